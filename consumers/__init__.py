@@ -1,0 +1,1 @@
+"""What acts: one runner, and the processes it runs."""

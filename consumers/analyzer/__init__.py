@@ -1,0 +1,1 @@
+"""Decode, sample, detect, track, look: one segment becomes one manifest."""

@@ -1,0 +1,1 @@
+"""Manifests become person rows and vectors, and searches are answered."""

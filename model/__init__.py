@@ -1,0 +1,1 @@
+"""What sees: detector, tracker, crops and HumanVLM."""

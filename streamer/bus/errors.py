@@ -1,0 +1,56 @@
+"""Everything the bus raises on purpose.
+
+* BusError                   the base of all
+  * MediaStoreError          the media store cannot be read or written
+  * BrokerUnreachableError   no Kafka broker answers at the address
+  * BrokerStartError         the embedded broker did not come up
+  * MessageError             bytes that are not the message their topic promises
+"""
+
+
+class BusError(Exception):
+    """The base of everything `streamer.bus` raises on purpose."""
+
+
+class MediaStoreError(BusError):
+    """The media store cannot be read or written at one URI."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(uri, reason)  # every argument, or it cannot cross a process boundary
+        self.uri, self.reason = uri, reason
+
+    def __str__(self) -> str:
+        return f"media store: {self.uri}: {self.reason}"
+
+
+class BrokerUnreachableError(BusError):
+    """No Kafka broker answers at the configured address."""
+
+    def __init__(self, bootstrap_servers: str, reason: str) -> None:
+        super().__init__(bootstrap_servers, reason)
+        self.bootstrap_servers, self.reason = bootstrap_servers, reason
+
+    def __str__(self) -> str:
+        return f"no Kafka broker at {self.bootstrap_servers}: {self.reason}; start it, or correct bus.bootstrap_servers"
+
+
+class BrokerStartError(BusError):
+    """The embedded broker did not come up."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address, self.reason = address, reason
+
+    def __str__(self) -> str:
+        return f"the embedded broker cannot serve at {self.address}: {self.reason}"
+
+
+class MessageError(BusError):
+    """Bytes that are not the message their topic promises."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(topic, reason)
+        self.topic, self.reason = topic, reason
+
+    def __str__(self) -> str:
+        return f"not a message of topic {self.topic}: {self.reason}"

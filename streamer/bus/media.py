@@ -1,0 +1,150 @@
+"""The media store: where segments, crops and manifests lie, named by `media:///…` URIs relative to its root.
+
+A local folder by default; any fsspec URL works (`s3://bucket/prefix`). A store can move: nothing outside this file
+knows its root.
+"""
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+import fsspec
+
+from streamer.bus.errors import MediaStoreError
+
+SCHEME = "media:///"
+Found = TypeVar("Found")
+
+
+def segment_uri(camera_id: str, day: str, segment_id: str) -> str:
+    """Where a segment's video lies; `day` is YYYY-MM-DD (UTC)."""
+    return f"{SCHEME}media/{camera_id}/{day}/{segment_id}.mp4"
+
+
+def manifest_uri(camera_id: str, segment_id: str, analysis_revision: str) -> str:
+    """Where the write-once result of a segment lies."""
+    return f"{SCHEME}results/{camera_id}/{segment_id}.{analysis_revision}.json"
+
+
+def crop_uri(camera_id: str, segment_id: str, analysis_revision: str, ordinal: int, at_ms: int) -> str:
+    """Where the crop of one look lies; `at_ms` counts from the segment's first frame."""
+    return f"{SCHEME}crops/{camera_id}/{segment_id}.{analysis_revision}/{ordinal:03d}-{at_ms:06d}.jpg"
+
+
+class MediaStore:
+    """Reads and writes media by URI.
+
+    Raises (every method): `MediaStoreError` naming the URI and what the file system said.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Use the folder or fsspec URL `url` as the store's root."""
+        self.url = url
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._is_local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+
+    def check_writable(self) -> None:
+        """Prove, by writing and removing a small file, that the store takes files."""
+        uri = f"{SCHEME}.writable-{uuid.uuid4().hex}"
+        self.write(uri, b"")
+        self._call(uri, lambda: self._fs.rm_file(self._path(uri)))
+
+    def exists(self, uri: str) -> bool:
+        """Whether something lies at `uri`."""
+        return cast(bool, self._call(uri, lambda: self._fs.exists(self._path(uri))))
+
+    def size_bytes(self, uri: str) -> int:
+        """The length of what lies at `uri`."""
+        return cast(int, self._call(uri, lambda: self._fs.size(self._path(uri))))
+
+    def read(self, uri: str, start: int = 0, end: int | None = None) -> bytes:
+        """The bytes at `uri`, from `start` up to and without `end`."""
+        return cast(bytes, self._call(uri, lambda: self._fs.cat_file(self._path(uri), start=start, end=end)))
+
+    def open(self, uri: str) -> BinaryIO:
+        """A seekable reader of what lies at `uri`."""
+        return cast(BinaryIO, self._call(uri, lambda: self._fs.open(self._path(uri), "rb")))
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Put `content` at `uri`, whole or not at all, replacing what was there."""
+        self._call(uri, lambda: self._put(uri, content, exclusive=False))
+
+    def write_once(self, uri: str, content: bytes) -> bool:
+        """Put `content` at `uri` unless something lies there already; false when it did, and nothing was changed."""
+        return self._call(uri, lambda: self._put(uri, content, exclusive=True))
+
+    def adopt(self, uri: str, path: Path) -> None:
+        """Move the finished local file `path` to `uri`, whole or not at all."""
+        self._call(uri, lambda: self._move_in(uri, path))
+
+    def local_path(self, uri: str) -> Path | None:
+        """The file behind `uri` when the store is a local folder, else None."""
+        return Path(self._path(uri)) if self._is_local else None
+
+    def list(self, prefix_uri: str) -> list[str]:
+        """URIs of all files directly under the folder `prefix_uri`, sorted; empty when there is none."""
+        folder = self._path(prefix_uri)
+        found = self._call(prefix_uri, lambda: self._fs.ls(folder, detail=False) if self._fs.exists(folder) else [])
+        return sorted(SCHEME + os.path.relpath(str(path), self._root) for path in found)
+
+    def _path(self, uri: str) -> str:
+        if not uri.startswith(SCHEME):
+            raise MediaStoreError(uri, f"expected a {SCHEME}… URI")
+        relative = uri.removeprefix(SCHEME)
+        if ".." in relative.split("/") or relative.startswith("/"):
+            raise MediaStoreError(uri, "a media URI may not leave the store")
+        return f"{self._root.rstrip('/')}/{relative}"
+
+    def _put(self, uri: str, content: bytes, *, exclusive: bool) -> bool:
+        path = self._path(uri)
+        if not self._is_local:
+            # Object stores publish a key whole; `xb` maps to a conditional put where the server knows one.
+            if exclusive and self._fs.exists(path):
+                return False
+            self._fs.pipe_file(path, content)
+            return True
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if not exclusive:
+                temporary.replace(target)
+                return True
+            try:
+                os.link(temporary, target)  # fails when the name is taken, unlike a rename: that is the exclusiveness
+            except FileExistsError:
+                return False
+            return True
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _move_in(self, uri: str, path: Path) -> None:
+        if not self._is_local:
+            self._fs.put_file(str(path), self._path(uri))
+            path.unlink()
+            return
+        target = Path(self._path(uri))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            try:
+                os.link(path, temporary)
+            except OSError:  # another file system
+                temporary.write_bytes(path.read_bytes())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        path.unlink()
+
+    @staticmethod
+    def _call(uri: str, act: Callable[[], Found]) -> Found:
+        try:
+            return act()
+        except OSError as error:
+            raise MediaStoreError(uri, error.strerror or str(error)) from error

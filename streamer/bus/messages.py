@@ -1,0 +1,80 @@
+"""What processes tell each other: small frozen messages that name media by URI and never carry pixels.
+
+Pure: no I/O, no clock. A reader ignores fields it does not know, so an old reader can meet a new writer; a field
+may be added with a default and never re-meant. Ids are derived (`streamer.bus.identity`), never drawn.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+
+class Message(BaseModel):
+    """Anything that crosses a process boundary as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1] = 1
+
+
+class TimeOrigin(StrEnum):
+    """Where a segment's `started_at` was read."""
+
+    CONTAINER = "container"  # the file's own creation time
+    FILE = "file"  # the file system's modification time, less the duration
+    CLOCK = "clock"  # this machine's clock when the frame arrived
+
+
+class SegmentReady(Message):
+    """One stretch of one camera's video, readable at `uri`."""
+
+    segment_id: str
+    previous_segment_id: str | None = Field(None, description="The segment that ends where this one begins.")
+    camera_id: str
+    uri: str = Field(description="media:///… relative to the configured media store")
+    started_at: AwareDatetime = Field(description="When the first frame was seen, UTC.")
+    time_origin: TimeOrigin
+    duration_s: PositiveFloat
+    fps: PositiveFloat
+    width_px: PositiveInt
+    height_px: PositiveInt
+
+
+class SegmentAnalyzed(Message):
+    """One segment's result is durable at `manifest_uri`."""
+
+    segment_id: str
+    previous_segment_id: str | None = None
+    camera_id: str
+    analysis_revision: str
+    manifest_uri: str
+    person_count: NonNegativeInt
+    timings_s: dict[str, float] = Field(default_factory=dict, description="Seconds per leg: decode, detect, …")
+
+
+class Rejected(Message):
+    """Something nobody can read: why, where it stands, and its own bytes, so that it can be replayed.
+
+    A file refused before it became a segment has no offset: its place is `origin`, and `source_topic` is None.
+    """
+
+    rejected_id: str
+    reason: str
+    camera_id: str | None = None
+    segment_id: str | None = None
+    origin: str | None = Field(None, description="The file or URI that could not be read.")
+    source_topic: str | None = None
+    partition: NonNegativeInt | None = None
+    offset: NonNegativeInt | None = None
+    incarnation: str | None = None
+    original_base64: str = Field("", description="The bytes of the message that was refused.")
+
+
+class AskedQuestion(Message):
+    """One typed question as it was asked."""
+
+    question_id: str
+    kind: Literal["predicate", "choice"]
+    text: str
+    answers: tuple[str, ...] = Field(description="The allowed answers, without *cannot tell*.")

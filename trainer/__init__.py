@@ -1,0 +1,1 @@
+"""What learns: data sets, training stages as Lightning modules, evaluation; `configs/` holds the recipes."""
