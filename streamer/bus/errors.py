@@ -3,8 +3,10 @@
 * BusError                   the base of all
   * MediaStoreError          the media store cannot be read or written
   * BrokerUnreachableError   no Kafka broker answers at the address
-  * BrokerStartError         the embedded broker did not come up
+  * BrokerStartError         the embedded broker did not come up, or died
+  * IncarnationChangedError  the broker came back without its memory: known offsets mean nothing any more
   * MessageError             bytes that are not the message their topic promises
+  * SettingsError            settings that cannot be read or do not fit
 """
 
 
@@ -45,6 +47,17 @@ class BrokerStartError(BusError):
         return f"the embedded broker cannot serve at {self.address}: {self.reason}"
 
 
+class IncarnationChangedError(BusError):
+    """The broker came back without its memory; whoever holds offsets starts anew with a new consumer."""
+
+    def __init__(self, previous: str, current: str) -> None:
+        super().__init__(previous, current)
+        self.previous, self.current = previous, current
+
+    def __str__(self) -> str:
+        return f"the broker lost its memory: incarnation {self.previous} became {self.current}"
+
+
 class MessageError(BusError):
     """Bytes that are not the message their topic promises."""
 
@@ -54,3 +67,14 @@ class MessageError(BusError):
 
     def __str__(self) -> str:
         return f"not a message of topic {self.topic}: {self.reason}"
+
+
+class SettingsError(BusError):
+    """Settings that cannot be read or do not fit."""
+
+    def __init__(self, origin: str, key: str, reason: str) -> None:
+        super().__init__(origin, key, reason)
+        self.origin, self.key, self.reason = origin, key, reason
+
+    def __str__(self) -> str:
+        return f"settings in {self.origin}: {self.key}: {self.reason}"

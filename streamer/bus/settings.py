@@ -1,15 +1,21 @@
 """Groups of settings that more than one process reads, and how `crewsight.yaml` is found."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+
+from streamer.bus.errors import SettingsError
+
+DEFAULT_CONFIG = Path("crewsight.yaml")
 
 
 class Group(BaseModel):
@@ -39,7 +45,7 @@ class Media(Group):
 
 
 class ProcessSettings(BaseSettings):
-    """The base of every process's settings, made only of groups.
+    """The base of every process's settings, made only of groups: a misspelt key inside a group is refused.
 
     Order: flag, environment (`CREWSIGHT_BUS__PARTITIONS=8`), the YAML file, default.
     """
@@ -57,15 +63,72 @@ class ProcessSettings(BaseSettings):
         return self.media.url or str(self.state.folder / "media")
 
     @classmethod
-    def read(cls, config: Path | None, **flags: Any) -> "ProcessSettings":  # noqa: D102 — placeholder
-        raise NotImplementedError
+    def read(cls, config: Path | None = None, **flags: Any) -> Self:
+        """Read the settings of one process.
+
+        Args:
+            config: The YAML file, by default `crewsight.yaml` of the working folder where there is one.
+            flags: Whole groups that the command line sets, by field name.
+
+        Raises:
+            SettingsError: A file that is missing or is no YAML, an unknown key, or a value that does not fit.
+        """
+        found = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+        origin = str(found) if found else "the environment"
+        _check_file(found)
+        configured: type[Self] = type(cls.__name__, (cls,), {"config_path": found, "__module__": cls.__module__})
+        try:
+            return configured(**flags)
+        except ValidationError as error:
+            raise SettingsError(origin, *_first_fault(error)) from error
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the YAML file between the environment and the defaults."""
-        del dotenv_settings, file_secret_settings
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=cls.config_path)
+
+
+def refuse_unknown_groups(config: Path | None, processes: Iterable[type[ProcessSettings]]) -> None:
+    """Refuse a top-level key of the YAML file that no process reads.
+
+    One process cannot tell another's group from a misspelt one, so whoever knows all processes asks here.
+
+    Raises:
+        SettingsError: The file is missing, is no YAML mapping, or has an unknown top-level key.
+    """
+    found = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    known = sorted({name for settings in processes for name in settings.model_fields})
+    for key in _check_file(found):
+        if key not in known:
+            raise SettingsError(str(found), str(key), f"unknown key; known are {', '.join(known)}")
+
+
+def _check_file(config: Path | None) -> Mapping[object, object]:
+    if config is None:
+        return {}
+    try:
+        content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(config), "the file", f"cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(str(config), "the file", f"is no YAML: {' '.join(str(error).split())}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(str(config), "the file", "must hold groups of settings, such as `sources:`")
+    return content
+
+
+def _first_fault(error: ValidationError) -> tuple[str, str]:
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"]) or "settings"
+    if fault["type"] == "extra_forbidden":
+        return key, "unknown key; see docs/configuration.md for the known ones"
+    return key, f"{fault['msg']}, got {fault['input']!r}"

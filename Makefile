@@ -1,0 +1,51 @@
+# Two commands for a fresh machine: `make run` does the main job on real pictures, `make test` passes every test.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+FAISS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+APT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
+
+.PHONY: help run test check bench soak pictures clean
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[$(FAISS)]'
+	@touch $@
+
+$(VENV)/dev-ready: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --editable '.[$(FAISS),dev]'
+	@touch $@
+
+# What the browser and compose tests use; without it they skip and say why.
+.PHONY: test-tools
+test-tools:
+	@if [ -n "$(APT)" ] && ! { command -v chromium && command -v docker-compose; } >/dev/null 2>&1; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium docker-compose >/dev/null || true; fi
+	@if command -v npm >/dev/null 2>&1 && [ ! -f .cache/node_modules/axe-core/axe.min.js ]; then \
+		npm install --silent --no-save --prefix .cache axe-core@4 >/dev/null || true; fi
+
+run: $(VENV)/ready  ## Install, then watch the demo footage; the page is at http://127.0.0.1:8080
+	$(BIN)/crewsight up --demo
+
+check: $(VENV)/dev-ready  ## Style, types and the direction of every import
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/dev-ready test-tools  ## Every test
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/dev-ready  ## Measure throughput, side by side in one run
+	$(BIN)/python -m tests.bench
+
+soak: $(VENV)/dev-ready  ## The long runs: 20 passes over one clip, memory watched
+	$(BIN)/python -m tests.soak
+
+pictures: $(VENV)/dev-ready test-tools  ## Make the README's pictures again
+	CREWSIGHT_UPDATE_PICTURES=1 $(BIN)/python -m pytest tests/browser
+
+clean:  ## Remove what was installed and cached, never footage or results
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache artefacts

@@ -1,0 +1,146 @@
+"""Keeps a set of child processes alive, and leaves none behind.
+
+Each child runs in a session of its own, writes to a log file, is started again when it dies, and is told by the kernel
+to stop when the supervisor dies, however that happens.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from operations.errors import ChildFailedError
+
+logger = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LONGEST_BACKOFF_S = 10.0
+SETTLED_AFTER_S = 30.0  # a child that lived this long has started well: its next death is an accident
+GRACE_S = 6.0  # between SIGTERM and SIGKILL; with the broker's own it stays under the ten seconds promised
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """What to run under one name. A child with a higher `stop_last` outlives the others when all are stopped."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    is_expected_to_end: bool = False
+    stop_last: bool = False
+
+
+@dataclass(slots=True)
+class _Child:
+    spec: ChildSpec
+    process: subprocess.Popen[bytes]
+    started_s: float
+    restarts: int = 0
+    start_again_s: float | None = None
+
+
+class Supervisor:
+    """Starts, tends and stops children.
+
+    Args:
+        specs: What to run, in the order in which it is started.
+        logs: Folder that gets one `<name>.log` for each child; appended to.
+        clock: Seconds that never jump back.
+    """
+
+    def __init__(self, specs: Sequence[ChildSpec], logs: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._specs = list(specs)
+        self._logs = logs
+        self._clock = clock
+        self._children: dict[str, _Child] = {}
+
+    def start(self) -> None:
+        """Start every child."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for spec in self._specs:
+            self._children[spec.name] = _Child(spec, self._spawn(spec), self._clock())
+
+    def tend(self) -> None:
+        """Start again whatever has died. Call it a few times a second.
+
+        Raises:
+            ChildFailedError: A child refused to start: it ended with status 1 on its very first run, which it does
+                when its settings cannot work, and starting it again would not help.
+        """
+        for child in self._children.values():
+            if child.start_again_s is not None:
+                if self._clock() >= child.start_again_s:
+                    child.process, child.started_s, child.start_again_s = self._spawn(child.spec), self._clock(), None
+                continue
+            status = child.process.poll()
+            if status is None or (status == 0 and child.spec.is_expected_to_end):
+                continue
+            lived_s = self._clock() - child.started_s
+            if status == 1 and child.restarts == 0 and lived_s < SETTLED_AFTER_S:
+                raise ChildFailedError(child.spec.name, self.last_line(child.spec.name))
+            child.restarts = 1 if lived_s >= SETTLED_AFTER_S else child.restarts + 1
+            # The first restart is at once: a killed process must not cost the footage a pause.
+            wait_s = 0.0 if child.restarts == 1 else min(LONGEST_BACKOFF_S, 0.5 * 2**child.restarts)
+            logger.warning("child died", extra={"child": child.spec.name, "status": status, "restart_in_s": wait_s})
+            child.start_again_s = self._clock() + wait_s
+
+    def has_ended(self, name: str) -> bool:
+        """Whether a child that is expected to end has ended well."""
+        return self._children[name].process.poll() == 0
+
+    def pids(self) -> dict[str, int]:
+        """The process id of every child that runs."""
+        return {name: c.process.pid for name, c in self._children.items() if c.process.poll() is None}
+
+    def last_line(self, name: str) -> str:
+        """What a child said last, or where to look."""
+        log = self._logs / f"{name}.log"
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
+        return lines[-1].strip() if lines else f"it said nothing; see {log}"
+
+    def stop(self) -> None:
+        """Stop every child: all but the last ones first, then those; whoever does not go is killed."""
+        running = [child for child in self._children.values() if child.process.poll() is None]
+        self._end([child for child in running if not child.spec.stop_last], GRACE_S)
+        self._end([child for child in running if child.spec.stop_last], GRACE_S / 3)
+
+    def _end(self, children: Sequence[_Child], grace_s: float) -> None:
+        for child in children:
+            _signal_session(child.process, signal.SIGTERM)
+        give_up_s = self._clock() + grace_s
+        for child in children:
+            try:
+                child.process.wait(max(0.05, give_up_s - self._clock()))
+            except subprocess.TimeoutExpired:
+                logger.warning("child killed", extra={"child": child.spec.name})
+            _signal_session(child.process, signal.SIGKILL)  # what it may have left of its session, too
+            child.process.wait()
+
+    def _spawn(self, spec: ChildSpec) -> subprocess.Popen[bytes]:
+        libc = ctypes.CDLL(None)  # looked up before the fork: the child may not take locks
+
+        def die_with_parent() -> None:
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+        with (self._logs / f"{spec.name}.log").open("ab") as log:
+            return subprocess.Popen(
+                list(spec.command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **spec.environment},
+                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops them in order
+                preexec_fn=die_with_parent,
+            )
+
+
+def _signal_session(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return

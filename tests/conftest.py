@@ -1,0 +1,42 @@
+"""What every test may ask for: real footage where it is at hand, footage made from packaged pictures always."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("YOLO_OFFLINE", "1")
+
+DATA = Path(os.environ.get("CREWSIGHT_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")).resolve()
+
+
+def real_data(relative: str) -> Path:
+    """A file or folder of the test data; the test is skipped, or failed where data is required, when it is absent."""
+    path = DATA / relative
+    if path.exists():
+        return path
+    reason = f"no test data at {path} (set CREWSIGHT_TEST_DATA)"
+    if os.environ.get("CREWSIGHT_REQUIRE_DATA") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def clip():
+    """`clip("one-by-one.mp4")`: the path of a real clip."""
+    return lambda name: real_data(f"videos/{name}")
+
+
+@pytest.fixture(scope="session")
+def ppe_photos() -> Path:
+    """The folder of labelled photos."""
+    return real_data("ppe")
+
+
+@pytest.fixture(scope="session")
+def demo_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Footage made from packaged pictures: what a stranger's machine always has."""
+    from streamer.demo import demo_footage
+
+    return demo_footage(tmp_path_factory.mktemp("demo"))
