@@ -34,6 +34,7 @@ class LookSeen(Part):
     box_xyxy: tuple[float, float, float, float] = Field(description="Pixels of the full frame.")
     sharpness: NonNegativeFloat
     crop_uri: str
+    crop_size_wh: tuple[int, int] = Field((0, 0), description="Pixels of the stored crop, margin included.")
     answers: dict[str, Probabilities] = Field(description="question_id -> answer -> probability")
     reasons: dict[str, str] = Field(default_factory=dict, description="question_id -> why *cannot tell*")
 
@@ -55,6 +56,7 @@ class PersonSeen(Part):
     first_seen_at: AwareDatetime
     last_seen_at: AwareDatetime
     looks: tuple[LookSeen, ...]
+    best_look: int = Field(0, ge=0, description="Position in `looks` of the one that `caption` describes.")
     path: tuple[PathPoint, ...]
     answers: dict[str, Probabilities] = Field(description="Combined over the looks by `combination`.")
     reasons: dict[str, str] = Field(default_factory=dict, description="question_id -> why *cannot tell*")

@@ -28,6 +28,11 @@ def manifest_uri(camera_id: str, segment_id: str, analysis_revision: str) -> str
     return f"{SCHEME}results/{camera_id}/{segment_id}.{analysis_revision}.json"
 
 
+def rejection_uri(camera_id: str, segment_id: str, analysis_revision: str) -> str:
+    """Where the refusal of a segment that cannot be read lies, so that a redelivery repeats it word for word."""
+    return f"{SCHEME}results/{camera_id}/{segment_id}.{analysis_revision}.rejected.json"
+
+
 def crop_uri(camera_id: str, segment_id: str, analysis_revision: str, ordinal: int, at_ms: int) -> str:
     """Where the crop of one look lies; `at_ms` counts from the segment's first frame."""
     return f"{SCHEME}crops/{camera_id}/{segment_id}.{analysis_revision}/{ordinal:03d}-{at_ms:06d}.jpg"

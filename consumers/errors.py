@@ -1,0 +1,81 @@
+"""Everything `consumers` raises on purpose.
+
+* ConsumerError                the base of all
+  * SamplingError              a sampling rate that no video has
+  * VideoReadError             a video file that cannot be read
+  * PeopleTableError           the person table cannot be opened, read or written
+  * VectorIndexError           the vector index cannot be used
+    * FaissMissingError        FAISS is not installed
+  * SearchUnavailableError     the indexer does not answer searches
+  * AddressError               an address that a service may not or cannot listen on
+  * WorkAbandonedError         work in flight was told to stop; it will be redelivered
+"""
+
+from pathlib import Path
+
+
+class ConsumerError(Exception):
+    """The base of everything `consumers` raises on purpose."""
+
+
+class SamplingError(ConsumerError):
+    """A sampling rate that no video has."""
+
+
+class VideoReadError(ConsumerError):
+    """A video file that cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)  # every argument, or it cannot cross a process boundary
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cannot read video {self.path}: {self.reason}"
+
+
+class PeopleTableError(ConsumerError):
+    """The person table cannot be opened, read or written."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        super().__init__(database, reason)
+        self.database, self.reason = database, reason
+
+    def __str__(self) -> str:
+        return f"person table {self.database}: {self.reason}"
+
+
+class VectorIndexError(ConsumerError):
+    """The vector index cannot be used."""
+
+
+class FaissMissingError(VectorIndexError):
+    """FAISS is not installed."""
+
+    def __str__(self) -> str:
+        return "FAISS is not installed; install crewsight[cpu], or crewsight[gpu] on a machine with CUDA"
+
+
+class SearchUnavailableError(ConsumerError):
+    """The indexer does not answer searches."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"no search at {self.url}: {self.reason}; start `crewsight up` or `crewsight indexer`, or correct search.port"
+
+
+class AddressError(ConsumerError):
+    """An address that a service may not or cannot listen on."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address, self.reason = address, reason
+
+    def __str__(self) -> str:
+        return f"cannot listen on {self.address}: {self.reason}"
+
+
+class WorkAbandonedError(ConsumerError):
+    """Work in flight was told to stop; it is not lost, because its offset is not committed."""
