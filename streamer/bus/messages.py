@@ -4,6 +4,7 @@ Pure: no I/O, no clock. A reader ignores fields it does not know, so an old read
 may be added with a default and never re-meant. Ids are derived (`streamer.bus.identity`), never drawn.
 """
 
+import re
 from enum import StrEnum
 from typing import Literal
 
@@ -78,3 +79,12 @@ class AskedQuestion(Message):
     kind: Literal["predicate", "choice"]
     text: str
     answers: tuple[str, ...] = Field(description="The allowed answers, without *cannot tell*.")
+
+    @property
+    def label(self) -> str:
+        """The question in as few words as a chip holds.
+
+        >>> AskedQuestion(question_id="x", kind="predicate", text="Is this person wearing a hard hat?", answers=()).label
+        'hard hat'
+        """
+        return re.sub(r"^Is this person wearing (an? )?", "", self.text).rstrip("?")

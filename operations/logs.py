@@ -1,0 +1,31 @@
+"""How every process logs: one line an event on standard error, the facts behind the words."""
+
+import logging
+import sys
+import time
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class FactsFormatter(logging.Formatter):
+    """`time LEVEL logger: text key=value …`, times in UTC."""
+
+    converter = time.gmtime
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line, with what was passed as `extra` behind it."""
+        facts = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in _PLAIN)
+        text = super().format(record)
+        return f"{text} {facts}" if facts else text
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Send every logger of this process to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(FactsFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("kafka").setLevel(logging.ERROR)  # it narrates every reconnect; the bus tells what matters
+    logging.getLogger("httpx").setLevel(logging.WARNING)
