@@ -2,7 +2,7 @@
 
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -10,10 +10,12 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 class FactsFormatter(logging.Formatter):
     """`time LEVEL logger: text key=value …`, times in UTC."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
-        super().__init__("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 — the library's name
+        """The record's time, UTC."""
+        return f"{datetime.fromtimestamp(record.created, UTC):{datefmt or '%Y-%m-%dT%H:%M:%SZ'}}"
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's line, with what was passed as `extra` behind it."""

@@ -84,7 +84,8 @@ class AskedQuestion(Message):
     def label(self) -> str:
         """The question in as few words as a chip holds.
 
-        >>> AskedQuestion(question_id="x", kind="predicate", text="Is this person wearing a hard hat?", answers=()).label
+        >>> text = "Is this person wearing a hard hat?"
+        >>> AskedQuestion(question_id="x", kind="predicate", text=text, answers=("yes", "no")).label
         'hard hat'
         """
         return re.sub(r"^Is this person wearing (an? )?", "", self.text).rstrip("?")
