@@ -1,0 +1,98 @@
+"""A HumanVLM checkpoint: one folder with sizes, vocabulary, decision sheet and weights.
+
+`config.json` (layout and sizes), `vocabulary.json` (words of the tokens, in order), `decision.json` (what the
+checkpoint was measured on), `model.safetensors` (float16). `training.json`, written beside them, says where they come
+from; nothing here reads it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from model.decisions import DecisionSheet
+from model.errors import ModelFolderError
+from model.network import NetworkSizes
+from model.tokens import WordTokens
+
+EMBEDDED = Path(__file__).parent / "weights" / "humanvlm"
+LAYOUT = "compact"
+CONFIG, VOCABULARY, DECISIONS, WEIGHTS = "config.json", "vocabulary.json", "decision.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint folder holds; `weights` are float32, by parameter name."""
+
+    sizes: NetworkSizes
+    words: WordTokens
+    decisions: DecisionSheet
+    weights: Mapping[str, Tensor]
+    weights_digest: str = ""
+    answers_digest: str = ""
+
+
+def checkpoint_folder(name: str | Path) -> Path:
+    """The folder that a model's name means: `embedded`, or the folder itself."""
+    return EMBEDDED if name == "embedded" else Path(name)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ModelFolderError: a file is missing or does not hold what its name says, or the layout is not ours.
+    """
+    for name in (CONFIG, VOCABULARY, DECISIONS, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelFolderError(folder, f"{name} is missing")
+    config = _read_json(folder, CONFIG)
+    if config.get("layout") != LAYOUT:
+        raise ModelFolderError(folder, f"{CONFIG} names layout {config.get('layout')!r}, expected {LAYOUT!r}")
+    try:
+        sizes = NetworkSizes.of_config(config)
+        words = WordTokens(tuple(_read_json(folder, VOCABULARY)["words"]))
+        decisions = DecisionSheet.model_validate(_read_json(folder, DECISIONS))
+        weights = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    except (KeyError, TypeError, ValueError, ValidationError, SafetensorError) as error:
+        raise ModelFolderError(folder, f"unreadable: {type(error).__name__}: {error}") from error
+    seen = _digest(folder, CONFIG, VOCABULARY, WEIGHTS)
+    return Checkpoint(sizes, words, decisions, weights, seen, _digest(folder, CONFIG, VOCABULARY, WEIGHTS, DECISIONS))
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the folder is made, files of the same names are replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / CONFIG, {"layout": LAYOUT, **checkpoint.sizes.as_config()})
+    _write_json(folder / VOCABULARY, {"words": list(checkpoint.words.words)})
+    _write_json(folder / DECISIONS, checkpoint.decisions.model_dump(mode="json"))
+    half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in checkpoint.weights.items()}
+    save_file(half, folder / WEIGHTS)
+
+
+def _digest(folder: Path, *names: str) -> str:
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        read = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelFolderError(folder, f"{name} is not readable: {error}") from error
+    if not isinstance(read, dict):
+        raise ModelFolderError(folder, f"{name} holds no object")
+    return read
+
+
+def _write_json(path: Path, written: dict[str, Any]) -> None:
+    path.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
