@@ -63,7 +63,7 @@ class SearchUnavailableError(ConsumerError):
         self.url, self.reason = url, reason
 
     def __str__(self) -> str:
-        return f"no search at {self.url}: {self.reason}; start `crewsight up` or `crewsight indexer`, or correct search.port"
+        return f"no search at {self.url}: {self.reason}; start `crewsight indexer`, or correct search.port"
 
 
 class AddressError(ConsumerError):

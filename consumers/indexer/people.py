@@ -1,0 +1,426 @@
+"""The person table: who was seen, where, when, and what was said of them. The truth behind the vector index.
+
+One writer (the indexer), many readers (search, page, command line). SQLite by default, in WAL mode; every type and
+statement here is also PostgreSQL's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from consumers.errors import PeopleTableError
+from consumers.indexer.schema import (
+    PersonRecord,
+    QuestionRecord,
+    RejectionRecord,
+    SegmentRecord,
+    Tombstone,
+    open_engine,
+)
+from streamer.bus.manifest import Manifest, PersonSeen
+from streamer.bus.messages import AskedQuestion, Rejected
+
+Found = TypeVar("Found")
+Embeddings = tuple[list[int], npt.NDArray[np.float32]]  # keys and their vectors (n, d)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One track of one segment, as the page and the command line show it."""
+
+    id: int
+    person_id: str
+    track_id: str
+    chain_id: str
+    camera_id: str
+    segment_id: str
+    segment_uri: str
+    segment_started_at: datetime
+    time_origin: str
+    analysis_revision: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    best_at_s: float
+    crop_uri: str
+    box_xyxy: tuple[float, float, float, float]
+    crop_size_wh: tuple[int, int]
+    frame_size_wh: tuple[int, int]
+    caption: str
+    answers: Mapping[str, Mapping[str, float]]
+    reasons: Mapping[str, str]
+    revisions: Mapping[str, str]
+    detection_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much the table holds."""
+
+    people: int
+    segments: int
+    rejections: int
+    chains: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSeen:
+    """One camera that has sent at least one segment."""
+
+    camera_id: str
+    segments: int
+    people: int
+    last_segment_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSeen:
+    """One indexed segment."""
+
+    segment_id: str
+    analysis_revision: str
+    camera_id: str
+    uri: str
+    manifest_uri: str
+    started_at: datetime
+    duration_s: float
+    previous_segment_id: str | None
+    person_count: int
+
+
+class PeopleReader:
+    """Reads the person table; safe to share between threads.
+
+    Raises (every method): `PeopleTableError` naming the database and what it said.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        """Open (and, where it is new, lay out) the database at an SQLAlchemy URL."""
+        self.database_url = database_url
+        self._engine = open_engine(database_url)
+
+    def newest(
+        self,
+        limit: int = 50,
+        *,
+        before_id: int | None = None,
+        after_id: int | None = None,
+        camera: str | None = None,
+    ) -> list[Person]:
+        """The people entered last, newest first; `before_id` pages back, `after_id` asks what is new since."""
+        chosen = select(PersonRecord).order_by(PersonRecord.id.desc()).limit(limit)
+        if before_id is not None:
+            chosen = chosen.where(PersonRecord.id < before_id)
+        if after_id is not None:
+            chosen = chosen.where(PersonRecord.id > after_id)
+        if camera is not None:
+            chosen = chosen.where(PersonRecord.camera_id == camera)
+        return self._people(chosen)
+
+    def person(self, person_id: str) -> Person | None:
+        """The person of that id."""
+        return next(iter(self._people(select(PersonRecord).where(PersonRecord.person_id == person_id))), None)
+
+    def chain(self, chain_id: str) -> list[Person]:
+        """Everyone who is thought to be one person, in order of time."""
+        chosen = select(PersonRecord).where(PersonRecord.chain_id == chain_id)
+        return self._people(chosen.order_by(PersonRecord.first_seen_at, PersonRecord.id))
+
+    def by_key(self, keys: Sequence[int]) -> dict[int, Person]:
+        """The people with these integer keys; keys of nobody are left out."""
+        return {person.id: person for person in self._people(select(PersonRecord).where(PersonRecord.id.in_(keys)))}
+
+    def keys_of_camera(self, camera: str) -> list[int]:
+        """The integer keys of everyone a camera has seen."""
+        return self._read(lambda s: list(s.scalars(select(PersonRecord.id).where(PersonRecord.camera_id == camera))))
+
+    def counts(self) -> Counts:
+        """How much the table holds."""
+
+        def count(session: Session) -> Counts:
+            return Counts(
+                people=session.scalar(select(func.count(PersonRecord.id))) or 0,
+                segments=session.scalar(select(func.count(SegmentRecord.id))) or 0,
+                rejections=session.scalar(select(func.count(RejectionRecord.id))) or 0,
+                chains=session.scalar(select(func.count(func.distinct(PersonRecord.chain_id)))) or 0,
+            )
+
+        return self._read(count)
+
+    def cameras(self) -> list[CameraSeen]:
+        """Every camera with how much it has sent, by name."""
+        chosen = (
+            select(
+                SegmentRecord.camera_id,
+                func.count(SegmentRecord.id),
+                func.sum(SegmentRecord.person_count),
+                func.max(SegmentRecord.started_at),
+            )
+            .group_by(SegmentRecord.camera_id)
+            .order_by(SegmentRecord.camera_id)
+        )
+        return self._read(
+            lambda s: [CameraSeen(name, n, int(people or 0), last) for name, n, people, last in s.execute(chosen)]
+        )
+
+    def questions(self) -> list[AskedQuestion]:
+        """Every question that was ever answered, in the order in which they were first seen."""
+
+        def ask(session: Session) -> list[AskedQuestion]:
+            return [
+                AskedQuestion.model_validate(
+                    {"question_id": q.question_id, "kind": q.kind, "text": q.text, "answers": tuple(q.answers)}
+                )
+                for q in session.scalars(select(QuestionRecord).order_by(QuestionRecord.id))
+            ]
+
+        return self._read(ask)
+
+    def rejections(self, limit: int = 50) -> list[Rejected]:
+        """What nobody could read, newest first."""
+        chosen = select(RejectionRecord).order_by(RejectionRecord.id.desc()).limit(limit)
+        return self._read(lambda s: [Rejected.model_validate(row.rejected) for row in s.scalars(chosen)])
+
+    def has_segment(self, segment_id: str, analysis_revision: str) -> bool:
+        """Whether this result is in the table."""
+        chosen = _of_segment(segment_id, analysis_revision)
+        return self._read(lambda s: s.scalar(chosen) is not None)
+
+    def neighbours(
+        self, segment_id: str, previous_segment_id: str | None, analysis_revision: str
+    ) -> tuple[SegmentSeen | None, list[SegmentSeen]]:
+        """The segment before this one, and those that follow it, as far as the table has them."""
+
+        def look(session: Session) -> tuple[SegmentSeen | None, list[SegmentSeen]]:
+            before = session.scalar(_of_segment(previous_segment_id or "", analysis_revision))
+            after = session.scalars(
+                select(SegmentRecord).where(
+                    SegmentRecord.previous_segment_id == segment_id,
+                    SegmentRecord.analysis_revision == analysis_revision,
+                )
+            )
+            return (_segment(before) if before else None), [_segment(row) for row in after]
+
+        return self._read(look)
+
+    def embeddings(self, embedding_space: str, *, chunk: int = 10_000) -> Iterator[Embeddings]:
+        """Keys and embeddings (n, d) of everyone described in one embedding space, in chunks, by key."""
+        last = 0
+        while True:
+            chosen = (
+                select(PersonRecord.id, PersonRecord.embedding)
+                .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id > last)
+                .order_by(PersonRecord.id)
+                .limit(chunk)
+            )
+            rows = self._read(lambda s, chosen=chosen: list(s.execute(chosen)))  # type: ignore[misc]
+            if not rows:
+                return
+            vectors = np.stack([np.frombuffer(embedding, dtype="<f2") for _, embedding in rows])
+            yield [key for key, _ in rows], vectors.astype(np.float32)
+            last = rows[-1][0]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _people(self, chosen: Select[PersonRecord]) -> list[Person]:
+        return self._read(lambda session: [_person(row) for row in session.scalars(chosen)])
+
+    def _read(self, look: Callable[[Session], Found]) -> Found:
+        with self._session() as session:
+            return look(session)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine) as session, session.begin():
+                yield session
+        except SQLAlchemyError as error:
+            raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Who continues whom across a segment's two borders, by person id.
+
+    `back`: one of this segment -> one of the previous. `forward`: one of a following segment -> one of this.
+    """
+
+    back: Mapping[str, str]
+    forward: Mapping[str, str]
+
+
+class PeopleTable(PeopleReader):
+    """The one writer of the person table. Repeats are accepted and change nothing."""
+
+    def record(
+        self, manifest: Manifest, manifest_uri: str, links: Links, embeddings: Mapping[str, bytes]
+    ) -> dict[str, int]:
+        """Enter one segment's people, questions and chains in one transaction.
+
+        Args:
+            manifest: The segment's result.
+            manifest_uri: Where it lies.
+            links: Who continues whom across its borders.
+            embeddings: person_id -> float16 little-endian bytes.
+
+        Returns:
+            person_id -> integer key of everyone of this segment who is in the table (the erased are not).
+        """
+        with self._session() as session:
+            if session.scalar(_of_segment(manifest.segment_id, manifest.analysis_revision)) is None:
+                self._enter(session, manifest, manifest_uri, embeddings)
+                session.flush()
+                _chain(session, links)
+            chosen = select(PersonRecord.person_id, PersonRecord.id).where(
+                PersonRecord.person_id.in_([p.person_id for p in manifest.people])
+            )
+            return dict(session.execute(chosen).tuples().all())
+
+    def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
+        """Enter one refusal; false when it is there already."""
+        with self._session() as session:
+            if session.scalar(select(RejectionRecord.id).where(RejectionRecord.rejected_id == rejected.rejected_id)):
+                return False
+            session.add(
+                RejectionRecord(
+                    rejected_id=rejected.rejected_id,
+                    camera_id=rejected.camera_id,
+                    segment_id=rejected.segment_id,
+                    reason=rejected.reason,
+                    noticed_at=noticed_at,
+                    rejected=rejected.model_dump(mode="json"),
+                )
+            )
+            return True
+
+    @staticmethod
+    def _enter(session: Session, manifest: Manifest, manifest_uri: str, embeddings: Mapping[str, bytes]) -> None:
+        session.add(
+            SegmentRecord(
+                segment_id=manifest.segment_id,
+                analysis_revision=manifest.analysis_revision,
+                camera_id=manifest.camera_id,
+                uri=manifest.segment_uri,
+                manifest_uri=manifest_uri,
+                started_at=manifest.started_at,
+                duration_s=manifest.duration_s,
+                previous_segment_id=manifest.previous_segment_id,
+                person_count=len(manifest.people),
+            )
+        )
+        known = set(session.scalars(select(QuestionRecord.question_id)))
+        session.add_all(
+            QuestionRecord(question_id=q.question_id, kind=q.kind, text=q.text, answers=list(q.answers))
+            for q in manifest.questions
+            if q.question_id not in known
+        )
+        ids = [person.person_id for person in manifest.people]
+        there = set(session.scalars(select(PersonRecord.person_id).where(PersonRecord.person_id.in_(ids))))
+        erased = set(session.scalars(select(Tombstone.person_id).where(Tombstone.person_id.in_(ids))))
+        session.add_all(
+            _record(manifest, person, embeddings[person.person_id])
+            for person in manifest.people
+            if person.person_id not in there | erased
+        )
+
+
+def _of_segment(segment_id: str, analysis_revision: str) -> Select[SegmentRecord]:
+    return select(SegmentRecord).where(
+        SegmentRecord.segment_id == segment_id, SegmentRecord.analysis_revision == analysis_revision
+    )
+
+
+def _chain(session: Session, links: Links) -> None:
+    """Let each later person take the chain of the one they continue, with all who already continue them."""
+    chosen = {*links.back, *links.back.values(), *links.forward, *links.forward.values()}
+    for later, earlier in [*links.back.items(), *links.forward.items()]:
+        # Read afresh for each pair: the pair before may have moved one of these chains.
+        chain_of = dict(
+            session.execute(
+                select(PersonRecord.person_id, PersonRecord.chain_id).where(PersonRecord.person_id.in_(chosen))
+            ).tuples()
+        )
+        if later in chain_of and earlier in chain_of:
+            session.execute(
+                update(PersonRecord).where(PersonRecord.chain_id == chain_of[later]).values(chain_id=chain_of[earlier])
+            )
+
+
+def _record(manifest: Manifest, person: PersonSeen, embedding: bytes) -> PersonRecord:
+    best = person.looks[person.best_look]
+    return PersonRecord(
+        person_id=person.person_id,
+        track_id=person.track_id,
+        chain_id=person.person_id,
+        camera_id=manifest.camera_id,
+        segment_id=manifest.segment_id,
+        segment_uri=manifest.segment_uri,
+        segment_started_at=manifest.started_at,
+        time_origin=manifest.time_origin.value,
+        analysis_revision=manifest.analysis_revision,
+        first_seen_at=person.first_seen_at,
+        last_seen_at=person.last_seen_at,
+        best_at_s=best.at_s,
+        crop_uri=best.crop_uri,
+        box_xyxy=list(best.box_xyxy),
+        crop_size_wh=list(best.crop_size_wh),
+        frame_size_wh=[manifest.width_px, manifest.height_px],
+        caption=person.caption,
+        answers={question: dict(answers) for question, answers in person.answers.items()},
+        reasons=dict(person.reasons),
+        revisions=manifest.revisions.model_dump(),
+        embedding=embedding,
+        embedding_space=manifest.revisions.embedding_space,
+        detection_score=person.detection_score,
+    )
+
+
+def _person(row: PersonRecord) -> Person:
+    left, top, right, bottom = row.box_xyxy
+    return Person(
+        id=row.id,
+        person_id=row.person_id,
+        track_id=row.track_id,
+        chain_id=row.chain_id,
+        camera_id=row.camera_id,
+        segment_id=row.segment_id,
+        segment_uri=row.segment_uri,
+        segment_started_at=row.segment_started_at,
+        time_origin=row.time_origin,
+        analysis_revision=row.analysis_revision,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        best_at_s=row.best_at_s,
+        crop_uri=row.crop_uri,
+        box_xyxy=(left, top, right, bottom),
+        crop_size_wh=(row.crop_size_wh[0], row.crop_size_wh[1]),
+        frame_size_wh=(row.frame_size_wh[0], row.frame_size_wh[1]),
+        caption=row.caption,
+        answers=row.answers,
+        reasons=row.reasons,
+        revisions=row.revisions,
+        detection_score=row.detection_score,
+    )
+
+
+def _segment(row: SegmentRecord) -> SegmentSeen:
+    return SegmentSeen(
+        segment_id=row.segment_id,
+        analysis_revision=row.analysis_revision,
+        camera_id=row.camera_id,
+        uri=row.uri,
+        manifest_uri=row.manifest_uri,
+        started_at=row.started_at,
+        duration_s=row.duration_s,
+        previous_segment_id=row.previous_segment_id,
+        person_count=row.person_count,
+    )

@@ -1,0 +1,162 @@
+"""The tables of the `people` database and how it is opened. No statement here is SQLite's alone, but the pragmas."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from consumers.errors import PeopleTableError
+
+BUSY_TIMEOUT_MS = 10_000  # a reader's checkpoint may hold a write for as long as the disk is slow
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant; SQLite drops time zones, so they are put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
+        """Turn into UTC before it is stored."""
+        del dialect
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+        """Say that what was stored is UTC."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """A table of the `people` database."""
+
+
+class PersonRecord(Table):
+    """One track of one segment, described by one analysis. `id` is also the key in the vector index."""
+
+    __tablename__ = "people"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # a key is never given twice, even after an erasure
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    person_id: Mapped[str] = mapped_column(String(64), unique=True)
+    track_id: Mapped[str] = mapped_column(String(64), index=True)
+    chain_id: Mapped[str] = mapped_column(String(64), index=True)
+    camera_id: Mapped[str] = mapped_column(String(200), index=True)
+    segment_id: Mapped[str] = mapped_column(String(64), index=True)
+    segment_uri: Mapped[str] = mapped_column(Text)
+    segment_started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    time_origin: Mapped[str] = mapped_column(String(16))
+    analysis_revision: Mapped[str] = mapped_column(String(64))
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    best_at_s: Mapped[float] = mapped_column(Float)
+    crop_uri: Mapped[str] = mapped_column(Text)
+    box_xyxy: Mapped[list[float]] = mapped_column(JSON)
+    crop_size_wh: Mapped[list[int]] = mapped_column(JSON)
+    frame_size_wh: Mapped[list[int]] = mapped_column(JSON)
+    caption: Mapped[str] = mapped_column(Text)
+    answers: Mapped[dict[str, dict[str, float]]] = mapped_column(JSON)
+    reasons: Mapped[dict[str, str]] = mapped_column(JSON)
+    revisions: Mapped[dict[str, str]] = mapped_column(JSON)
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    embedding_space: Mapped[str] = mapped_column(String(200), index=True)
+    detection_score: Mapped[float] = mapped_column(Float)
+
+
+class SegmentRecord(Table):
+    """One result that has been indexed."""
+
+    __tablename__ = "segments"
+    __table_args__ = (Index("one_result", "segment_id", "analysis_revision", unique=True),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    segment_id: Mapped[str] = mapped_column(String(64))
+    analysis_revision: Mapped[str] = mapped_column(String(64))
+    camera_id: Mapped[str] = mapped_column(String(200), index=True)
+    uri: Mapped[str] = mapped_column(Text)
+    manifest_uri: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    duration_s: Mapped[float] = mapped_column(Float)
+    previous_segment_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    person_count: Mapped[int] = mapped_column(Integer)
+
+
+class QuestionRecord(Table):
+    """One question that was ever answered."""
+
+    __tablename__ = "questions"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    question_id: Mapped[str] = mapped_column(String(64), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    answers: Mapped[list[str]] = mapped_column(JSON)
+
+
+class RejectionRecord(Table):
+    """Something nobody could read."""
+
+    __tablename__ = "rejections"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    rejected_id: Mapped[str] = mapped_column(String(64), unique=True)
+    camera_id: Mapped[str | None] = mapped_column(String(200))
+    segment_id: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    noticed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    rejected: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Tombstone(Table):
+    """Someone who was erased and may not come back by a replay."""
+
+    __tablename__ = "tombstones"
+
+    person_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def open_engine(database_url: str) -> Engine:
+    """An engine on the database at `database_url`, its tables laid out.
+
+    Raises:
+        PeopleTableError: the URL is none, or the database does not open.
+    """
+    try:
+        url = make_url(database_url)
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url)
+        if url.get_backend_name() == "sqlite":
+            event.listen(engine, "connect", _set_pragmas)
+        Table.metadata.create_all(engine)
+    except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
+        raise PeopleTableError(database_url, str(getattr(error, "orig", None) or error)) from error
+    return engine
+
+
+def _set_pragmas(connection: Any, record: object) -> None:
+    del record
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
