@@ -1,0 +1,163 @@
+"""Who is in a segment and what HumanVLM says of them. Pure but for the clock that times the legs.
+
+The same segment, models, rate and questions give the same ids, crops and answers, whatever else is in the batch.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from consumers.analyzer.decode import SampledFrames, sample_frames
+from consumers.analyzer.eyes import Eyes
+from consumers.analyzer.record import Described, crop_jpegs, manifest_of
+from consumers.errors import VideoReadError, WorkAbandonedError
+from model.crops import Look, best_looks
+from model.detector import Detections
+from model.tracker import Track, track_people
+from streamer.bus.identity import rejected_id
+from streamer.bus.manifest import Manifest
+from streamer.bus.messages import Rejected, SegmentReady
+
+FRAMES_AT_ONCE = 16  # frames detected between two looks at whether to stop
+PEOPLE_AT_ONCE = 16  # people described between two looks at whether to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment and the local file that holds its video."""
+
+    ready: SegmentReady
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzed:
+    """One segment's result: the manifest, and the JPEG of every crop it names by URI."""
+
+    manifest: Manifest
+    crops: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A segment after detector and tracker: its frames are gone, its crops are kept."""
+
+    ready: SegmentReady
+    sampled: SampledFrames
+    people: list[tuple[Track, list[Look]]]
+    timings_s: dict[str, float]
+
+
+def analyze_batch(
+    segments: Sequence[Segment], eyes: Eyes, *, is_stopping: Callable[[], bool] = lambda: False
+) -> list[Analyzed | Rejected]:
+    """One result a segment, in order; `Rejected` where its video cannot be read.
+
+    Segments are decoded and followed one after the other, so that one segment's frames are in memory at a time;
+    HumanVLM then sees the crops of all of them together.
+
+    Raises:
+        WorkAbandonedError: `is_stopping` said so.
+    """
+    seen = [_look(segment, eyes, is_stopping) for segment in segments]
+    looked = [each for each in seen if isinstance(each, _Seen)]
+    described = iter(_describe(looked, eyes, is_stopping))
+    return [each if isinstance(each, Rejected) else _result(each, next(described), eyes) for each in seen]
+
+
+def unreadable(ready: SegmentReady, reason: str) -> Rejected:
+    """The refusal of one segment, called the same wherever and whenever it is refused."""
+    return Rejected(
+        rejected_id=rejected_id("segment", ready.segment_id),
+        reason=reason,
+        camera_id=ready.camera_id,
+        segment_id=ready.segment_id,
+        origin=ready.uri,
+    )
+
+
+def _look(segment: Segment, eyes: Eyes, is_stopping: Callable[[], bool]) -> _Seen | Rejected:
+    timings_s: dict[str, float] = {}
+    try:
+        with _timed(timings_s, "decode"):
+            sampled = sample_frames(segment.path, target_fps=eyes.sampling_fps)
+    except VideoReadError as error:
+        return unreadable(segment.ready, f"its video cannot be read: {error.reason}")
+    with _timed(timings_s, "detect"):
+        detections = _detect(sampled, eyes, is_stopping)
+    with _timed(timings_s, "track"):
+        tracks = track_people(detections, sampling_fps=sampled.fps, frame_size_wh=sampled.size_wh)
+    with _timed(timings_s, "crop"):
+        people = [
+            (track, best_looks(track, sampled.frames, sampled.at_s, at_most=eyes.looks_at_most, others=tracks))
+            for track in tracks
+        ]
+    return _Seen(segment.ready, sampled.without_frames(), people, timings_s)
+
+
+def _detect(sampled: SampledFrames, eyes: Eyes, is_stopping: Callable[[], bool]) -> list[Detections]:
+    found: list[Detections] = []
+    for start in range(0, len(sampled.frames), FRAMES_AT_ONCE):
+        _stop_if(is_stopping)
+        found.extend(eyes.detector.detect(sampled.frames[start : start + FRAMES_AT_ONCE]))
+    return found
+
+
+def _describe(segments: Sequence[_Seen], eyes: Eyes, is_stopping: Callable[[], bool]) -> list[list[Described]]:
+    """What HumanVLM says of every person of every segment, in batches that do not stop at a segment's end."""
+    people = [looks for segment in segments for _, looks in segment.people]
+    described: list[Described] = []
+    started_s = time.perf_counter()
+    for start in range(0, len(people), PEOPLE_AT_ONCE):
+        _stop_if(is_stopping)
+        described.extend(_described(people[start : start + PEOPLE_AT_ONCE], eyes))
+    elapsed_s = time.perf_counter() - started_s
+    all_looks = sum(map(len, people))
+    for segment in segments:
+        share = sum(len(looks) for _, looks in segment.people) / all_looks if all_looks else 0.0
+        segment.timings_s["humanvlm"] = round(elapsed_s * share, 4)
+    waiting = iter(described)
+    return [[next(waiting) for _ in segment.people] for segment in segments]
+
+
+def _described(people: Sequence[Sequence[Look]], eyes: Eyes) -> list[Described]:
+    crops = [look.crop for looks in people for look in looks]
+    seen = eyes.vlm.see(crops)
+    decisions = iter(eyes.vlm.decide(seen, eyes.questions))
+    vectors = eyes.vlm.embed(seen)
+    captions = eyes.vlm.describe([looks[best_position(looks)].crop for looks in people])
+    described, start = [], 0
+    for looks, caption in zip(people, captions, strict=True):
+        end = start + len(looks)
+        described.append(Described(caption, best_position(looks), [next(decisions) for _ in looks], vectors[start:end]))
+        start = end
+    return described
+
+
+def _result(seen: _Seen, described: Sequence[Described], eyes: Eyes) -> Analyzed:
+    manifest = manifest_of(seen.ready, seen.sampled, seen.people, described, eyes, timings_s=seen.timings_s)
+    return Analyzed(manifest, crop_jpegs(manifest, seen.people))
+
+
+def best_position(looks: Sequence[Look]) -> int:
+    """Which of a person's looks is described: tall (up to 256 px) and sharp."""
+
+    def worth(position: int) -> float:
+        look = looks[position]
+        return float(min(look.crop.person_height_px, 256) * look.sharpness**0.5)
+
+    return max(range(len(looks)), key=worth)
+
+
+@contextmanager
+def _timed(timings_s: dict[str, float], leg: str) -> Iterator[None]:
+    started_s = time.perf_counter()
+    yield
+    timings_s[leg] = round(time.perf_counter() - started_s, 4)
+
+
+def _stop_if(is_stopping: Callable[[], bool]) -> None:
+    if is_stopping():
+        raise WorkAbandonedError

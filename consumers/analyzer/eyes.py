@@ -1,0 +1,99 @@
+"""The models that look at a segment, and the name of what they decide together."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from consumers.analyzer.combine import COMBINATION
+from model.detector import EngineName, PersonDetector
+from model.humanvlm import HumanVLM
+from model.questions import Question
+from streamer.bus.identity import revision_of
+from streamer.bus.manifest import Revisions
+from streamer.bus.messages import AskedQuestion
+
+STAGE = "analyzer.1"  # changes with whatever else decides a result: sampling, tracking, crops, the order of people
+LOOKS_AT_MOST = 8
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """A detector and a HumanVLM with the rate and the questions they look with; belongs to one thread."""
+
+    detector: PersonDetector
+    vlm: HumanVLM
+    sampling_fps: float = 5.0
+    looks_at_most: int = LOOKS_AT_MOST
+    questions: tuple[Question, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.questions:
+            object.__setattr__(self, "questions", self.vlm.questions)
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        cache_dir: Path,
+        detector: str = "embedded",
+        engine: EngineName = "auto",
+        confidence: float | None = None,
+        image_size: int = 640,
+        vlm: str = "embedded",
+        device: str | None = None,
+        sampling_fps: float = 5.0,
+        looks_at_most: int = LOOKS_AT_MOST,
+    ) -> "Eyes":
+        """Load both models.
+
+        Raises:
+            ModelFolderError: A model folder holds no model.
+            ModelCacheError: `cache_dir` cannot be written.
+        """
+        return cls(
+            PersonDetector.load(
+                detector, engine=engine, confidence=confidence, image_size=image_size, cache_dir=cache_dir
+            ),
+            HumanVLM.load(vlm, device=device),
+            sampling_fps=sampling_fps,
+            looks_at_most=looks_at_most,
+        )
+
+    @property
+    def revisions(self) -> Revisions:
+        """Which model says what."""
+        detector = f"{self.detector.revision}@{self.detector.confidence:g}/{self.detector.image_size}"
+        return Revisions(
+            detector=detector,
+            answer=self.vlm.answer_revision,
+            caption=self.vlm.caption_revision,
+            embedding_space=self.vlm.embedding_space,
+        )
+
+    @property
+    def question_set_revision(self) -> str:
+        """The name of the questions, in their order."""
+        return revision_of(*(question.question_id for question in self.questions))
+
+    @property
+    def asked(self) -> tuple[AskedQuestion, ...]:
+        """The questions as a manifest states them."""
+        return tuple(
+            AskedQuestion(question_id=q.question_id, kind=q.kind, text=q.text, answers=q.answers)
+            for q in self.questions
+        )
+
+    @property
+    def analysis_revision(self) -> str:
+        """The name of everything that decides a result beside the segment itself."""
+        revisions = self.revisions
+        return revision_of(
+            STAGE,
+            COMBINATION,
+            revisions.detector,
+            revisions.answer,
+            revisions.caption,
+            revisions.embedding_space,
+            f"{self.sampling_fps:g}",
+            self.looks_at_most,
+            self.question_set_revision,
+        )
