@@ -1,0 +1,120 @@
+"""The HTTP API: plain FastAPI over the desk.
+
+Endpoints are ordinary functions, so the framework runs each in a thread: none blocks the page. Every error has one
+shape, problem+json (RFC 9457).
+"""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.indexer.people import PeopleReader
+from consumers.web.desk import Desk, Search
+from consumers.web.media import media_router
+from consumers.web.schemas import (
+    CameraShape,
+    HealthShape,
+    PeopleShape,
+    PersonDetailShape,
+    ProblemShape,
+    SearchShape,
+    StatusShape,
+)
+from streamer.bus.media import MediaStore
+
+PROBLEM = "application/problem+json"
+PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemShape}, "5XX": {"model": ProblemShape}}
+MOST = 200  # people in one answer
+Camera = Annotated[str | None, Query(description="Only this camera.")]
+
+
+def create_api(search: Search, people: PeopleReader, media: MediaStore) -> FastAPI:
+    """The API over these three, testable alone: `/api/v1/…` and `/media/…`."""
+    api = FastAPI(
+        title="Crewsight", version="1", docs_url=None, redoc_url=None,  # their assets would come from a CDN
+        openapi_url="/api/v1/openapi.json", responses=PROBLEMS,
+    )
+    desk = Desk(search, people, media)
+    api.state.desk = desk
+    api.include_router(_people_router(desk), prefix="/api/v1")
+    api.include_router(_system_router(desk), prefix="/api/v1")
+    api.include_router(media_router(media))
+    _tell_problems(api)
+    return api
+
+
+def _people_router(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/people")
+    def newest(
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+        after: Annotated[int | None, Query(ge=0, description="Only people who came after this cursor.")] = None,
+        before: Annotated[int | None, Query(ge=0, description="Only people who came before this cursor.")] = None,
+        camera: Camera = None,
+    ) -> PeopleShape:
+        return desk.newest(limit, before=before, after=after, camera=camera)
+
+    @router.get("/people/{person_id}")
+    def person(person_id: str) -> PersonDetailShape:
+        found = desk.person(person_id)
+        if found is None:
+            raise HTTPException(404, f"Nobody is called {person_id}.")
+        return found
+
+    @router.get("/search")
+    def search(
+        q: Annotated[str, Query(min_length=1, max_length=500, description="Words that describe a person.")],
+        k: Annotated[int, Query(ge=1, le=MOST, description="How many people at most.")] = 24,
+        camera: Camera = None,
+    ) -> SearchShape:
+        return desk.search(q, k, camera)
+
+    return router
+
+
+def _system_router(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/cameras")
+    def cameras() -> tuple[CameraShape, ...]:
+        return desk.cameras()
+
+    @router.get("/status")
+    def status() -> StatusShape:
+        return desk.status()
+
+    @router.get("/health")
+    def health() -> HealthShape:
+        return HealthShape()
+
+    return router
+
+
+def _tell_problems(api: FastAPI) -> None:
+    @api.exception_handler(StarletteHTTPException)
+    def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        return _problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @api.exception_handler(RequestValidationError)
+    def misspelt(_: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors())
+        return _problem(422, wrong)
+
+    @api.exception_handler(SearchUnavailableError)
+    def no_search(_: Request, error: SearchUnavailableError) -> JSONResponse:
+        return _problem(503, str(error), {"Retry-After": "5"})
+
+    @api.exception_handler(PeopleTableError)
+    def no_table(_: Request, error: PeopleTableError) -> JSONResponse:
+        return _problem(503, str(error), {"Retry-After": "5"})
+
+
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    shape = ProblemShape(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    return JSONResponse(shape.model_dump(), status_code=status, headers=headers, media_type=PROBLEM)

@@ -1,0 +1,38 @@
+"""The keys, listed at `?`."""
+
+from nicegui import ui
+
+from consumers.web.components.words import Words, icon
+
+KEYS = (
+    (("/",), "Write a search"),
+    (("j",), "Next person"),
+    (("k",), "Previous person"),
+    (("Enter",), "Open the person"),
+    (("Esc",), "Close, or let go of what is selected"),
+    (("?",), "This list"),
+)
+
+
+class KeysDialog:
+    """The list of keys over a room."""
+
+    def __init__(self) -> None:
+        """Stay closed until asked for."""
+        self._dialog = ui.dialog().props('aria-label="Keys"')
+        with self._dialog, Words("section", "", "sheet narrow"):
+            with Words("header", "", "sheet-head"):
+                Words("h2", "Keys")
+                with Words("div", "", "rest"), Words("button", "", "act plain", aria_label="Close") as shut:
+                    icon("close")
+                shut.on("click", self._dialog.close)
+            with Words("div", "", "sheet-body"), Words("dl", "", "keys"):
+                for keys, words in KEYS:
+                    with Words("dt"):
+                        for key in keys:
+                            Words("kbd", key)
+                    Words("dd", words)
+
+    def toggle(self) -> None:
+        """Open, or close."""
+        self._dialog.toggle()

@@ -1,0 +1,143 @@
+"""One person in full: the clip at the right second, the crop, every answer, and which model said what."""
+
+import asyncio
+from collections.abc import Callable
+
+from nicegui import background_tasks, ui
+
+from consumers.errors import PeopleTableError
+from consumers.web.address import PERSON, QUERY, SEARCH, Address
+from consumers.web.components.answers import answer_lengths
+from consumers.web.components.clip_player import ClipPlayer
+from consumers.web.components.person_card import Now, crop_image, nobody, time_and_age
+from consumers.web.components.words import Words, icon
+from consumers.web.desk import Desk
+from consumers.web.schemas import PersonDetailShape
+from consumers.web.wording import ORIGINS, lasted, seen_time
+from streamer.bus.messages import TimeOrigin
+
+WHO_HEIGHT_PX = 190
+STRIP_HEIGHT_PX = 84
+REVISIONS = {
+    "detector": "Found by", "answer": "Answered by", "caption": "Described by", "embedding_space": "Made searchable by",
+}
+
+
+class PersonDialog:
+    """The sheet over a room; its address decides whom it shows."""
+
+    def __init__(self, desk: Desk, now: Callable[[], Now], on_close: Callable[[], None]) -> None:
+        """Stay closed until somebody is asked for."""
+        self._desk, self._now, self._on_close = desk, now, on_close
+        self.person_id: str | None = None
+        self._address = Address()
+        self._dialog = ui.dialog().props('aria-label="Person"')
+        self._dialog.on_value_change(self._changed)
+        with self._dialog:
+            self._sheet = Words("section", "", "sheet")
+
+    def follow(self, address: Address) -> None:
+        """Show whom the address names, or nobody."""
+        self._address = address
+        person_id = address.get(PERSON)
+        if person_id == self.person_id:
+            return
+        self.person_id = person_id
+        if person_id is None:
+            self._dialog.close()
+            self._sheet.clear()
+        else:
+            background_tasks.create(self._show(person_id), context=self._sheet)
+
+    async def _show(self, person_id: str) -> None:
+        try:
+            person = await asyncio.to_thread(self._desk.person, person_id)
+        except PeopleTableError as error:
+            person, why = None, str(error)
+        else:
+            why = "They may have been removed since this address was made."
+        if self.person_id != person_id or self._sheet.is_deleted:
+            return
+        self._sheet.clear()
+        with self._sheet:
+            if person is None:
+                self._head("Nobody here", "")
+                nobody("person_off", "There is nobody at this address", why)
+            else:
+                self._fill(person)
+        self._dialog.open()
+
+    def _fill(self, person: PersonDetailShape) -> None:
+        now = self._now()
+        self._head(f"Camera {person.camera_id}", time_and_age(person.first_seen_at, now))
+        with Words("div", "", "sheet-body", tabindex="-1"):
+            with Words("div", "", "stage"):
+                ClipPlayer(person)
+                if len(person.chain) > 1:
+                    self._strip(person, now)
+            with Words("div", "", "facts"):
+                self._who(person)
+                with Words("div"):
+                    Words("h3", "Answers")
+                    answer_lengths(person.answers)
+                self._ledger(person, now)
+
+    def _head(self, title: str, words: str) -> None:
+        with Words("header", "", "sheet-head"):
+            Words("h2", title)
+            Words("span", words, "sum")
+            with Words("div", "", "rest"), Words("button", "", "act plain", aria_label="Close", title="Close (Esc)") as shut:
+                icon("close")
+            shut.on("click", self._dialog.close)
+
+    def _strip(self, person: PersonDetailShape, now: Now) -> None:
+        with Words("div"):
+            Words("h3", f"The same person in {len(person.chain)} stretches of video")
+            with Words("div", "", "strip"):
+                for sighting in person.chain:
+                    link = Words("a", href=str(self._address.but(person=sighting.person_id)))
+                    if sighting.person_id == person.person_id:
+                        link.attributes(aria_current="true")
+                    with link:
+                        Words("img", src=sighting.crop.url, alt="", height=STRIP_HEIGHT_PX)
+                        Words("span", seen_time(sighting.first_seen_at, now.zone, now.instant), "at")
+
+    @staticmethod
+    def _who(person: PersonDetailShape) -> None:
+        with Words("div", "", "who"):
+            with Words("div", "", "crop"):
+                crop_image(person.crop, WHO_HEIGHT_PX)
+            with Words("div", "", "words"):
+                Words("p", person.caption, "caption")
+                alike = Address(SEARCH, {QUERY: person.caption})
+                with Words("a", "", "act", href=str(alike)):
+                    icon("person_search")
+                    Words("span", "More like this")
+
+    @staticmethod
+    def _ledger(person: PersonDetailShape, now: Now) -> None:
+        first, last = (seen_time(at, now.zone, now.instant) for at in (person.first_seen_at, person.last_seen_at))
+        with Words("dl", "", "ledger"):
+            _entry("Since", first)
+            _entry("Until", f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})")
+            _entry("Time from", ORIGINS[TimeOrigin(person.time_origin)])
+            _entry("Picture", f"{person.crop.width_px} × {person.crop.height_px} px")
+        with Words("details"):
+            Words("summary", "Which model said what")
+            with Words("dl", "", "ledger"):
+                for name, words in REVISIONS.items():
+                    if name in person.revisions:
+                        _entry(words, person.revisions[name])
+                _entry("Sure it is a person", f"{person.detection_score:.0%}")
+                _entry("Track", person.track_id)
+
+    def _changed(self) -> None:
+        if not self._dialog.value and self.person_id is not None:
+            self.person_id = None
+            self._sheet.clear()
+            self._on_close()
+
+
+def _entry(name: str, words: str) -> None:
+    Words("dt", name)
+    Words("dd", words)

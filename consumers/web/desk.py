@@ -1,0 +1,132 @@
+"""What the API and the page ask for: one object over the person table, the search service and the media store.
+
+Every method blocks; the API's threads and `asyncio.to_thread` call them.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.indexer.people import PeopleReader, Person
+from consumers.web.light import Standing, judge
+from consumers.web.schemas import (
+    CameraShape,
+    HitShape,
+    PeopleShape,
+    PersonDetailShape,
+    SearchShape,
+    StatusShape,
+)
+from consumers.web.shaping import Questions, shape_detail, shape_person
+from streamer.bus.errors import MediaStoreError
+from streamer.bus.manifest import Manifest
+from streamer.bus.media import MediaStore, manifest_uri
+
+
+class Found(Protocol):
+    """One person found by a search."""
+
+    @property
+    def person_id(self) -> str:
+        """Who."""
+
+    @property
+    def score(self) -> float:
+        """How near, cosine."""
+
+
+class Answer(Protocol):
+    """What a search found, best first."""
+
+    @property
+    def hits(self) -> Sequence[Found]:
+        """The people found, best first."""
+
+    @property
+    def unknown_words(self) -> Sequence[str]:
+        """Words of the query that the model has not learnt."""
+
+
+class Search(Protocol):
+    """Finds people by words.  Raises `SearchUnavailableError` when nobody answers."""
+
+    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> Answer:
+        """The `k` people nearest to `text`."""
+
+
+class Desk:
+    """Answers what the API and the page ask.
+
+    Raises (every method): `PeopleTableError` when the table cannot be read.
+    """
+
+    def __init__(self, search: Search, people: PeopleReader, media: MediaStore) -> None:
+        """Answer from these three."""
+        self._search, self._people, self.media = search, people, media
+
+    def newest(
+        self, limit: int, *, before: int | None = None, after: int | None = None, camera: str | None = None
+    ) -> PeopleShape:
+        """The people who arrived last, newest first."""
+        found = self._people.newest(limit + 1, before_id=before, after_id=after, camera=camera)
+        page, has_more = found[:limit], len(found) > limit
+        questions = self._questions()
+        return PeopleShape(
+            people=tuple(shape_person(person, questions) for person in page),
+            before=page[-1].id if page and has_more else None,
+            after=page[0].id if page else after,
+        )
+
+    def person(self, person_id: str) -> PersonDetailShape | None:
+        """One person with the way they took and the chain they belong to; None: nobody of that id."""
+        person = self._people.person(person_id)
+        if person is None:
+            return None
+        return shape_detail(person, self._questions(), self._manifest(person), self._people.chain(person.chain_id))
+
+    def search(self, text: str, k: int, camera: str | None = None) -> SearchShape:
+        """The people nearest to some words.
+
+        Raises:
+            SearchUnavailableError: the indexer does not answer.
+        """
+        answer = self._search.search(text, k, camera=camera)
+        questions = self._questions()
+        found = [(hit.score, self._people.person(hit.person_id)) for hit in answer.hits]
+        hits = tuple(
+            HitShape(score=score, person=shape_person(person, questions)) for score, person in found if person
+        )
+        return SearchShape(query=text, hits=hits, unknown_words=tuple(answer.unknown_words))
+
+    def cameras(self) -> tuple[CameraShape, ...]:
+        """Every camera that has sent something, by name."""
+        return tuple(
+            CameraShape(camera_id=seen.camera_id, people=seen.people, last_segment_at=seen.last_segment_at)
+            for seen in self._people.cameras()
+        )
+
+    def status(self) -> StatusShape:
+        """How the system stands; never raises."""
+        search_error = self._search_error()
+        try:
+            return judge(Standing(self._people.counts(), search_error=search_error))
+        except PeopleTableError as error:
+            return judge(Standing(table_error=str(error), search_error=search_error))
+
+    def _search_error(self) -> str | None:
+        try:
+            self._search.search("person", 1)
+        except SearchUnavailableError as error:
+            return str(error)
+        return None
+
+    def _questions(self) -> Questions:
+        return {question.question_id: question for question in self._people.questions()}
+
+    def _manifest(self, person: Person) -> Manifest | None:
+        """The result a person stands in; None when it is gone or cannot be read, which only costs the path."""
+        uri = manifest_uri(person.camera_id, person.segment_id, person.analysis_revision)
+        try:
+            return Manifest.model_validate_json(self.media.read(uri))
+        except (MediaStoreError, ValueError):
+            return None

@@ -1,0 +1,95 @@
+"""Crops and segments over HTTP, with byte ranges, so that a browser can start a clip at any second."""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from streamer.bus.errors import MediaStoreError
+from streamer.bus.media import SCHEME, MediaStore
+
+CHUNK_BYTES = 1 << 20
+SERVED = {("crops", ".jpg"): "image/jpeg", ("media", ".mp4"): "video/mp4"}  # folder and ending -> content type
+HEADERS = {
+    "Accept-Ranges": "bytes",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, max-age=600",  # short: what is erased must not live on in a browser
+}
+_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
+
+
+def media_router(media: MediaStore) -> APIRouter:
+    """`GET` and `HEAD /media/{path}`: crops and segments of the store, nothing else of it."""
+    router = APIRouter()
+
+    @router.api_route("/media/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
+    def serve(path: str, request: Request) -> Response:
+        content_type = _content_type(path)
+        uri = SCHEME + path
+        try:
+            if not media.exists(uri):
+                raise HTTPException(404, f"There is nothing at {path}: it may have been removed.")
+            local = media.local_path(uri)
+            if local is not None:
+                return FileResponse(local, media_type=content_type, headers=HEADERS)
+            size = media.size_bytes(uri)
+        except MediaStoreError as error:
+            raise HTTPException(404, f"{path} cannot be read.") from error
+        return _ranged(media, uri, size, content_type, request)
+
+    return router
+
+
+def parse_range(header: str | None, size_bytes: int) -> tuple[int, int] | None:
+    """The first byte asked for and the one after the last; None when all of it is wanted.
+
+    Several ranges at once are answered with all of it, which RFC 9110 allows.
+
+    Raises:
+        ValueError: the range lies outside the file.
+
+    >>> parse_range("bytes=10-19", 100), parse_range("bytes=-5", 100), parse_range("bytes=95-", 100)
+    ((10, 20), (95, 100), (95, 100))
+    >>> parse_range(None, 100), parse_range("bytes=0-1,5-6", 100)
+    (None, None)
+    """
+    asked = _RANGE.match(header or "")
+    if asked is None or asked.groups() == ("", ""):
+        return None
+    first, last = asked.groups()
+    start = max(0, size_bytes - int(last)) if not first else int(first)
+    end = size_bytes if not first or not last else min(size_bytes, int(last) + 1)
+    if start >= size_bytes or start >= end:
+        raise ValueError(f"range {header} lies outside {size_bytes} bytes")
+    return start, end
+
+
+def _content_type(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    served = SERVED.get((parts[0] if parts else "", PurePosixPath(path).suffix))
+    if served is None or ".." in parts or path.startswith("/") or "\\" in path or "\0" in path:
+        raise HTTPException(404, "Only crops and segments are served here.")
+    return served
+
+
+def _ranged(media: MediaStore, uri: str, size: int, content_type: str, request: Request) -> Response:
+    """The answer for a store that is no local folder."""
+    try:
+        asked = parse_range(request.headers.get("range"), size)
+    except ValueError as error:
+        raise HTTPException(416, str(error), headers={"Content-Range": f"bytes */{size}"}) from error
+    start, end = asked or (0, size)
+    headers = {**HEADERS, "Content-Length": str(end - start)}
+    if asked:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    status = 206 if asked else 200
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=content_type)
+    return StreamingResponse(_chunks(media, uri, start, end), status, headers=headers, media_type=content_type)
+
+
+def _chunks(media: MediaStore, uri: str, start: int, end: int) -> Iterator[bytes]:
+    for position in range(start, end, CHUNK_BYTES):
+        yield media.read(uri, position, min(position + CHUNK_BYTES, end))

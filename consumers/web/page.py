@@ -1,0 +1,141 @@
+"""The page: NiceGUI over the API's desk. The address decides what is shown; the header stays.
+
+One page object a browser tab; the feed is shared by all.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, Request
+from nicegui import app, background_tasks, ui
+from nicegui.events import KeyEventArguments
+from starlette.responses import RedirectResponse
+
+from consumers.web.address import LIVE, PERSON, SEARCH, Address
+from consumers.web.components.header import Header
+from consumers.web.components.keys import KeysDialog
+from consumers.web.components.person_dialog import PersonDialog
+from consumers.web.components.words import Words
+from consumers.web.desk import Desk
+from consumers.web.feed import Feed
+from consumers.web.rooms.live import LiveRoom
+from consumers.web.rooms.room import PageLook, Room, Surroundings
+from consumers.web.rooms.search import SearchRoom
+from consumers.web.wording import clock_time
+
+THEME = Path(__file__).with_name("theme.css")
+COOKIE = "crewsight-theme"
+YEAR_S = 365 * 86_400
+FAVICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><path fill='#5aa0f2' d='M3 0h10a3 3 0 0 1 3 3L3 16a3 3 "
+    "0 0 1-3-3V3a3 3 0 0 1 3-3z'/><path fill='#3fb97c' d='M16 3v10a3 3 0 0 1-3 3H3z'/></svg>"
+)
+
+
+def create_page(api: FastAPI, look: PageLook) -> None:
+    """Mount the rooms on an API made by `create_api`; may be called once in a process, as NiceGUI has one app."""
+    desk: Desk = api.state.desk
+    feed = Feed(desk)
+    api.include_router(_theme_router())
+    app.on_startup(lambda: background_tasks.create(feed.run(), name="feed"))
+    ui.run_with(
+        api, root=lambda: Page(desk, feed, look).build(), title=look.site_name, dark=True, language="en-US",
+        tailwind=False, favicon=FAVICON, show_welcome_message=False, reconnect_timeout=10.0,
+    )
+
+
+class Page:
+    """One browser tab."""
+
+    def __init__(self, desk: Desk, feed: Feed, look: PageLook) -> None:
+        """Know where the tab stands; `build` shows it."""
+        self._desk, self._feed, self._look = desk, feed, look
+        self._client = ui.context.client
+        self._address = Address.parse(self._client.sub_pages_router.current_path)
+        self._room: Room | None = None
+
+    def build(self) -> None:
+        """Header, room, dialogs, keys."""
+        is_dark = self._client.request.cookies.get(COOKIE) != "light"
+        ui.dark_mode(is_dark)
+        ui.add_head_html(f"<style>:root{{color-scheme:{'dark' if is_dark else 'light'}}}\n{THEME.read_text()}</style>")
+        with Words("div", "", "shell"):
+            self._header = Header(self._look.site_name, is_dark=is_dark)
+            self._keys = KeysDialog()
+            self._header.keys.on("click", self._keys.toggle)
+            self._person = PersonDialog(self._desk, self._look.now, self._close_person)
+            with Words("main", "") as main:
+                ui.sub_pages({LIVE: self._enter(LiveRoom), SEARCH: self._enter(SearchRoom)})
+        ui.skip_link("To the people", target=main)
+        self._client.sub_pages_router.on_path_changed(self._follow)
+        self._feed.stands.subscribe(self._header.stand)
+        if self._feed.status:
+            self._header.stand(self._feed.status)
+        ui.timer(1.0, self._tell_time)
+        ui.keyboard(self._key, ignore=["input", "select", "textarea"], repeating=True)
+        self._person.follow(self._address)
+
+    def _enter(self, room_class: Callable[[Surroundings], Room]) -> Callable[[], None]:
+        def build() -> None:
+            around = Surroundings(self._desk, self._feed, self._look, lambda: self._address, self._is_busy)
+            self._room = room_class(around)
+            self._header.enter(self._room.path)
+            background_tasks.create(self._room.follow(self._address), context=ui.context.client)
+        return build
+
+    def _follow(self, path: str) -> None:
+        """The address changed: the dialog follows at once, the room if it is the same one."""
+        self._address = Address.parse(path)
+        self._person.follow(self._address)
+        if self._room is not None and self._room.path == self._address.room:
+            background_tasks.create(self._room.follow(self._address), context=self._client)
+
+    def _close_person(self) -> None:
+        ui.navigate.to(str(self._address.but(**{PERSON: None})))
+
+    def _is_busy(self) -> bool:
+        return self._person.person_id is not None
+
+    def _tell_time(self) -> None:
+        now = self._look.now()
+        self._header.tell_time(clock_time(now.instant, now.zone))
+
+    def _key(self, event: KeyEventArguments) -> None:
+        if not event.action.keydown or self._room is None or event.modifiers.ctrl or event.modifiers.meta:
+            return
+        match event.key.name:
+            case "?":
+                self._keys.toggle()
+            case "/":
+                self._room.write()
+            case "j":
+                self._step(1)
+            case "k":
+                self._step(-1)
+            case "Escape" if not self._is_busy():
+                self._room.let_go()
+
+    def _step(self, by: int) -> None:
+        assert self._room is not None
+        if self._person.person_id is None:
+            self._room.step(by)
+            return
+        beside = self._room.beside(self._person.person_id, by)
+        if beside is not None:
+            ui.navigate.to(str(self._address.but(**{PERSON: beside})))
+
+
+def _theme_router() -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/theme", include_in_schema=False)
+    def choose(to: str, request: Request) -> RedirectResponse:
+        """Remember the theme and go back to where it was chosen."""
+        came_from = urlsplit(request.headers.get("referer", ""))
+        back = Address.parse(f"{came_from.path}?{came_from.query}")
+        answer = RedirectResponse(str(back) if back.room in (LIVE, SEARCH) else LIVE, status_code=303)
+        answer.set_cookie(COOKIE, "light" if to == "light" else "dark", max_age=YEAR_S, samesite="lax", httponly=True)
+        return answer
+
+    return router

@@ -1,0 +1,1 @@
+"""Rooms: what one sees at one address."""

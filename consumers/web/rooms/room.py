@@ -1,0 +1,97 @@
+"""What every room can do, and what it gets from the page around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Protocol
+
+from nicegui import ui
+
+from consumers.web.address import Address
+from consumers.web.components.person_card import Now
+from consumers.web.desk import Desk
+from consumers.web.feed import Feed
+
+
+@dataclass(frozen=True, slots=True)
+class PageLook:
+    """What a page is told once, when it starts."""
+
+    site_name: str = "Crewsight"
+    zone: tzinfo = UTC
+    is_demo: bool = False
+
+    def now(self) -> Now:
+        """This moment."""
+        return Now(datetime.now(UTC), self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a room gets from the page around it."""
+
+    desk: Desk
+    feed: Feed
+    look: PageLook
+    address: Callable[[], Address]
+    is_busy: Callable[[], bool]
+    """Whether a person or another dialog is open over the room."""
+
+    @staticmethod
+    def go(address: Address) -> None:
+        """Change the address; whoever it concerns follows."""
+        ui.navigate.to(str(address))
+
+
+class Room(Protocol):
+    """One room."""
+
+    path: str
+
+    async def follow(self, address: Address) -> None:
+        """Show what the address asks for."""
+
+    def step(self, by: int) -> None:
+        """Select the next (1) or previous (-1) person of the list."""
+
+    def beside(self, person_id: str, by: int) -> str | None:
+        """Who stands next to somebody in the list."""
+
+    def let_go(self) -> None:
+        """Select nobody."""
+
+    def write(self) -> None:
+        """Put the cursor where words are written."""
+
+
+class Selection:
+    """Which of a list's cards is selected, by keyboard; the browser's focus goes with it."""
+
+    def __init__(self) -> None:
+        """Select nothing."""
+        self.index: int | None = None
+        self._chosen: ui.element | None = None
+
+    def step(self, cards: list[ui.element], by: int) -> None:
+        """Select the card `by` places further on, staying inside the list."""
+        if not cards:
+            return
+        here = cards.index(self._chosen) if self._chosen in cards else None
+        self.index = max(0, min(len(cards) - 1, (-1 if by > 0 else 0) + by if here is None else here + by))
+        self.let_go()
+        self._chosen = cards[self.index].classes(add="chosen")
+        self._chosen.run_method("focus")
+
+    def let_go(self) -> None:
+        """Select nothing."""
+        if self._chosen is not None and not self._chosen.is_deleted:
+            self._chosen.classes(remove="chosen")
+            self._chosen.run_method("blur")
+        self._chosen = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether something is selected."""
+        return self._chosen is not None
+
+

@@ -1,0 +1,199 @@
+"""*Search*: one line to type in, and a contact sheet of who is nearest to the words."""
+
+import asyncio
+
+from nicegui import ui
+
+from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.web.address import CAMERA, PERSON, QUERY, SEARCH, Address
+from consumers.web.components.bones import hit_bones
+from consumers.web.components.person_card import hit_card, nobody
+from consumers.web.components.words import Words, icon
+from consumers.web.rooms.room import Selection, Surroundings
+from consumers.web.schemas import CameraShape, SearchShape, StatusShape
+from consumers.web.wording import count
+
+FIRST, MOST = 24, 192  # hits on the sheet at first, and at most
+TRIES = 4  # captions offered as searches
+
+
+class SearchRoom:
+    """One browser's *Search*."""
+
+    path = SEARCH
+
+    def __init__(self, around: Surroundings) -> None:
+        """Lay out the line; `follow` searches."""
+        self._around = around
+        self._address: Address | None = None
+        self._limit = FIRST
+        self._is_off = False
+        self._people: list[str] = []
+        self._cards: list[ui.element] = []
+        self._selection = Selection()
+        with Words("section", "", "room", tabindex="-1", aria_label="Search"):
+            Words("h1", "Search", "out-of-sight")
+            with Words("div", "", "ask"), Words("div", "", "ask-line", role="search"):
+                icon("search")
+                self._line = ui.input(placeholder="A person in words: worker in an orange vest")
+                self._line.props('borderless dense clearable autofocus maxlength=500 aria-label="Describe a person"')
+                self._line.on("keydown.enter", self._ask, args=[])
+                self._line.on("keydown.escape", lambda: self._line.run_method("blur"), args=[])
+                self._line.on("clear", self._forget, args=[])
+                with ui.element("button").classes("act main").on("click", self._ask):
+                    Words("span", "Search")
+            self._found = Words("div", aria_live="polite")
+        around.feed.stands.subscribe(self._stand)
+
+    async def follow(self, address: Address) -> None:
+        """Search for the address's words, unless they are on the sheet already."""
+        wanted = address.but(**{PERSON: None})
+        if wanted == self._address:
+            return
+        self._address, self._limit = wanted, FIRST
+        self._line.set_value(address.get(QUERY) or "")
+        await self._search()
+
+    def step(self, by: int) -> None:
+        """Select the next or previous person found."""
+        self._selection.step(self._cards, by)
+
+    def beside(self, person_id: str, by: int) -> str | None:
+        """Who stands next to somebody on the sheet."""
+        place = self._people.index(person_id) + by if person_id in self._people else 0
+        return self._people[place] if 0 <= place < len(self._people) else None
+
+    def let_go(self) -> None:
+        """Select nobody."""
+        self._selection.let_go()
+
+    def write(self) -> None:
+        """Put the cursor into the line."""
+        self._line.run_method("focus")
+        self._line.run_method("select")
+
+    def _ask(self) -> None:
+        words = (self._line.value or "").strip()
+        if words and self._address:
+            self._around.go(self._address.but(**{QUERY: words}))
+
+    def _forget(self) -> None:
+        self._around.go(Address(SEARCH))
+
+    async def _search(self) -> None:
+        asked = self._address or Address(SEARCH)
+        words = asked.get(QUERY)
+        self._people, self._cards = [], []
+        if words is None:
+            await self._invite()
+            return
+        self._wait()
+        try:
+            found, cameras = await asyncio.gather(
+                asyncio.to_thread(self._around.desk.search, words, self._limit, asked.get(CAMERA)),
+                asyncio.to_thread(self._around.desk.cameras),
+            )
+        except SearchUnavailableError as error:
+            self._is_off = True
+            self._say("search_off", "Search does not answer", (
+                f"The indexer is starting, or has stopped ({error.reason}). People already found are still in Live. "
+                "This page asks again by itself."
+            ))
+            return
+        except PeopleTableError as error:
+            self._say("error", "The list of people cannot be read", str(error))
+            return
+        if self._address == asked and not self._found.is_deleted:
+            self._show(found, cameras, asked)
+
+    def _wait(self) -> None:
+        self._found.clear()
+        with self._found, Words("div", "", "sheet-of-hits"):
+            hit_bones(12)
+
+    def _say(self, drawing: str, title: str, why: str) -> None:
+        if not self._found.is_deleted:
+            self._found.clear()
+            with self._found:
+                nobody(drawing, title, why)
+
+    def _show(self, found: SearchShape, cameras: tuple[CameraShape, ...], asked: Address) -> None:
+        self._is_off = False
+        self._found.clear()
+        now = self._around.look.now()
+        with self._found:
+            self._flag(found)
+            self._head(found, cameras, asked)
+            if not found.hits:
+                nobody("person_search", "Nobody is found", why_nobody(asked, cameras))
+                return
+            with Words("div", "", "sheet-of-hits"):
+                for rank, hit in enumerate(found.hits, start=1):
+                    address = asked.but(**{PERSON: hit.person.person_id})
+                    self._cards.append(hit_card(hit, rank, str(address), now))
+                    self._people.append(hit.person.person_id)
+            if len(found.hits) == self._limit < MOST:
+                self._offer_more()
+
+    @staticmethod
+    def _flag(found: SearchShape) -> None:
+        """Say which words count for nothing."""
+        if not found.unknown_words:
+            return
+        words = ", ".join(f"“{word}”" for word in found.unknown_words)
+        with Words("p", "", "note warn"):
+            icon("warning")
+            Words("span", (
+                f"The model has not learnt {words}. What you see goes by the other words, if there are any: "
+                "judge it with care."
+            ))
+
+    @staticmethod
+    def _head(found: SearchShape, cameras: tuple[CameraShape, ...], asked: Address) -> None:
+        with Words("div", "", "room-head"):
+            Words("h2", f"{count(len(found.hits), 'person', 'people')}, nearest first", "sum")
+            if len(cameras) < 2:
+                return
+            with Words("nav", "", "filters", aria_label="Cameras"):
+                for name in (None, *(camera.camera_id for camera in cameras)):
+                    link = Words("a", name or "All cameras", href=str(asked.but(**{CAMERA: name})))
+                    if name == asked.get(CAMERA):
+                        link.attributes(aria_current="true")
+
+    def _offer_more(self) -> None:
+        with Words("div", "", "older"), ui.element("button").classes("act").on("click", self._more):
+            icon("expand_more")
+            Words("span", "Show more")
+
+    async def _more(self) -> None:
+        self._limit = min(MOST, self._limit * 2)
+        await self._search()
+
+    async def _invite(self) -> None:
+        """Before anything is asked: what can be asked, in the words of people who were seen."""
+        try:
+            newest = await asyncio.to_thread(self._around.desk.newest, 60)
+        except PeopleTableError:
+            captions: list[str] = []
+        else:
+            captions = list(dict.fromkeys(person.caption for person in newest.people if person.caption))[:TRIES]
+        if self._found.is_deleted:
+            return
+        self._found.clear()
+        with self._found, Words("div", "", "tries"):
+            for caption in captions:
+                Words("a", caption, href=str(Address(SEARCH, {QUERY: caption})))
+
+    async def _stand(self, status: StatusShape) -> None:
+        if self._is_off and status.search_answers:
+            self._is_off = False
+            await self._search()
+
+
+def why_nobody(asked: Address, cameras: tuple[CameraShape, ...]) -> str:
+    """Why a search found nobody."""
+    if not sum(camera.people for camera in cameras):
+        return "No people have been seen yet. They become searchable as soon as they appear in Live."
+    if asked.get(CAMERA):
+        return f"The camera '{asked.get(CAMERA)}' has seen nobody. Try all cameras."
+    return "Nobody is in the index yet. Ask again in a moment."

@@ -1,0 +1,99 @@
+"""How the page says things: times, ages, sizes, question labels. Pure."""
+
+import re
+from datetime import datetime, timedelta, tzinfo
+
+from streamer.bus.messages import TimeOrigin
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+_ASKED_OF = re.compile(
+    r"^(?:is|are|does|do|has|have)\s+(?:the|this|that)?\s*(?:person|worker|man|woman|they)?\s*"
+    r"(?:wearing|wear|have|has|got|holding|carrying|using|use|in|on)?\s*(?:an?|any|the|their|some)?\s+",
+    re.IGNORECASE,
+)
+_WHICH = re.compile(r"^what\s+(colou?r|kind|type)\s+(?:is|are|of)\s+(?:the|their|this person'?s)?\s*", re.IGNORECASE)
+ORIGINS = {
+    TimeOrigin.CLOCK: "the clock of the machine that received the frame",
+    TimeOrigin.CONTAINER: "the creation time stored in the video file",
+    TimeOrigin.FILE: "the file's date, less its length",
+}
+
+
+def clock_time(instant: datetime, zone: tzinfo) -> str:
+    """The time of day with its zone.
+
+    >>> from datetime import UTC
+    >>> clock_time(datetime(2026, 3, 1, 14, 2, 31, tzinfo=UTC), UTC)
+    '14:02:31 UTC'
+    """
+    return instant.astimezone(zone).strftime("%H:%M:%S %Z")
+
+
+def seen_time(instant: datetime, zone: tzinfo, now: datetime) -> str:
+    """The local time, with the date in front when it is not today's.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> seen_time(noon, UTC, noon), seen_time(noon, UTC, noon + timedelta(days=2))
+    ('12:00:00', '1 Mar 12:00:00')
+    """
+    local, today = instant.astimezone(zone), now.astimezone(zone)
+    if local.date() == today.date():
+        return local.strftime("%H:%M:%S")
+    year = f" {local.year}" if local.year != today.year else ""
+    return f"{local.day} {local:%b}{year} {local:%H:%M:%S}"
+
+
+def age(instant: datetime, now: datetime) -> str:
+    """How long ago, as one would say it.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> [age(now - timedelta(seconds=s), now) for s in (3, 40, 200, 7300, 90000, 10**7)]
+    ['just now', '40 s ago', '3 min ago', '2 h ago', '1 day ago', '115 days ago']
+    """
+    seconds = (now - instant).total_seconds()
+    if seconds < -5:
+        return "ahead of this clock"
+    if seconds < 10:
+        return "just now"
+    for limit_s, unit_s, unit in ((MINUTE_S, 1, "s"), (HOUR_S, MINUTE_S, "min"), (DAY_S, HOUR_S, "h")):
+        if seconds < limit_s:
+            return f"{int(seconds // unit_s)} {unit} ago"
+    return f"{count(int(seconds // DAY_S), 'day')} ago"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number and its noun.
+
+    >>> count(1, "person", "people"), count(1200, "person", "people")
+    ('1 person', '1,200 people')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def lasted(first: datetime, last: datetime) -> str:
+    """How long something took.
+
+    >>> from datetime import UTC
+    >>> lasted(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, 0, 1, 5, tzinfo=UTC))
+    '1 min 5 s'
+    """
+    minutes, seconds = divmod(round((last - first) / timedelta(seconds=1)), MINUTE_S)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def short_label(question: str) -> str:
+    """What a question is about, short enough for a chip.
+
+    >>> short_label("Is this person wearing a hard hat?"), short_label("What colour is the hard hat?")
+    ('hard hat', 'hard hat colour')
+    >>> short_label("Is the person's face covered?")
+    "person's face covered"
+    """
+    plain = question.strip().rstrip("?. ")
+    which = _WHICH.match(plain)
+    if which:
+        return f"{plain[which.end():]} {which.group(1).lower()}"
+    about = _ASKED_OF.sub("", plain).strip() or plain
+    return re.sub(r"^the\s+", "", about) if about == plain else about
