@@ -347,7 +347,7 @@ def _chain(session: Session, links: Links) -> None:
         chain_of = dict(
             session.execute(
                 select(PersonRecord.person_id, PersonRecord.chain_id).where(PersonRecord.person_id.in_(chosen))
-            ).tuples()
+            ).tuples().all()
         )
         if later in chain_of and earlier in chain_of:
             session.execute(

@@ -175,6 +175,11 @@ class TypedConsumer(Generic[M]):
         """Fetch again from those of `partitions` that are ours."""
         self._consumer.resume(*self._assigned(partitions))
 
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Fetch `partition` from `offset` on, if it is ours."""
+        for place in self._assigned([partition]):
+            self._consumer.seek(place, offset)
+
     def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
         """Note that everything before each offset is done; true once the broker has it.
 
