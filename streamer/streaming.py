@@ -1,0 +1,248 @@
+"""The streamer's shell: takes files from the sources, cuts them, keeps the ledger, publishes.
+
+The order that must hold for every segment: its video lies in the media store, then it is entered in the ledger, then
+it is published, and only the broker's acknowledgement marks it as published. A crash anywhere repeats the last step;
+ids come from the content, so a repeat changes nothing.
+"""
+
+import logging
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, Protocol
+
+from streamer.bus.cameras import CameraTable
+from streamer.bus.identity import rejected_id
+from streamer.bus.media import MediaStore, segment_uri
+from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
+from streamer.errors import VideoReadError
+from streamer.ledger import FileProgress, FileState, Ledger
+from streamer.publishing import LedgerPublisher
+from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, content_sha256, cut, plan_cuts
+from streamer.sources.found import FoundFile
+
+logger = logging.getLogger(__name__)
+
+Pace = Literal["fast", "live"]
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # containers without a clock say 1904 or 1970
+IDLE_S = 0.1
+
+
+class FootageSource(Protocol):
+    """Where files come from."""
+
+    def look(self, now_s: float) -> list[FoundFile]:
+        """What is new; `now_s` never jumps back."""
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing more will come, ever."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """One configured source: its camera, its pace, and the files waiting in it."""
+
+    camera_id: str
+    source: FootageSource
+    pace: Pace = "fast"
+    waiting: deque[FoundFile] = field(default_factory=deque)
+    cutting: "FileCutting | None" = None
+    next_look_s: float = 0.0
+
+    @property
+    def is_through(self) -> bool:
+        """Whether everything it will ever offer is cut."""
+        return self.cutting is None and not self.waiting and self.source.is_exhausted
+
+
+class Streamer:
+    """Runs the feeds."""
+
+    def __init__(
+        self,
+        feeds: Sequence[Feed],
+        *,
+        ledger: Ledger,
+        cameras: CameraTable,
+        media: MediaStore,
+        publisher: LedgerPublisher,
+        work_folder: Path,
+        look_every_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Stream `feeds`; `work_folder` is ours and holds nothing but unfinished segments."""
+        self._feeds, self._ledger, self._cameras, self._media = list(feeds), ledger, cameras, media
+        self._publisher, self._work_folder, self._look_every_s = publisher, work_folder, look_every_s
+        self._clock, self._utc_now = clock, utc_now
+
+    def run(self, *, once: bool, is_stopping: Callable[[], bool]) -> None:
+        """Stream until told to stop; with `once`, until all is cut and acknowledged.
+
+        Raises:
+            BrokerUnreachableError: with `once`, the broker takes nothing although all else is done.
+            MediaStoreError: the media store takes no segment.
+        """
+        shutil.rmtree(self._work_folder, ignore_errors=True)
+        self._publisher.start()
+        while not is_stopping():
+            steps = [self._advance(feed) for feed in self._feeds]
+            is_through = once and all(feed.is_through for feed in self._feeds)
+            is_published = self._publisher.publish(must_succeed=is_through)
+            if is_through and is_published:
+                return
+            if not any(steps):
+                time.sleep(IDLE_S)
+
+    def _advance(self, feed: Feed) -> bool:
+        """Take one step with a feed, at most one segment; false when there was nothing to do."""
+        now_s = self._clock()
+        if now_s >= feed.next_look_s:
+            feed.waiting.extend(feed.source.look(now_s))
+            feed.next_look_s = now_s + self._look_every_s
+        if feed.cutting is None:
+            if not feed.waiting:
+                return False
+            feed.cutting = self._begin(feed, feed.waiting.popleft())
+            return True
+        if feed.cutting.due_at > self._utc_now():
+            return False
+        if not self._cut_next(feed.cutting):
+            feed.cutting = None
+        return True
+
+    def _begin(self, feed: Feed, found: FoundFile) -> "FileCutting | None":
+        try:
+            sha256 = self._hash(found)
+        except VideoReadError as error:
+            logger.warning("file is gone or closed to us", extra={"path": str(found.path), "reason": error.reason})
+            return None
+        key = sha256 if feed.pace == "fast" else f"{sha256}/live"
+        entered = self._ledger.enter_file(feed.camera_id, key, str(found.path))
+        if entered.state in (FileState.DONE, FileState.REJECTED):
+            logger.info("file is known", extra={"path": str(found.path), "camera_id": feed.camera_id})
+            return None
+        try:
+            plan = plan_cuts(found.path, sha256=sha256, cadence=FAST if feed.pace == "fast" else LIVE)
+        except VideoReadError as error:
+            self._reject(feed, entered, sha256, error)
+            return None
+        started_at, origin = self._started(feed, found, plan)
+        begun = self._ledger.begin(
+            entered.file_id, duration_s=plan.scan.duration_s, started_at=started_at, time_origin=origin
+        )
+        return FileCutting(feed, plan, sha256, begun, self._work_folder)
+
+    def _cut_next(self, cutting: "FileCutting") -> bool:
+        """Cut one segment; false when the file is through."""
+        try:
+            segment = next(cutting.segments, None)
+        except VideoReadError as error:
+            self._reject(cutting.feed, cutting.begun, cutting.sha256, error)
+            return False
+        if segment is None:
+            self._finish(cutting)
+            return False
+        message = cutting.message(segment)
+        self._media.adopt(message.uri, segment.path)
+        self._ledger.enter_segment(
+            cutting.begun.file_id,
+            segment.index,
+            message,
+            partition=self._cameras.partition_of(message.camera_id),
+            cut_s=segment.start_s + segment.duration_s,
+        )
+        cutting.has_segments = True
+        cutting.next_index = segment.index + 1
+        return True
+
+    def _finish(self, cutting: "FileCutting") -> None:
+        path = cutting.plan.scan.path
+        if not cutting.has_segments:
+            error = VideoReadError(path, "no frame of it can be decoded")
+            self._reject(cutting.feed, cutting.begun, cutting.sha256, error)
+            return
+        reason = cutting.plan.scan.break_reason
+        if reason:
+            logger.warning("file ends early, cut up to there", extra={"path": str(path), "reason": reason})
+        self._ledger.finish(cutting.begun.file_id, reason=reason)
+
+    def _reject(self, feed: Feed, entered: FileProgress, sha256: str, error: VideoReadError) -> None:
+        logger.warning("file refused", extra={"path": str(error.path), "reason": error.reason})
+        rejected = Rejected(
+            rejected_id=rejected_id("file", feed.camera_id, sha256),
+            reason=error.reason,
+            camera_id=feed.camera_id,
+            origin=str(error.path),
+        )
+        self._ledger.reject(entered.file_id, rejected, partition=self._cameras.partition_of(feed.camera_id))
+
+    def _hash(self, found: FoundFile) -> str:
+        known = self._ledger.known_hash(found.path, found.size_bytes, found.mtime_ns)
+        if known is None:
+            known = content_sha256(found.path)
+            self._ledger.note_hash(found.path, found.size_bytes, found.mtime_ns, known)
+        return known
+
+    def _started(self, feed: Feed, found: FoundFile, plan: CutPlan) -> tuple[datetime, TimeOrigin]:
+        if feed.pace == "live":
+            return self._utc_now(), TimeOrigin.CLOCK
+        created_at = _container_time(plan.scan.created_at)
+        if created_at is not None and EARLIEST <= created_at <= self._utc_now():
+            return created_at, TimeOrigin.CONTAINER
+        modified_at = datetime.fromtimestamp(found.mtime_ns / 1e9, UTC)
+        return modified_at - timedelta(seconds=plan.scan.duration_s), TimeOrigin.FILE
+
+
+class FileCutting:
+    """One file on its way through the cutter."""
+
+    def __init__(self, feed: Feed, plan: CutPlan, sha256: str, begun: FileProgress, work_folder: Path) -> None:
+        """Go on with `plan` where the ledger says that it stopped."""
+        self.feed, self.plan, self.sha256, self.begun = feed, plan, sha256, begun
+        self.next_index = begun.next_index
+        self.has_segments = begun.next_index > 0
+        self.segments: Iterator[CutSegment] = cut(
+            plan, camera_id=feed.camera_id, folder=work_folder, from_index=begun.next_index
+        )
+
+    @property
+    def due_at(self) -> datetime:
+        """When the next segment's last frame has been seen; for a file that is not played as if live, long ago."""
+        if self.feed.pace == "fast" or self.next_index >= len(self.plan.pieces) or self.begun.started_at is None:
+            return EARLIEST
+        end_s = self.plan.scan.seconds(self.plan.pieces[self.next_index].end_pts)
+        return self.begun.started_at + timedelta(seconds=end_s)
+
+    def message(self, segment: CutSegment) -> SegmentReady:
+        """What is published of a segment."""
+        assert self.begun.started_at is not None
+        assert self.begun.time_origin is not None
+        started_at = self.begun.started_at + timedelta(seconds=segment.start_s)
+        return SegmentReady(
+            segment_id=segment.segment_id,
+            previous_segment_id=segment.previous_segment_id,
+            camera_id=self.feed.camera_id,
+            uri=segment_uri(self.feed.camera_id, f"{started_at:%Y-%m-%d}", segment.segment_id),
+            started_at=started_at,
+            time_origin=self.begun.time_origin,
+            duration_s=segment.duration_s,
+            fps=segment.fps,
+            width_px=segment.width_px,
+            height_px=segment.height_px,
+        )
+
+
+def _container_time(written: str | None) -> datetime | None:
+    if written is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,173 @@
+"""Writes planned pieces of a video as MP4 files: packets copied, or frames decoded and encoded anew."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.video.frame import PictureType
+
+from streamer.planning import Piece
+from streamer.scanning import Scan, open_video, packets
+
+FASTSTART = {"movflags": "+faststart"}  # a browser plays it before it has all of it
+# A fixed number of threads makes the encoder's output a function of its input.
+X264 = {"preset": "veryfast", "crf": "18", "threads": "2"}
+KEYFRAME_EVERY_S = 2.0  # how far a player decodes ahead to seek
+USUAL_FPS = Fraction(25)
+
+NamePiece = Callable[[Piece], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenVideo:
+    """One finished file; its frames count from 0."""
+
+    path: Path
+    piece: Piece
+    first_pts: int  # in the source
+    duration_s: float
+    frame_count: int
+    width_px: int
+    height_px: int
+
+
+def copied_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Iterator[WrittenVideo]:
+    """The pieces, which follow one another, as files with the source's own packets.
+
+    Raises:
+        VideoReadError: the source cannot be opened.
+    """
+    with open_video(found.path) as (container, stream):
+        incoming = _packets_from(container, stream, pieces[0].start_pts, is_first=pieces[0].index == 0)
+        for piece in pieces:
+            path = name(piece)
+            count = _copy(incoming, stream, piece, path)
+            if count:
+                length_s = float((piece.end_pts - piece.start_pts) * found.time_base)
+                yield WrittenVideo(path, piece, piece.start_pts, length_s, count, found.width_px, found.height_px)
+
+
+def encoded_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Iterator[WrittenVideo]:
+    """The pieces, which follow one another, as files encoded anew.
+
+    Raises:
+        VideoReadError: the source cannot be opened.
+    """
+    frames = _frames(found, pieces[0].start_pts)
+    waiting = next(frames, None)
+    for piece in pieces:
+        if waiting is None:
+            return
+        if waiting.pts >= piece.end_pts and piece is not pieces[-1]:
+            continue
+        encoder = _Encoder(name(piece), waiting, found)
+        while waiting is not None and (waiting.pts < piece.end_pts or piece.end_pts == found.end_pts):
+            encoder.add(waiting)
+            waiting = next(frames, None)
+        yield encoder.finish(piece)
+
+
+def _copy(incoming: Iterator[Any], stream: Any, piece: Piece, path: Path) -> int:
+    assert piece.packet_count is not None
+    count = 0
+    with av.open(str(path), "w", format="mp4", options=FASTSTART) as output:
+        copy = output.add_stream_from_template(stream)
+        copy.time_base = stream.time_base
+        for packet in incoming:
+            packet.pts -= piece.start_pts
+            packet.dts -= piece.start_pts
+            packet.stream = copy
+            output.mux(packet)
+            count += 1
+            if count == piece.packet_count:
+                break
+    return count
+
+
+def _packets_from(container: Any, stream: Any, start_pts: int, *, is_first: bool) -> Iterator[Any]:
+    """Packets in file order from the keyframe shown at `start_pts`."""
+    if not is_first:
+        container.seek(start_pts, stream=stream, backward=True)
+    has_begun = is_first
+    for packet in packets(container, stream):
+        has_begun = has_begun or (packet.is_keyframe and packet.pts == start_pts)
+        if has_begun:
+            yield packet
+
+
+def _frames(found: Scan, start_pts: int) -> Iterator[Any]:
+    """Decoded frames shown from `start_pts` on; what does not decode is left out."""
+    with open_video(found.path) as (container, stream):
+        stream.thread_type = "AUTO"
+        if start_pts > found.start_pts:
+            container.seek(start_pts, stream=stream, backward=True)
+        expected_pts = start_pts
+        for frame in _decoded(container, stream):
+            if frame.pts is None:
+                frame.pts = expected_pts
+            expected_pts = frame.pts + found.frame_ticks
+            if frame.pts >= start_pts:
+                yield frame
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    incoming = container.demux(stream)
+    while True:
+        try:
+            packet = next(incoming, None)
+        except av.error.FFmpegError:
+            packet = None  # the file breaks off here; the decoder still holds frames
+        if packet is None:
+            break
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue
+    try:
+        yield from stream.decode(None)
+    except av.error.FFmpegError:
+        return
+
+
+class _Encoder:
+    """One output file."""
+
+    def __init__(self, path: Path, first: Any, found: Scan) -> None:
+        self._path, self._found = path, found
+        self._first_pts, self._last_pts, self._count = first.pts, first.pts, 0
+        self._width, self._height = first.width // 2 * 2, first.height // 2 * 2  # half-size colour needs even sides
+        fps = 1 / (found.frame_ticks * found.time_base)
+        self._cleanup = ExitStack()
+        self._output = self._cleanup.enter_context(av.open(str(path), "w", format="mp4", options=FASTSTART))
+        self._stream = self._output.add_stream("libx264", rate=fps.limit_denominator(1001), options=X264)
+        self._stream.width, self._stream.height, self._stream.pix_fmt = self._width, self._height, "yuv420p"
+        self._stream.codec_context.time_base = found.time_base
+        self._stream.codec_context.gop_size = max(1, round(fps * KEYFRAME_EVERY_S))
+
+    def add(self, frame: Any) -> None:
+        shown = frame.pts
+        if (frame.width, frame.height, frame.format.name) != (self._width, self._height, "yuv420p"):
+            frame = frame.reformat(width=self._width, height=self._height, format="yuv420p")
+        frame.pts, frame.time_base = shown - self._first_pts, self._found.time_base
+        frame.pict_type = PictureType.NONE  # the source's own choice of keyframes is not ours
+        self._output.mux(self._stream.encode(frame))
+        self._last_pts, self._count = shown, self._count + 1
+
+    def finish(self, piece: Piece) -> WrittenVideo:
+        self._output.mux(self._stream.encode(None))
+        self._cleanup.close()
+        ticks = self._last_pts + self._found.frame_ticks - self._first_pts
+        return WrittenVideo(
+            self._path,
+            piece,
+            self._first_pts,
+            float(ticks * self._found.time_base),
+            self._count,
+            self._width,
+            self._height,
+        )
