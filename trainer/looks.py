@@ -1,0 +1,123 @@
+"""Batches of looks at people, drawn anew for every epoch.
+
+An epoch's batches follow from the seed and the epoch's number alone, so a run that is resumed draws the same ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, PAD, SUMMARY, WordTokens
+from model.vision_tower import VisionSizes, resized
+from trainer.augment import View, changed_view
+from trainer.people import Attributes, Person
+from trainer.texts import SearchText, agrees, answers_of, caption_of, search_text_of
+
+NO_ANSWER = -100  # torch's cross entropy passes over it
+SEARCH_TEXTS_A_LOOK = 2
+
+
+class Looks(NamedTuple):
+    """One batch.
+
+    Shapes, for B looks, Q questions and N search texts: `pixels` (B, H, W, 3) uint8 RGB; `answers` (B, Q) tokens or
+    `NO_ANSWER`; `captions` (B, T) tokens, from `<caption>` to `<end>`, padded; `texts` (N, T) tokens, padded;
+    `text_ends` (N,) position of each text's last token; `agreement` (B, N) 1 where the text is true of the person, 0
+    where it is not, -1 where nobody knows.
+    """
+
+    pixels: Tensor
+    answers: Tensor
+    captions: Tensor
+    texts: Tensor
+    text_ends: Tensor
+    agreement: Tensor
+
+
+class LooksOfEpoch(IterableDataset[Looks]):
+    """All batches of one epoch."""
+
+    def __init__(
+        self, people: Sequence[Person], words: WordTokens, sizes: VisionSizes, *, batch: int, seed: int, epoch: int
+    ) -> None:
+        self._people = people
+        self._words = words
+        self._sizes = sizes
+        self._batch = batch
+        self._key = (seed, epoch)
+
+    def __len__(self) -> int:
+        return len(self._people) // self._batch
+
+    def __iter__(self) -> Iterator[Looks]:
+        chance = np.random.default_rng(self._key)
+        weights = np.array([_worth(person.attributes) for person in self._people])
+        drawn = chance.choice(len(self._people), len(self) * self._batch, replace=True, p=weights / weights.sum())
+        for start in range(0, len(drawn), self._batch):
+            views = [changed_view(self._people[i], chance) for i in drawn[start : start + self._batch]]
+            yield looks_of(views, self._words, self._sizes, chance)
+
+
+def looks_of(views: Sequence[View], words: WordTokens, sizes: VisionSizes, chance: np.random.Generator) -> Looks:
+    """A batch of some views, with freshly drawn wordings."""
+    people = [view.attributes for view in views]
+    drawn = [search_text_of(person, chance) for person in people for _ in range(SEARCH_TEXTS_A_LOOK)]
+    texts = [text for text in drawn if text is not None] or [SearchText("person", {})]
+    text_ids = [[words.id_of(BEGIN), *words.ids(text.text), words.id_of(SUMMARY)] for text in texts]
+    caption_ids = [
+        [words.id_of(CAPTION), *words.ids(caption_of(person, chance)), words.id_of(END)] for person in people
+    ]
+    return Looks(
+        torch.from_numpy(np.stack([resized(view.pixels, sizes) for view in views])),
+        torch.tensor([_answer_ids(person, words) for person in people]),
+        _padded(caption_ids, words.id_of(PAD)),
+        _padded(text_ids, words.id_of(PAD)),
+        torch.tensor([len(ids) - 1 for ids in text_ids]),
+        torch.from_numpy(_agreement(people, texts)),
+    )
+
+
+class PeopleData(lightning.LightningDataModule):
+    """Batches for Lightning: a new draw for each epoch."""
+
+    def __init__(
+        self, people: Sequence[Person], words: WordTokens, sizes: VisionSizes, *, batch: int, seed: int
+    ) -> None:
+        super().__init__()
+        self._people, self._words, self._sizes = people, words, sizes
+        self._batch, self._seed = batch, seed
+
+    def train_dataloader(self) -> DataLoader[Looks]:
+        """The batches of the epoch at hand."""
+        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        looks = LooksOfEpoch(self._people, self._words, self._sizes, batch=self._batch, seed=self._seed, epoch=epoch)
+        return DataLoader(looks, batch_size=None)
+
+
+def _worth(person: Attributes) -> float:
+    """How often a person is drawn: one of whom nothing is known teaches little."""
+    known = sum(answer is not None for answer in (person.hard_hat, person.vest, person.mask))
+    coloured = sum(colour is not None for colour in (person.hat_colour, person.vest_colour))
+    return 0.2 + known / 3 + coloured / 4
+
+
+def _answer_ids(person: Attributes, words: WordTokens) -> list[int]:
+    spoken = {None: NO_ANSWER, "hidden": words.id_of(CANNOT_TELL_WORD)}
+    return [spoken[a] if a in spoken else words.id_of(str(a)) for a in answers_of(person)]
+
+
+def _agreement(people: Sequence[Attributes], texts: Sequence[SearchText]) -> NDArray[np.int64]:
+    verdict = {True: 1, False: 0, None: -1}
+    rows = [[verdict[agrees(text.stated, person)] for text in texts] for person in people]
+    return np.array(rows, dtype=np.int64)
+
+
+def _padded(rows: Sequence[Sequence[int]], pad_id: int) -> Tensor:
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
