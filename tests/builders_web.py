@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -26,7 +25,9 @@ MASK = Question("predicate", "Is this person wearing a face mask?")
 COLOUR = Question("choice", "What colour is the hard hat?", ("yellow", "white", "orange", "blue"))
 QUESTIONS = (HAT, VEST, MASK, COLOUR)
 REVISIONS = Revisions(
-    detector="yolo11n-person-1f0c22ab", answer="humanvlm-compact-answers-5b1e90", caption="humanvlm-compact-captions-5b1e90",
+    detector="yolo11n-person-1f0c22ab",
+    answer="humanvlm-compact-answers-5b1e90",
+    caption="humanvlm-compact-captions-5b1e90",
     embedding_space="humanvlm-compact-space-5b1e90",
 )
 ANALYSIS = identity.revision_of(REVISIONS, 5.0)
@@ -48,14 +49,24 @@ class Walk:
 def sure(question: Question, answer: str, probability: float = 0.94) -> dict[str, dict[str, float]]:
     """That answer with that probability, the rest shared by the others."""
     others = [other for other in (*question.answers, CANNOT_TELL) if other != answer]
-    return {question.question_id: {
-        **dict.fromkeys(others, (1 - probability) / len(others)), answer: probability,
-    }}
+    return {
+        question.question_id: {
+            **dict.fromkeys(others, (1 - probability) / len(others)),
+            answer: probability,
+        }
+    }
 
 
 def enter_segment(
-    store: MediaStore, table: PeopleTable, video: Path, walks: Sequence[Walk], *, camera: str,
-    started_at: datetime = NOON, follows: Manifest | None = None, links: Mapping[int, int] | None = None,
+    store: MediaStore,
+    table: PeopleTable,
+    video: Path,
+    walks: Sequence[Walk],
+    *,
+    camera: str,
+    started_at: datetime = NOON,
+    follows: Manifest | None = None,
+    links: Mapping[int, int] | None = None,
 ) -> Manifest:
     """Put a clip, its crops and its manifest into the store and its people into the table.
 
@@ -72,21 +83,33 @@ def enter_segment(
         _person(store, walk, camera, segment_id, ordinal, started_at) for ordinal, walk in enumerate(walks, start=1)
     )
     manifest = Manifest(
-        segment_id=segment_id, previous_segment_id=follows.segment_id if follows else None, camera_id=camera,
-        segment_uri=uri, started_at=started_at, time_origin=TimeOrigin.CLOCK, duration_s=duration_s,
-        width_px=size_wh[0], height_px=size_wh[1], analysis_revision=ANALYSIS, revisions=REVISIONS, sampling_fps=5.0,
-        frame_count=int(duration_s * 5), question_set_revision="1", people=people,
+        segment_id=segment_id,
+        previous_segment_id=follows.segment_id if follows else None,
+        camera_id=camera,
+        segment_uri=uri,
+        started_at=started_at,
+        time_origin=TimeOrigin.CLOCK,
+        duration_s=duration_s,
+        width_px=size_wh[0],
+        height_px=size_wh[1],
+        analysis_revision=ANALYSIS,
+        revisions=REVISIONS,
+        sampling_fps=5.0,
+        frame_count=int(duration_s * 5),
+        question_set_revision="1",
+        people=people,
         questions=tuple(
             AskedQuestion(question_id=q.question_id, kind=q.kind, text=q.text, answers=q.answers) for q in QUESTIONS
         ),
     )
     result = manifest_uri(camera, segment_id, ANALYSIS)
     store.write_once(result, manifest.model_dump_json().encode())
-    back = {people[later].person_id: follows.people[earlier].person_id for later, earlier in (links or {}).items()} \
-        if follows else {}
-    table.record(
-        manifest, result, Links(back, {}), {p.person_id: base64.b64decode(p.embedding_base64) for p in people}
+    back = (
+        {people[later].person_id: follows.people[earlier].person_id for later, earlier in (links or {}).items()}
+        if follows
+        else {}
     )
+    table.record(manifest, result, Links(back, {}), {p.person_id: base64.b64decode(p.embedding_base64) for p in people})
     return manifest
 
 
@@ -99,20 +122,34 @@ def _person(
     track = identity.track_id(segment_id, ordinal)
     height, width = walk.crop.shape[:2]
     reasons = {
-        question: TOO_SMALL for question, told in walk.answers.items() if max(told, key=lambda a: told[a]) == CANNOT_TELL
+        question: TOO_SMALL
+        for question, told in walk.answers.items()
+        if max(told, key=lambda a: told[a]) == CANNOT_TELL
     }
     look = LookSeen(
-        at=started_at + timedelta(seconds=best_s), at_s=best_s, box_xyxy=best_box, sharpness=1.0, crop_uri=crop,
-        crop_size_wh=(width, height), answers={q: dict(a) for q, a in walk.answers.items()}, reasons=reasons,
+        at=started_at + timedelta(seconds=best_s),
+        at_s=best_s,
+        box_xyxy=best_box,
+        sharpness=1.0,
+        crop_uri=crop,
+        crop_size_wh=(width, height),
+        answers={q: dict(a) for q, a in walk.answers.items()},
+        reasons=reasons,
     )
     vector = np.eye(1, 64, hash(walk.caption) % 64, dtype="<f2")
     return PersonSeen(
-        person_id=identity.person_id(track, ANALYSIS), track_id=track, looks=(look,), caption=walk.caption,
-        first_seen_at=started_at + timedelta(seconds=walk.path[0][0]), reasons=reasons,
+        person_id=identity.person_id(track, ANALYSIS),
+        track_id=track,
+        looks=(look,),
+        caption=walk.caption,
+        first_seen_at=started_at + timedelta(seconds=walk.path[0][0]),
+        reasons=reasons,
         last_seen_at=started_at + timedelta(seconds=walk.path[-1][0]),
         path=tuple(PathPoint(at_s=s, x=0.5, y=0.5, box_xyxy=box) for s, box in walk.path),
-        answers={q: dict(a) for q, a in walk.answers.items()}, combination="mean",
-        embedding_base64=base64.b64encode(vector.tobytes()).decode(), detection_score=0.87,
+        answers={q: dict(a) for q, a in walk.answers.items()},
+        combination="mean",
+        embedding_base64=base64.b64encode(vector.tobytes()).decode(),
+        detection_score=0.87,
     )
 
 
@@ -123,16 +160,20 @@ def jpeg(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def panned_clip(picture: np.ndarray, path: Path, *, seconds: float = 4.0, fps: int = 12, size_wh: tuple[int, int] = (640, 480)) -> Path:
+def panned_clip(
+    picture: np.ndarray, path: Path, *, seconds: float = 4.0, fps: int = 12, size_wh: tuple[int, int] = (640, 480)
+) -> Path:
     """An H.264 clip that looks over a picture from left to right."""
     width, height = size_wh
-    scaled = np.asarray(Image.fromarray(picture).resize((width + 120, round((width + 120) * picture.shape[0] / picture.shape[1]))))
+    scaled = np.asarray(
+        Image.fromarray(picture).resize((width + 120, round((width + 120) * picture.shape[0] / picture.shape[1])))
+    )
     top = max(0, (scaled.shape[0] - height) // 2)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "26", "g": str(fps)})
         stream.width, stream.height, stream.pix_fmt = width, min(height, scaled.shape[0] // 2 * 2), "yuv420p"
         for left in _lefts(int(seconds * fps)):
-            view = np.ascontiguousarray(scaled[top:top + stream.height, left:left + width])
+            view = np.ascontiguousarray(scaled[top : top + stream.height, left : left + width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(view, format="rgb24")))
         container.mux(stream.encode(None))
     return path

@@ -283,7 +283,7 @@ class PeopleTable(PeopleReader):
             chosen = select(PersonRecord.person_id, PersonRecord.id).where(
                 PersonRecord.person_id.in_([p.person_id for p in manifest.people])
             )
-            return dict(session.execute(chosen).tuples().all())
+            return dict(session.execute(chosen).all())
 
     def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
         """Enter one refusal; false when it is there already."""
@@ -344,11 +344,10 @@ def _chain(session: Session, links: Links) -> None:
     chosen = {*links.back, *links.back.values(), *links.forward, *links.forward.values()}
     for later, earlier in [*links.back.items(), *links.forward.items()]:
         # Read afresh for each pair: the pair before may have moved one of these chains.
-        chain_of = dict(
-            session.execute(
-                select(PersonRecord.person_id, PersonRecord.chain_id).where(PersonRecord.person_id.in_(chosen))
-            ).tuples().all()
+        rows = session.execute(
+            select(PersonRecord.person_id, PersonRecord.chain_id).where(PersonRecord.person_id.in_(chosen))
         )
+        chain_of = dict(rows.all())  # not dict(rows): a Result has keys() and would be taken for a mapping
         if later in chain_of and earlier in chain_of:
             session.execute(
                 update(PersonRecord).where(PersonRecord.chain_id == chain_of[later]).values(chain_id=chain_of[earlier])

@@ -28,8 +28,9 @@ THEME = Path(__file__).with_name("theme.css")
 COOKIE = "crewsight-theme"
 YEAR_S = 365 * 86_400
 FAVICON = (
-    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><path fill='#5aa0f2' d='M3 0h10a3 3 0 0 1 3 3L3 16a3 3 "
-    "0 0 1-3-3V3a3 3 0 0 1 3-3z'/><path fill='#3fb97c' d='M16 3v10a3 3 0 0 1-3 3H3z'/></svg>"
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
+    "<path fill='#5aa0f2' d='M3 0h10a3 3 0 0 1 3 3L3 16a3 3 0 0 1-3-3V3a3 3 0 0 1 3-3z'/>"
+    "<path fill='#3fb97c' d='M16 3v10a3 3 0 0 1-3 3H3z'/></svg>"
 )
 
 

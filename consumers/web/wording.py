@@ -30,18 +30,18 @@ def clock_time(instant: datetime, zone: tzinfo) -> str:
 
 
 def seen_time(instant: datetime, zone: tzinfo, now: datetime) -> str:
-    """The local time, with the date in front when it is not today's.
+    """The local time with its zone, and the date in front when it is not today's.
 
     >>> from datetime import UTC
     >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     >>> seen_time(noon, UTC, noon), seen_time(noon, UTC, noon + timedelta(days=2))
-    ('12:00:00', '1 Mar 12:00:00')
+    ('12:00:00 UTC', '1 Mar 12:00:00 UTC')
     """
     local, today = instant.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
-        return local.strftime("%H:%M:%S")
+        return clock_time(instant, zone)
     year = f" {local.year}" if local.year != today.year else ""
-    return f"{local.day} {local:%b}{year} {local:%H:%M:%S}"
+    return f"{local.day} {local:%b}{year} {clock_time(instant, zone)}"
 
 
 def age(instant: datetime, now: datetime) -> str:

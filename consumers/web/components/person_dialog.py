@@ -75,20 +75,22 @@ class PersonDialog:
                 ClipPlayer(person)
                 if len(person.chain) > 1:
                     self._strip(person, now)
+                self._ledger(person, now)
             with Words("div", "", "facts"):
                 self._who(person)
                 with Words("div"):
                     Words("h3", "Answers")
                     answer_lengths(person.answers)
-                self._ledger(person, now)
+                self._provenance(person)
 
     def _head(self, title: str, words: str) -> None:
         with Words("header", "", "sheet-head"):
             Words("h2", title)
             Words("span", words, "sum")
-            with Words("div", "", "rest"), Words("button", "", "act plain", aria_label="Close", title="Close (Esc)") as shut:
-                icon("close")
-            shut.on("click", self._dialog.close)
+            with Words("div", "", "rest"):
+                shut = Words("button", "", "act plain", aria_label="Close", title="Close (Esc)")
+                with shut.on("click", self._dialog.close):
+                    icon("close")
 
     def _strip(self, person: PersonDetailShape, now: Now) -> None:
         with Words("div"):
@@ -122,6 +124,9 @@ class PersonDialog:
             _entry("Until", f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})")
             _entry("Time from", ORIGINS[TimeOrigin(person.time_origin)])
             _entry("Picture", f"{person.crop.width_px} × {person.crop.height_px} px")
+
+    @staticmethod
+    def _provenance(person: PersonDetailShape) -> None:
         with Words("details"):
             Words("summary", "Which model said what")
             with Words("dl", "", "ledger"):
