@@ -7,11 +7,11 @@ The order that loses nothing, for each message:
 3. what follows from it (a `SegmentAnalyzed`, a dead letter) is published on the same partition number and acknowledged;
 4. its offset is finished; per partition the **lowest unfinished offset** is committed.
 
-A crash between any two of these repeats work: stages answer repeats from what is durable, and every sink ignores what it
-holds. Polling goes on while the stage works, with partitions paused, so the group never takes a slow worker for dead.
-Bytes that are no message become a dead letter here; a message that leads nowhere becomes one in the stage. Whatever the
-stage raises is a broken world and ends the process. A broker that comes back with another memory is met with a new
-consumer and the same stage, models and all.
+A crash between any two of these repeats work: stages answer repeats from what is durable, and every sink ignores what
+it holds. Polling goes on while the stage works, with partitions paused, so the group never takes a slow worker for a
+dead one. Bytes that are no message become a dead letter here; a message that leads nowhere becomes one in the stage.
+Whatever the stage raises is a broken world and ends the process. A broker that comes back with another memory is met
+with a new consumer and the same stage, models and all.
 """
 
 import logging

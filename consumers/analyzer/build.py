@@ -1,0 +1,53 @@
+"""Puts the analyzer together from its settings."""
+
+import os
+
+from consumers.analyzer.eyes import Eyes
+from consumers.analyzer.manifests import SegmentAnalysis
+from consumers.runner import Runner
+from consumers.settings import AnalyzerSettings
+from streamer.bus.client import Bus
+from streamer.bus.media import MediaStore
+from streamer.bus.messages import SegmentReady
+from streamer.bus.topics import SEGMENTS
+
+GROUP = "analyzer"
+
+
+def open_eyes(settings: AnalyzerSettings) -> Eyes:
+    """The models that the settings name.
+
+    Raises:
+        ModelFolderError: A model folder holds no model.
+        ModelCacheError: The cache folder cannot be written.
+    """
+    os.environ.setdefault("YOLO_OFFLINE", "1")  # nothing of ours is fetched while it runs
+    if settings.analyzer.threads is not None:
+        import torch
+
+        torch.set_num_threads(settings.analyzer.threads)
+    return Eyes.open(
+        cache_dir=settings.cache_dir,
+        detector=settings.detector.name,
+        engine=settings.detector.engine,
+        confidence=settings.detector.confidence,
+        image_size=settings.detector.image_size,
+        vlm=settings.vlm.name,
+        device=settings.vlm.device,
+        sampling_fps=settings.sampling.target_fps,
+        looks_at_most=settings.sampling.looks_at_most,
+    )
+
+
+def build_analyzer(settings: AnalyzerSettings, bus: Bus) -> Runner[SegmentReady]:
+    """The analyzer, its models loaded and its store proven writable.
+
+    Raises:
+        MediaStoreError: The media store cannot be written.
+        ModelFolderError: A model folder holds no model.
+        ModelCacheError: The cache folder cannot be written.
+    """
+    store = MediaStore(settings.media_url)
+    store.check_writable()
+    stage = SegmentAnalysis(open_eyes(settings), store)
+    return Runner(bus, [SEGMENTS], GROUP, stage, batch_size=settings.analyzer.batch_segments)

@@ -1,0 +1,179 @@
+"""The analyzer's stage: from `SegmentReady` to a durable manifest, and to the messages that name it.
+
+A result is written once. Crops come first, then the manifest, created exclusively: whoever reads a manifest finds its
+crops. A segment that has a manifest is never analysed again, and the loser of a race takes the winner's.
+"""
+
+import base64
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch, unreadable
+from consumers.analyzer.eyes import Eyes
+from consumers.runner import IsStopping, Publication
+from streamer.bus.client import Received, TopicPartition
+from streamer.bus.errors import MediaStoreError
+from streamer.bus.manifest import Manifest
+from streamer.bus.media import SCHEME, MediaStore, manifest_uri, rejection_uri
+from streamer.bus.messages import Rejected, SegmentAnalyzed, SegmentReady
+from streamer.bus.topics import DEAD_LETTERS, PEOPLE
+
+logger = logging.getLogger(__name__)
+
+Result = Manifest | Rejected
+
+
+class SegmentAnalysis:
+    """The runner's stage that analyses segments.
+
+    Raises (from `work`): `MediaStoreError` when the store cannot be written or read, `WorkAbandonedError` when told to
+    stop.
+    """
+
+    def __init__(self, eyes: Eyes, store: MediaStore) -> None:
+        """Look with `eyes` at what lies in `store`."""
+        self._eyes, self._store = eyes, store
+        self._revision = eyes.analysis_revision
+
+    def work(self, batch: Sequence[Received[SegmentReady]], is_stopping: IsStopping) -> Sequence[Sequence[Publication]]:
+        """A durable manifest or refusal of every segment, and the message that says so."""
+        results: dict[str, Result] = {}
+        wanted: dict[str, Received[SegmentReady]] = {}
+        for received in batch:
+            known = self._known(received.message)
+            if known is not None:
+                results[received.message.segment_id] = known
+            else:
+                wanted.setdefault(received.message.segment_id, received)
+        results.update(self._analyze(list(wanted.values()), is_stopping))
+        return [[_publication(results[received.message.segment_id])] for received in batch]
+
+    def first_offset(self, place: TopicPartition, incarnation: str) -> int | None:
+        """The group's own."""
+        del place, incarnation
+
+    def committed(self, offsets: dict[TopicPartition, int], incarnation: str) -> None:
+        """Keep nothing."""
+
+    def _known(self, ready: SegmentReady) -> Result | None:
+        """What an earlier delivery of the same segment led to."""
+        place = ready.camera_id, ready.segment_id, self._revision
+        if self._store.exists(manifest_uri(*place)):
+            return read_manifest(self._store, manifest_uri(*place))
+        if self._store.exists(rejection_uri(*place)):
+            return Rejected.model_validate_json(self._store.read(rejection_uri(*place)))
+        return None
+
+    def _analyze(
+        self, batch: Sequence[Received[SegmentReady]], is_stopping: IsStopping
+    ) -> Iterator[tuple[str, Result]]:
+        with ExitStack() as files:
+            opened = [(received, self._fetch(received.message, files)) for received in batch]
+            found = [(received, one) for received, one in opened if isinstance(one, Segment)]
+            analyzed = analyze_batch([segment for _, segment in found], self._eyes, is_stopping=is_stopping)
+        for received, refused in opened:
+            if isinstance(refused, Rejected):
+                # Not kept: the file may be put back, and the segment sent again.
+                yield received.message.segment_id, _placed(refused, received)
+        for (received, _), result in zip(found, analyzed, strict=True):
+            yield received.message.segment_id, self._keep(result, received)
+
+    def _fetch(self, ready: SegmentReady, files: ExitStack) -> Segment | Rejected:
+        """The segment with a local file; a store that is no local folder is read into a temporary one."""
+        if not ready.uri.startswith(SCHEME) or ".." in ready.uri.split("/"):
+            return unreadable(ready, f"its video is at {ready.uri}, expected a {SCHEME}… URI")
+        if not self._store.exists(ready.uri):
+            return unreadable(ready, f"its video is not in the media store: {ready.uri}")
+        path = self._store.local_path(ready.uri)
+        return Segment(ready, path or files.enter_context(_copied(self._store, ready.uri)))
+
+    def _keep(self, result: Analyzed | Rejected, received: Received[SegmentReady]) -> Result:
+        if isinstance(result, Analyzed):
+            return write_result(result, self._store)
+        logger.warning(
+            "a segment cannot be read",
+            extra={
+                "camera_id": result.camera_id,
+                "segment_id": result.segment_id,
+                "partition": received.partition,
+                "offset": received.offset,
+                "reason": result.reason,
+            },
+        )
+        placed = _placed(result, received)
+        ready = received.message
+        uri = rejection_uri(ready.camera_id, ready.segment_id, self._revision)
+        if self._store.write_once(uri, placed.model_dump_json(exclude_none=True).encode()):
+            return placed
+        return Rejected.model_validate_json(self._store.read(uri))
+
+
+def write_result(analyzed: Analyzed, store: MediaStore) -> Manifest:
+    """Write one result once: its crops, then its manifest. Returns the manifest that is there afterwards.
+
+    Raises:
+        MediaStoreError: The store cannot be written.
+    """
+    manifest = analyzed.manifest
+    for uri, jpeg in analyzed.crops.items():
+        store.write(uri, jpeg)
+    uri = manifest_uri(manifest.camera_id, manifest.segment_id, manifest.analysis_revision)
+    if store.write_once(uri, manifest.model_dump_json().encode()):
+        return manifest
+    return read_manifest(store, uri)
+
+
+def read_manifest(store: MediaStore, uri: str) -> Manifest:
+    """The manifest at `uri`.
+
+    Raises:
+        MediaStoreError: It is not there, or is no manifest.
+    """
+    try:
+        return Manifest.model_validate_json(store.read(uri))
+    except ValidationError as error:
+        raise MediaStoreError(uri, f"not a manifest: {error.errors(include_url=False)[0]['msg']}") from error
+
+
+def announcement(manifest: Manifest) -> SegmentAnalyzed:
+    """The message that says where a manifest lies."""
+    return SegmentAnalyzed(
+        segment_id=manifest.segment_id,
+        previous_segment_id=manifest.previous_segment_id,
+        camera_id=manifest.camera_id,
+        analysis_revision=manifest.analysis_revision,
+        manifest_uri=manifest_uri(manifest.camera_id, manifest.segment_id, manifest.analysis_revision),
+        person_count=len(manifest.people),
+        timings_s=manifest.timings_s,
+    )
+
+
+def _publication(result: Result) -> Publication:
+    if isinstance(result, Rejected):
+        return Publication(DEAD_LETTERS, result)
+    return Publication(PEOPLE, announcement(result))
+
+
+def _placed(refused: Rejected, received: Received[SegmentReady]) -> Rejected:
+    """The refusal with the place and the bytes of the message that asked for it."""
+    place = {
+        "source_topic": received.topic,
+        "partition": received.partition,
+        "offset": received.offset,
+        "incarnation": received.incarnation,
+        "original_base64": base64.b64encode(received.original).decode(),
+    }
+    return refused.model_copy(update=place)
+
+
+@contextmanager
+def _copied(store: MediaStore, uri: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="crewsight-") as folder:
+        path = Path(folder) / uri.rsplit("/", 1)[-1]
+        path.write_bytes(store.read(uri))
+        yield path

@@ -1,0 +1,50 @@
+"""Puts the indexer together from its settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from consumers.indexer.indexing import Indexing
+from consumers.indexer.people import PeopleTable
+from consumers.indexer.service import Searching, create_service, served
+from consumers.indexer.snapshots import SnapshotFolder
+from consumers.listening import listen
+from consumers.runner import Runner
+from consumers.settings import IndexerSettings
+from model.humanvlm import HumanVLM
+from streamer.bus.client import Bus
+from streamer.bus.media import MediaStore
+from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
+
+GROUP = "indexer"
+TOPICS: list[Topic[Any]] = [PEOPLE, DEAD_LETTERS]
+BATCH_SIZE = 32
+
+
+@contextmanager
+def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any]]:
+    """The indexer, answering searches as long as the block runs; a snapshot is written at its end.
+
+    Raises:
+        AddressError: The search address is taken, or not this machine's own.
+        PeopleTableError: The database does not open.
+        ModelFolderError: The model folder holds no model.
+        FaissMissingError: FAISS is not installed.
+        VectorIndexError: A snapshot cannot be written.
+    """
+    listening = listen(settings.search.host, settings.search.port, setting="search")
+    table = PeopleTable(settings.database_url)
+    tower = HumanVLM.load_text(settings.vlm.name)
+    indexing = Indexing(
+        table,
+        MediaStore(settings.media_url),
+        SnapshotFolder(settings.index_folder),
+        embedding_space=tower.embedding_space,
+        width=len(tower.embed_text("person").vector),
+        snapshot_every_s=settings.search.snapshot_every_s,
+    )
+    service = create_service(Searching(tower, indexing.shard, table), table, indexing.shard)
+    with served(service, listening):
+        yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
+    indexing.save()
+    table.close()

@@ -1,0 +1,151 @@
+"""The indexer's stage: rows, then vectors, then now and then a snapshot."""
+
+import base64
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from pydantic import ValidationError
+
+from consumers.indexer.people import Links, PeopleTable
+from consumers.indexer.snapshots import Snapshot, SnapshotFolder
+from consumers.indexer.vectors import VectorShard
+from consumers.linking import link
+from consumers.runner import IsStopping, Publication
+from streamer.bus.client import Received, TopicPartition
+from streamer.bus.manifest import Manifest
+from streamer.bus.media import MediaStore
+from streamer.bus.messages import Message, Rejected, SegmentAnalyzed
+from streamer.bus.topics import DEAD_LETTERS
+
+logger = logging.getLogger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Indexing:
+    """The runner's stage that enters people, their vectors and refusals; repeats change nothing.
+
+    Raises (from `work`): `PeopleTableError`, `MediaStoreError`, `VectorIndexError`: the world is broken.
+    """
+
+    def __init__(
+        self,
+        table: PeopleTable,
+        store: MediaStore,
+        snapshots: SnapshotFolder,
+        *,
+        embedding_space: str,
+        width: int,
+        snapshot_every_s: float = 30.0,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        """Make the index whole: the snapshot, and the keys that the table has and the snapshot lacks.
+
+        Args:
+            table: The truth.
+            store: Where manifests lie.
+            snapshots: Where the index is kept.
+            embedding_space: The space of the model that embeds queries; people of another space are only in the table.
+            width: Numbers in a vector of that space.
+            snapshot_every_s: Seconds between two snapshots of a changed index.
+            now: The clock.
+        """
+        self._table, self._store, self._snapshots, self._now = table, store, snapshots, now
+        self._every_s = snapshot_every_s
+        loaded = snapshots.load(embedding_space)
+        self._snapshot: Snapshot | None = loaded[0] if loaded else None
+        self.shard = loaded[1] if loaded else VectorShard.empty(embedding_space, width)
+        self.incarnation = self._snapshot.incarnation if self._snapshot else None
+        self._offsets: dict[TopicPartition, int] = {}
+        for keys, vectors in table.embeddings(embedding_space):
+            self.shard.add(keys, vectors)
+        self._saved_at_s = time.monotonic()
+        self._is_saved = True
+
+    def work(self, batch: Sequence[Received[Message]], is_stopping: IsStopping) -> Sequence[Sequence[Publication]]:
+        """Enter a batch; what names no manifest becomes a dead letter."""
+        del is_stopping  # a batch takes milliseconds
+        return [self._enter(received) for received in batch]
+
+    def first_offset(self, place: TopicPartition, incarnation: str) -> int | None:
+        """The snapshot's offset in the same incarnation, else the start: the group's may belong to a lost table."""
+        if place in self._offsets and incarnation == self.incarnation:
+            return self._offsets[place]
+        if self._snapshot is not None and incarnation == self._snapshot.incarnation:
+            return self._snapshot.offset(place)
+        return 0
+
+    def committed(self, offsets: dict[TopicPartition, int], incarnation: str) -> None:
+        """Note how far the index has come, and write a snapshot when one is due."""
+        if incarnation != self.incarnation:
+            self.incarnation, self._offsets = incarnation, {}
+        self._offsets.update(offsets)
+        self._is_saved = False
+        if time.monotonic() - self._saved_at_s >= self._every_s:
+            self.save()
+
+    def save(self) -> None:
+        """Write a snapshot, if anything has changed since the last.
+
+        Raises:
+            VectorIndexError: The folder cannot be written.
+        """
+        if self._is_saved:
+            return
+        known = dict(self._offsets)
+        if self._snapshot is not None and self._snapshot.incarnation == self.incarnation:
+            for topic, partitions in self._snapshot.offsets.items():
+                for partition, offset in partitions.items():
+                    known.setdefault(TopicPartition(topic, partition), offset)
+        self._snapshot = self._snapshots.save(self.shard, incarnation=self.incarnation, offsets=known)
+        self._saved_at_s, self._is_saved = time.monotonic(), True
+
+    def _enter(self, received: Received[Message]) -> Sequence[Publication]:
+        match received.message:
+            case SegmentAnalyzed() as analyzed:
+                return self._enter_segment(received, analyzed)
+            case Rejected() as rejected:
+                self._table.reject(rejected, noticed_at=self._now())
+        return ()
+
+    def _enter_segment(self, received: Received[Message], analyzed: SegmentAnalyzed) -> Sequence[Publication]:
+        if self._table.has_segment(analyzed.segment_id, analyzed.analysis_revision):
+            return ()
+        manifest = self._manifest(analyzed.manifest_uri)
+        if manifest is None:
+            reason = f"its manifest is not in the media store, or is none: {analyzed.manifest_uri}"
+            refused = received.rejected(reason, camera_id=analyzed.camera_id, segment_id=analyzed.segment_id)
+            return (Publication(DEAD_LETTERS, refused),)
+        embeddings = {person.person_id: base64.b64decode(person.embedding_base64) for person in manifest.people}
+        keys = self._table.record(manifest, analyzed.manifest_uri, self._links(manifest), embeddings)
+        if keys and manifest.revisions.embedding_space == self.shard.embedding_space:
+            vectors = np.stack([np.frombuffer(embeddings[person_id], dtype="<f2") for person_id in keys])
+            self.shard.add(list(keys.values()), vectors.astype(np.float32))
+        return ()
+
+    def _links(self, manifest: Manifest) -> Links:
+        """Who continues whom, across whichever of the two borders has its other side in the table."""
+        before, after = self._table.neighbours(
+            manifest.segment_id, manifest.previous_segment_id, manifest.analysis_revision
+        )
+        previous = self._manifest(before.manifest_uri) if before else None
+        back = link(previous, manifest) if previous else {}
+        forward: dict[str, str] = {}
+        for segment in after:
+            following = self._manifest(segment.manifest_uri)
+            forward.update(link(manifest, following) if following else {})
+        return Links(back, forward)
+
+    def _manifest(self, uri: str) -> Manifest | None:
+        if not self._store.exists(uri):
+            return None
+        try:
+            return Manifest.model_validate_json(self._store.read(uri))
+        except ValidationError as error:
+            logger.warning("a manifest cannot be read", extra={"uri": uri, "reason": str(error.errors()[0]["msg"])})
+            return None

@@ -1,0 +1,113 @@
+"""What the consumers can be told, each setting with its unit."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from streamer.bus.settings import Group, ProcessSettings
+
+
+class Sampling(Group):
+    """Which frames and looks are taken."""
+
+    target_fps: PositiveFloat = Field(5.0, description="Frames looked at per second of video.")
+    looks_at_most: PositiveInt = Field(8, description="Looks at one person in one segment, at most one a second.")
+
+
+class Detector(Group):
+    """The person detector."""
+
+    name: str = Field("embedded", description="`embedded`, or a folder with a detector.")
+    engine: Literal["auto", "openvino", "torch"] = Field(
+        "auto", description="What runs it; auto: torch with a CUDA device, OpenVINO without."
+    )
+    confidence: float | None = Field(None, gt=0, lt=1, description="Score from which a person counts; empty: measured.")
+    image_size: PositiveInt = Field(
+        640, multiple_of=32, description="Pixels of the longer side as the network sees it."
+    )
+
+
+class Vlm(Group):
+    """HumanVLM."""
+
+    name: str = Field("embedded", description="`embedded`, or a folder with a HumanVLM checkpoint.")
+    device: str | None = Field(
+        None, description="Where it runs, such as cpu or cuda:0; empty: CUDA where there is one."
+    )
+
+
+class Analyzer(Group):
+    """How the analyzer works."""
+
+    batch_segments: PositiveInt = Field(4, description="Segments analysed together at most; it waits for none of them.")
+    threads: PositiveInt | None = Field(None, description="Processor threads for the models; empty: all.")
+
+
+class Database(Group):
+    """Where the person table is."""
+
+    url: str = Field("", description="SQLAlchemy URL; empty: `people.sqlite3` in the state folder.")
+
+
+class Search(Group):
+    """The internal search service; it listens on the loopback only."""
+
+    host: str = Field("127.0.0.1", description="Address that the indexer listens on and the others ask.")
+    port: int = Field(18081, ge=1, le=65535, description="Port of the search service.")
+    snapshot_every_s: PositiveFloat = Field(30.0, description="Seconds between two snapshots of a changed index.")
+
+    @property
+    def url(self) -> str:
+        """Where to ask."""
+        return f"http://{self.host}:{self.port}"
+
+
+class Page(Group):
+    """The page and its API."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; only the loopback is allowed.")
+    port: int = Field(8080, ge=1, le=65535, description="Port of the page.")
+
+
+class AnalyzerSettings(ProcessSettings):
+    """What `crewsight analyzer` reads.  Example: CREWSIGHT_SAMPLING__TARGET_FPS=5."""
+
+    sampling: Sampling = Sampling()
+    detector: Detector = Detector()
+    vlm: Vlm = Vlm()
+    analyzer: Analyzer = Analyzer()
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where converted models are kept."""
+        return self.state.folder / "cache"
+
+
+class DeskSettings(ProcessSettings):
+    """What everyone reads who asks about people."""
+
+    database: Database = Database()
+    search: Search = Search()
+
+    @property
+    def database_url(self) -> str:
+        """The person table."""
+        return self.database.url or f"sqlite:///{self.state.folder / 'people.sqlite3'}"
+
+
+class IndexerSettings(DeskSettings):
+    """What `crewsight indexer` and `crewsight search` read."""
+
+    vlm: Vlm = Vlm()
+
+    @property
+    def index_folder(self) -> Path:
+        """Where the vector index keeps its snapshots."""
+        return self.state.folder / "index"
+
+
+class PageSettings(DeskSettings):
+    """What `crewsight page` reads."""
+
+    page: Page = Page()
