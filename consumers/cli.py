@@ -53,7 +53,7 @@ def indexer(config: Config = None) -> None:
 @app.command()
 def page(config: Config = None) -> None:
     """Serve the page and its API."""
-    from consumers.web.build import serve_page
+    from consumers.web.serve import serve_page
 
     serve_page(PageSettings.read(config))
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from streamer.bus.settings import Group, ProcessSettings
 
@@ -68,6 +69,19 @@ class Page(Group):
 
     host: str = Field("127.0.0.1", description="Address to listen on; only the loopback is allowed.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the page.")
+    site_name: str = Field("Crewsight", min_length=1, max_length=60, description="What the header of the page says.")
+    is_demo: bool = Field(False, description="Whether the page says that it shows demo footage.")
+    time_zone: str = Field("", description="Zone of the times on the page, such as Europe/Berlin; empty: this machine's.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        if name:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError(f"{name} is no time zone; write one such as Europe/Berlin") from error
+        return name
 
 
 class AnalyzerSettings(ProcessSettings):

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from consumers.indexer.people import Links, PeopleReader, PeopleTable
-from consumers.web.desk import Answer
+from consumers.search_client import Hit, IndexStatus, SearchAnswer
 from model.questions import CANNOT_TELL, TOO_SMALL, Question
 from streamer.bus import identity
 from streamer.bus.manifest import LookSeen, Manifest, PathPoint, PersonSeen, Revisions
@@ -183,33 +183,20 @@ def _lefts(frames: int) -> Iterator[int]:
     return (round(120 * frame / max(1, frames - 1)) for frame in range(frames))
 
 
-@dataclass(frozen=True)
-class CaptionHit:
-    """A person found by `CaptionSearch`."""
-
-    person_id: str
-    score: float
-
-
-@dataclass(frozen=True)
-class CaptionAnswer:
-    """What `CaptionSearch` says."""
-
-    hits: Sequence[CaptionHit]
-    unknown_words: Sequence[str]
-
-
 class CaptionSearch:
     """A search whose scores can be worked out by hand: the share of the query's words that the caption has."""
 
     def __init__(self, people: PeopleReader) -> None:
         self._people = people
 
-    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> Answer:
+    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> SearchAnswer:
         people = self._people.newest(1000, camera=camera)
         asked = set(text.lower().split())
         known = {word for person in people for word in person.caption.lower().split()}
-        scored = sorted(
-            ((len(asked & set(p.caption.lower().split())) / len(asked), p) for p in people), key=lambda pair: -pair[0]
-        )
-        return CaptionAnswer([CaptionHit(p.person_id, score) for score, p in scored[:k]], sorted(asked - known))
+        hits = [Hit(person, len(asked & set(person.caption.lower().split())) / len(asked)) for person in people]
+        hits.sort(key=lambda hit: -hit.score)
+        return SearchAnswer(tuple(hits[:k]), tuple(sorted(asked - known)))
+
+    def status(self) -> IndexStatus:
+        counts = self._people.counts()
+        return IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, keys=counts.people)

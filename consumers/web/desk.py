@@ -3,11 +3,11 @@
 Every method blocks; the API's threads and `asyncio.to_thread` call them.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from consumers.errors import PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader, Person
+from consumers.search_client import IndexStatus, SearchAnswer
 from consumers.web.light import Standing, judge
 from consumers.web.schemas import (
     CameraShape,
@@ -23,35 +23,14 @@ from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, manifest_uri
 
 
-class Found(Protocol):
-    """One person found by a search."""
-
-    @property
-    def person_id(self) -> str:
-        """Who."""
-
-    @property
-    def score(self) -> float:
-        """How near, cosine."""
-
-
-class Answer(Protocol):
-    """What a search found, best first."""
-
-    @property
-    def hits(self) -> Sequence[Found]:
-        """The people found, best first."""
-
-    @property
-    def unknown_words(self) -> Sequence[str]:
-        """Words of the query that the model has not learnt."""
-
-
 class Search(Protocol):
     """Finds people by words.  Raises `SearchUnavailableError` when nobody answers."""
 
-    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> Answer:
+    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> SearchAnswer:
         """The `k` people nearest to `text`."""
+
+    def status(self) -> IndexStatus:
+        """How much is indexed."""
 
 
 class Desk:
@@ -92,10 +71,7 @@ class Desk:
         """
         answer = self._search.search(text, k, camera=camera)
         questions = self._questions()
-        found = [(hit.score, self._people.person(hit.person_id)) for hit in answer.hits]
-        hits = tuple(
-            HitShape(score=score, person=shape_person(person, questions)) for score, person in found if person
-        )
+        hits = tuple(HitShape(score=hit.score, person=shape_person(hit.person, questions)) for hit in answer.hits)
         return SearchShape(query=text, hits=hits, unknown_words=tuple(answer.unknown_words))
 
     def cameras(self) -> tuple[CameraShape, ...]:
@@ -107,18 +83,15 @@ class Desk:
 
     def status(self) -> StatusShape:
         """How the system stands; never raises."""
-        search_error = self._search_error()
+        index, search_error = None, None
         try:
-            return judge(Standing(self._people.counts(), search_error=search_error))
+            index = self._search.status()
+        except SearchUnavailableError as error:
+            search_error = str(error)
+        try:
+            return judge(Standing(self._people.counts(), index, search_error=search_error))
         except PeopleTableError as error:
             return judge(Standing(table_error=str(error), search_error=search_error))
-
-    def _search_error(self) -> str | None:
-        try:
-            self._search.search("person", 1)
-        except SearchUnavailableError as error:
-            return str(error)
-        return None
 
     def _questions(self) -> Questions:
         return {question.question_id: question for question in self._people.questions()}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from consumers.indexer.people import Counts
+from consumers.search_client import IndexStatus
 from consumers.web.schemas import Level, StatusShape
 from consumers.web.wording import count
 
@@ -12,19 +13,24 @@ class Standing:
     """What was found when the parts were asked; an error is the sentence it came with."""
 
     counts: Counts | None = None
+    index: IndexStatus | None = None
     table_error: str | None = None
     search_error: str | None = None
-    waiting_segments: int = 0
-    """Segments published and not yet indexed."""
+
+    @property
+    def unsearchable(self) -> int:
+        """People in the table whom a search cannot find yet."""
+        return max(0, self.counts.people - self.index.keys) if self.counts and self.index else 0
 
 
 def judge(standing: Standing) -> StatusShape:
     """The light.
 
-    >>> judge(Standing(Counts(people=2, segments=1, rejections=0, chains=2))).reason
+    >>> counts = Counts(people=9, segments=1, rejections=0, chains=2)
+    >>> judge(Standing(counts, IndexStatus(9, 1, 0, 2, keys=9))).reason
     'Up to date'
-    >>> judge(Standing(Counts(people=2, segments=1, rejections=0, chains=2), waiting_segments=9)).reason
-    'Behind: 9 segments wait to be looked at'
+    >>> judge(Standing(counts, IndexStatus(9, 1, 0, 2, keys=2))).reason
+    'Behind: 7 people cannot be searched yet'
     """
     counts = standing.counts or Counts(people=0, segments=0, rejections=0, chains=0)
     level, reason = _level(standing)
@@ -39,6 +45,6 @@ def _level(standing: Standing) -> tuple[Level, str]:
         return "down", "The list of people cannot be read"
     if standing.search_error is not None:
         return "down", "No new people: the indexer does not answer"
-    if standing.waiting_segments > 1:
-        return "behind", f"Behind: {count(standing.waiting_segments, 'segment')} wait to be looked at"
+    if standing.unsearchable:
+        return "behind", f"Behind: {count(standing.unsearchable, 'person', 'people')} cannot be searched yet"
     return "good", "Up to date"

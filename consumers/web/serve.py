@@ -1,68 +1,83 @@
 """Runs the page: one worker, loopback only, one clear line for what can go wrong."""
 
-import ipaddress
+import os
 import signal
-import socket
+import time
+from datetime import UTC, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from consumers.errors import AddressError
+from consumers.indexer.people import PeopleReader
+from consumers.listening import is_loopback, listen
+from consumers.search_client import SearchClient
+from consumers.settings import PageSettings
+from consumers.web.api import create_api
+from consumers.web.page import create_page
+from consumers.web.rooms.room import PageLook
+from streamer.bus.media import MediaStore
 
 SHUTDOWN_S = 2
+SEARCH_TIMEOUT_S = 5.0
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+LOCALTIME = Path("/etc/localtime")
 
 
-def serve(api: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT.
+def serve_page(settings: PageSettings) -> None:
+    """Serve page and API until SIGTERM or SIGINT.
 
     Raises:
         AddressError: the address is not this machine's own, or is taken.
+        PeopleTableError: the person table cannot be opened.
     """
-    listening = listen(host, port)
-    # A page of another site could rebind its name to 127.0.0.1 and read everything here; names decide that.
+    page = settings.page
+    if not is_loopback(page.host):
+        reason = "only this machine's own address (127.0.0.1) until there are users to sign in"
+        raise AddressError(f"{page.host}:{page.port}", reason)
+    with listen(page.host, page.port, setting="page") as listening:
+        server = uvicorn.Server(_config(build_page(settings)))
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
+        server.run(sockets=[listening])
+
+
+def build_page(settings: PageSettings) -> FastAPI:
+    """The application over what the settings name.
+
+    Raises:
+        PeopleTableError: the person table cannot be opened.
+    """
+    people = PeopleReader(settings.database_url)
+    search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
+    api = create_api(search, people, MediaStore(settings.media_url))
+    page = settings.page
+    create_page(api, PageLook(page.site_name, zone_of(page.time_zone), is_demo=page.is_demo))
+    # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
     api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
-    config = uvicorn.Config(
-        api, log_level="warning", access_log=False, log_config=None, server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_S, ws="auto",
+    return api
+
+
+def zone_of(name: str) -> tzinfo:
+    """The zone of that name; of an empty name, this machine's own.
+
+    >>> zone_of("Europe/Berlin")
+    zoneinfo.ZoneInfo(key='Europe/Berlin')
+    """
+    try:
+        if name or os.environ.get("TZ"):
+            return ZoneInfo(name or os.environ["TZ"].lstrip(":"))
+        with LOCALTIME.open("rb") as file:
+            return ZoneInfo.from_file(file, key=time.tzname[0])
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        return UTC
+
+
+def _config(api: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        api, log_level="warning", access_log=False, log_config=None, server_header=False, date_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again when all is closed: that must not kill us
-    with listening:
-        uvicorn.Server(config).run(sockets=[listening])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address.
-
-    Raises:
-        AddressError: the address is not this machine's own, or is taken.
-    """
-    address = f"{host}:{port}"
-    if not is_loopback(host):
-        raise AddressError(address, "only this machine's own address (127.0.0.1) until there are users to sign in")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(128)
-    except OSError as error:
-        listening.close()
-        raise AddressError(address, f"{error.strerror}; stop what listens there, or set page.port") from error
-    return listening
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("::1")
-    (True, True, False, True)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from consumers.errors import SearchUnavailableError
 from consumers.indexer.people import PeopleTable
+from consumers.search_client import IndexStatus, SearchAnswer
 from consumers.web.api import create_api
-from consumers.web.desk import Answer
 from model.questions import CANNOT_TELL
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -26,7 +26,10 @@ CROP = np.full((80, 40, 3), 120, np.uint8)
 class SearchThatIsDown:
     """Answers nothing, as when the indexer is not running."""
 
-    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> Answer:
+    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> SearchAnswer:
+        raise SearchUnavailableError("http://127.0.0.1:1", "connection refused")
+
+    def status(self) -> IndexStatus:
         raise SearchUnavailableError("http://127.0.0.1:1", "connection refused")
 
 
