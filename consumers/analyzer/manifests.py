@@ -56,6 +56,7 @@ class SegmentAnalysis:
     def first_offset(self, place: TopicPartition, incarnation: str) -> int | None:
         """The group's own."""
         del place, incarnation
+        return None
 
     def committed(self, offsets: dict[TopicPartition, int], incarnation: str) -> None:
         """Keep nothing."""
