@@ -21,7 +21,7 @@ OPTIONS = {
     "format_whitelist": "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,m4v,ogg,rm,mxf",
 }
 COPYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})  # what browsers play
-SHORT_BY_S = 1.0  # a container promising this much more than it holds was cut short
+SEEK_AHEAD_S = (0.0, 5.0, 60.0, None)  # None: from the beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Scan:
     must_encode: str | None  # why it cannot be copied
     break_reason: str | None  # why it ends before it should
     created_at: str | None  # the container's own creation time, ISO 8601
+    is_timed: bool = True  # packets say when they are shown; a bare H.264 stream does not
 
     @property
     def start_pts(self) -> int:
@@ -62,6 +63,10 @@ class Scan:
     def duration_s(self) -> float:
         """From the first frame to the end of the last."""
         return float((self.end_pts - self.start_pts) * self.time_base)
+
+    def keyframe_before(self, pts: int) -> int:
+        """When the last keyframe is shown from which a frame shown at `pts` can be decoded."""
+        return max((gop.start_pts for gop in self.gops if gop.start_pts <= pts), default=self.start_pts)
 
     def seconds(self, pts: int) -> float:
         """Seconds from the file's first frame to the instant `pts`."""
@@ -89,8 +94,9 @@ def scan(path: Path) -> Scan:
             must_encode=reader.must_encode or _not_copyable(stream),
             break_reason=broken or _promised_more(stream, reader),
             created_at=container.metadata.get("creation_time") or stream.metadata.get("creation_time"),
+            is_timed=reader.is_timed,
         )
-    return _with_tail_checked(found)
+    return found if found.must_encode else _with_tail_checked(found)
 
 
 @contextmanager
@@ -121,6 +127,38 @@ def packets(container: Any, stream: Any) -> Iterator[Any]:
             yield packet
 
 
+def packets_from(path: Path, start_pts: int | None) -> Iterator[Any]:
+    """The packets of the file at `path` in their order, from the keyframe shown at `start_pts`, or all for None.
+
+    Raises:
+        VideoReadError: the file cannot be opened.
+    """
+    # Containers without an index may land behind the keyframe asked for; then it is tried from further ahead.
+    for ahead_s in SEEK_AHEAD_S if start_pts is not None else (None,):
+        with open_video(path) as (container, stream):
+            stream.thread_type = "AUTO"
+            if start_pts is not None and ahead_s is not None and not _sought(stream, start_pts, ahead_s):
+                continue
+            has_begun = start_pts is None
+            for packet in packets(container, stream):
+                is_key = packet.is_keyframe and packet.pts is not None
+                if not has_begun and is_key and packet.pts > start_pts:
+                    break
+                has_begun = has_begun or (is_key and packet.pts == start_pts)
+                if has_begun:
+                    yield packet
+            if has_begun:
+                return
+
+
+def _sought(stream: Any, start_pts: int, ahead_s: float) -> bool:
+    try:
+        stream.container.seek(start_pts - round(ahead_s / stream.time_base), stream=stream, backward=True)
+    except av.error.FFmpegError:
+        return False
+    return True
+
+
 def said(error: Exception) -> str:
     """What FFmpeg says, without its numbers and places."""
     return (getattr(error, "strerror", None) or str(error)).lower()
@@ -131,6 +169,7 @@ class _PacketReader:
         self._stream = stream
         self.gops: list[Gop] = []
         self.must_encode: str | None = None
+        self.is_timed = True
         self.packet_count = 0
         self._last_dts: int | None = None
         self._last_duration = 0
@@ -156,6 +195,7 @@ class _PacketReader:
         pts = packet.pts if packet.pts is not None else packet.dts
         if pts is None:
             pts = self.packet_count * self.frame_ticks()
+            self.is_timed = False
         self._note_oddities(packet)
         self.packet_count += 1
         self._last_duration = packet.duration or self._last_duration
@@ -198,24 +238,16 @@ def _promised_more(stream: Any, reader: _PacketReader) -> str | None:
 
 def _with_tail_checked(found: Scan) -> Scan:
     """Decode the last GOP, where a cut-off file has its unreadable frames, and leave those out."""
-    good, last_pts, reason = 0, found.gops[-1].start_pts, None
-    with open_video(found.path) as (container, stream):
-        stream.thread_type = "NONE"  # one packet in, its own error out
-        container.seek(found.gops[-1].start_pts, stream=stream, backward=True)
-        is_in_tail = False
-        try:
-            for packet in packets(container, stream):
-                is_in_tail = is_in_tail or packet.pts == found.gops[-1].start_pts or len(found.gops) == 1
-                if packet.is_corrupt:
-                    break
-                for _ in packet.decode():
-                    pass
-                if is_in_tail:
-                    good, last_pts = good + 1, max(last_pts, packet.pts or 0)
-        except av.error.FFmpegError as error:
-            reason = f"its end does not decode: {said(error)}"
-    tail = found.gops[-1]
-    if found.must_encode or good >= tail.packet_count:
+    tail, good, last_pts, reason = found.gops[-1], 0, found.gops[-1].start_pts, None
+    try:
+        for packet in packets_from(found.path, tail.start_pts if len(found.gops) > 1 else None):
+            if packet.is_corrupt:
+                break
+            packet.decode()
+            good, last_pts = good + 1, max(last_pts, packet.pts)
+    except av.error.FFmpegError as error:
+        reason = f"its end does not decode: {said(error)}"
+    if good >= tail.packet_count:
         return replace(found, break_reason=found.break_reason or reason)
     if good == 0 and len(found.gops) == 1:
         raise VideoReadError(found.path, "no frame of it can be decoded")

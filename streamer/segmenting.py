@@ -7,10 +7,13 @@ settings that always give the same bytes. No frame is lost or doubled at a borde
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
 from streamer.bus.identity import file_segment_id
+from streamer.bus.media import segment_uri
+from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.errors import VideoReadError
 from streamer.planning import FAST, LIVE, Cadence, Piece, plan_pieces
 from streamer.scanning import Scan, scan
@@ -47,6 +50,22 @@ class CutSegment:
     height_px: int
     frame_count: int
     is_copy: bool
+
+    def ready(self, camera_id: str, file_began_at: datetime, origin: TimeOrigin) -> SegmentReady:
+        """What is published of this segment once it lies where the message says."""
+        started_at = file_began_at + timedelta(seconds=self.start_s)
+        return SegmentReady(
+            segment_id=self.segment_id,
+            previous_segment_id=self.previous_segment_id,
+            camera_id=camera_id,
+            uri=segment_uri(camera_id, f"{started_at:%Y-%m-%d}", self.segment_id),
+            started_at=started_at,
+            time_origin=origin,
+            duration_s=self.duration_s,
+            fps=self.fps,
+            width_px=self.width_px,
+            height_px=self.height_px,
+        )
 
 
 @dataclass(frozen=True, slots=True)

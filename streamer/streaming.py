@@ -15,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol
 
+from streamer.beginning import EARLIEST, file_began
 from streamer.bus.cameras import CameraTable
 from streamer.bus.identity import rejected_id
-from streamer.bus.media import MediaStore, segment_uri
+from streamer.bus.media import MediaStore
 from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 from streamer.errors import VideoReadError
 from streamer.ledger import FileProgress, FileState, Ledger
@@ -28,7 +29,6 @@ from streamer.sources.found import FoundFile
 logger = logging.getLogger(__name__)
 
 Pace = Literal["fast", "live"]
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # containers without a clock say 1904 or 1970
 IDLE_S = 0.1
 
 
@@ -192,11 +192,7 @@ class Streamer:
     def _started(self, feed: Feed, found: FoundFile, plan: CutPlan) -> tuple[datetime, TimeOrigin]:
         if feed.pace == "live":
             return self._utc_now(), TimeOrigin.CLOCK
-        created_at = _container_time(plan.scan.created_at)
-        if created_at is not None and EARLIEST <= created_at <= self._utc_now():
-            return created_at, TimeOrigin.CONTAINER
-        modified_at = datetime.fromtimestamp(found.mtime_ns / 1e9, UTC)
-        return modified_at - timedelta(seconds=plan.scan.duration_s), TimeOrigin.FILE
+        return file_began(plan.scan, modified_s=found.mtime_ns / 1e9, now=self._utc_now())
 
 
 class FileCutting:
@@ -223,26 +219,4 @@ class FileCutting:
         """What is published of a segment."""
         assert self.begun.started_at is not None
         assert self.begun.time_origin is not None
-        started_at = self.begun.started_at + timedelta(seconds=segment.start_s)
-        return SegmentReady(
-            segment_id=segment.segment_id,
-            previous_segment_id=segment.previous_segment_id,
-            camera_id=self.feed.camera_id,
-            uri=segment_uri(self.feed.camera_id, f"{started_at:%Y-%m-%d}", segment.segment_id),
-            started_at=started_at,
-            time_origin=self.begun.time_origin,
-            duration_s=segment.duration_s,
-            fps=segment.fps,
-            width_px=segment.width_px,
-            height_px=segment.height_px,
-        )
-
-
-def _container_time(written: str | None) -> datetime | None:
-    if written is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(written)
-    except ValueError:
-        return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return segment.ready(self.feed.camera_id, self.begun.started_at, self.begun.time_origin)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import av.error
 from av.video.frame import PictureType
 
 from streamer.planning import Piece
-from streamer.scanning import Scan, open_video, packets
+from streamer.scanning import Scan, packets_from
 
 FASTSTART = {"movflags": "+faststart"}  # a browser plays it before it has all of it
 # A fixed number of threads makes the encoder's output a function of its input.
@@ -42,14 +43,13 @@ def copied_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Iter
     Raises:
         VideoReadError: the source cannot be opened.
     """
-    with open_video(found.path) as (container, stream):
-        incoming = _packets_from(container, stream, pieces[0].start_pts, is_first=pieces[0].index == 0)
-        for piece in pieces:
-            path = name(piece)
-            count = _copy(incoming, stream, piece, path)
-            if count:
-                length_s = float((piece.end_pts - piece.start_pts) * found.time_base)
-                yield WrittenVideo(path, piece, piece.start_pts, length_s, count, found.width_px, found.height_px)
+    incoming = packets_from(found.path, pieces[0].start_pts if pieces[0].index else None)
+    for piece in pieces:
+        path = name(piece)
+        count = _copy(incoming, piece, path)
+        if count:
+            length_s = float((piece.end_pts - piece.start_pts) * found.time_base)
+            yield WrittenVideo(path, piece, piece.start_pts, length_s, count, found.width_px, found.height_px)
 
 
 def encoded_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Iterator[WrittenVideo]:
@@ -72,64 +72,55 @@ def encoded_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Ite
         yield encoder.finish(piece)
 
 
-def _copy(incoming: Iterator[Any], stream: Any, piece: Piece, path: Path) -> int:
+def _copy(incoming: Iterator[Any], piece: Piece, path: Path) -> int:
+    """Write the piece's packets; returns how many there were."""
     assert piece.packet_count is not None
+    taken = islice(incoming, piece.packet_count)
+    first = next(taken, None)
+    if first is None:
+        return 0
     count = 0
     with av.open(str(path), "w", format="mp4", options=FASTSTART) as output:
-        copy = output.add_stream_from_template(stream)
-        copy.time_base = stream.time_base
-        for packet in incoming:
+        copy = output.add_stream_from_template(first.stream)
+        copy.time_base = first.stream.time_base
+        for packet in chain([first], taken):
             packet.pts -= piece.start_pts
             packet.dts -= piece.start_pts
             packet.stream = copy
             output.mux(packet)
             count += 1
-            if count == piece.packet_count:
-                break
     return count
-
-
-def _packets_from(container: Any, stream: Any, start_pts: int, *, is_first: bool) -> Iterator[Any]:
-    """Packets in file order from the keyframe shown at `start_pts`."""
-    if not is_first:
-        container.seek(start_pts, stream=stream, backward=True)
-    has_begun = is_first
-    for packet in packets(container, stream):
-        has_begun = has_begun or (packet.is_keyframe and packet.pts == start_pts)
-        if has_begun:
-            yield packet
 
 
 def _frames(found: Scan, start_pts: int) -> Iterator[Any]:
     """Decoded frames shown from `start_pts` on; what does not decode is left out."""
-    with open_video(found.path) as (container, stream):
-        stream.thread_type = "AUTO"
-        if start_pts > found.start_pts:
-            container.seek(start_pts, stream=stream, backward=True)
-        expected_pts = start_pts
-        for frame in _decoded(container, stream):
-            if frame.pts is None:
-                frame.pts = expected_pts
-            expected_pts = frame.pts + found.frame_ticks
-            if frame.pts >= start_pts:
-                yield frame
+    is_from_within = found.is_timed and start_pts > found.start_pts
+    expected_pts = found.start_pts
+    for frame in _decoded(packets_from(found.path, found.keyframe_before(start_pts) if is_from_within else None)):
+        if frame.pts is None or not found.is_timed:
+            frame.pts = expected_pts
+        expected_pts = frame.pts + found.frame_ticks
+        if frame.pts >= start_pts:
+            yield frame
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    incoming = container.demux(stream)
+def _decoded(incoming: Iterator[Any]) -> Iterator[Any]:
+    """Every frame that decodes, then what the decoder still holds when the packets end or break off."""
+    decoder = None
     while True:
         try:
             packet = next(incoming, None)
         except av.error.FFmpegError:
-            packet = None  # the file breaks off here; the decoder still holds frames
+            packet = None
         if packet is None:
             break
+        decoder = packet.stream
         try:
             yield from packet.decode()
         except av.error.FFmpegError:
             continue
     try:
-        yield from stream.decode(None)
+        yield from decoder.decode(None) if decoder is not None else ()
     except av.error.FFmpegError:
         return
 
