@@ -188,6 +188,16 @@ class PeopleReader:
         chosen = select(RejectionRecord).order_by(RejectionRecord.id.desc()).limit(limit)
         return self._read(lambda s: [Rejected.model_validate(row.rejected) for row in s.scalars(chosen)])
 
+    def segments_since(self, row_id: int) -> list[tuple[int, str]]:
+        """Row and segment id of every segment entered after row `row_id`, in order."""
+        chosen = select(SegmentRecord.id, SegmentRecord.segment_id).where(SegmentRecord.id > row_id)
+        return self._read(lambda s: [(row, name) for row, name in s.execute(chosen.order_by(SegmentRecord.id))])
+
+    def rejections_since(self, row_id: int) -> list[tuple[int, Rejected]]:
+        """Row and content of every rejection entered after row `row_id`, in order."""
+        chosen = select(RejectionRecord).where(RejectionRecord.id > row_id).order_by(RejectionRecord.id)
+        return self._read(lambda s: [(row.id, Rejected.model_validate(row.rejected)) for row in s.scalars(chosen)])
+
     def has_segment(self, segment_id: str, analysis_revision: str) -> bool:
         """Whether this result is in the table."""
         chosen = _of_segment(segment_id, analysis_revision)
