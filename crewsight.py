@@ -1,0 +1,361 @@
+"""The command line, `crewsight`: the only file that knows all packages.
+
+The commands of one package live in its `cli.py`. Here are the two that need several packages at once: `up`, which runs
+everything as processes, and `analyze`, which runs the same stages in this one.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import consumers.cli
+import streamer.cli
+import trainer.cli
+from consumers.errors import ConsumerError
+from consumers.settings import AnalyzerSettings, IndexerSettings, PageSettings
+from model.errors import ModelError
+from operations.errors import OperationsError
+from operations.logs import configure_logging
+from streamer.bus.errors import BusError, SettingsError
+from streamer.bus.settings import refuse_unknown_groups
+from streamer.errors import StreamerError
+from streamer.settings import StreamerSettings
+from trainer.errors import TrainerError
+
+if TYPE_CHECKING:
+    from consumers.analyzer.eyes import Eyes
+    from operations.supervisor import ChildSpec
+    from operations.terminal import PersonLine, SourceProgress, Terminal
+    from operations.watch import Sighting
+    from streamer.bus.manifest import Manifest, PersonSeen
+
+EXPECTED = (BusError, StreamerError, ModelError, ConsumerError, TrainerError, OperationsError)
+
+app = typer.Typer(
+    help="Watches footage of people for the people responsible for them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for _package in (streamer.cli, consumers.cli, trainer.cli):
+    app.add_typer(_package.app)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
+]
+
+
+@app.command()
+def up(
+    config: Config = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Watch footage made from packaged pictures.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop with a summary when all footage is through.")] = False,
+) -> None:
+    """Start broker, streamer, analyzer, indexer and page, and show who is seen."""
+    from rich.console import Console
+
+    from operations.supervisor import Supervisor
+    from operations.terminal import Terminal
+    from operations.watch import watch
+    from streamer.bus.signals import stop_signals
+
+    household = Household(config, demo=demo, once=once)
+    household.check()
+    outlook = Outlook(household)  # lays out both tables, so that no two processes try to
+    supervisor = Supervisor(household.children(), household.logs)
+    with stop_signals() as is_stopping, Terminal(Console()) as terminal:
+        terminal.say(f"The page is at {household.page_url}; logs are in {household.logs}.")
+        try:
+            supervisor.start()
+            is_through = watch(
+                supervisor,
+                terminal,
+                lambda: outlook.look(is_cut=once and supervisor.has_ended("streamer")),
+                is_stopping,
+                once=once,
+            )
+            terminal.say(outlook.summary())
+        finally:
+            supervisor.stop()
+    raise SystemExit(0 if is_through or not once else 1)
+
+
+@app.command()
+def analyze(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for crops, manifests and videos.")] = Path("crewsight-out"),
+    camera: Annotated[str, typer.Option("--camera", help="What to call where the videos come from.")] = "video",
+    config: Config = None,
+) -> None:
+    """Analyse videos in this process: a JSON line for each person, crops, manifests, an annotated video of each."""
+    from rich.console import Console
+
+    from consumers.analyzer.build import open_eyes
+    from operations.terminal import Terminal
+
+    refuse_unknown(config)
+    named = StreamerSettings.read(config, sources=[{"camera": camera, "file": video} for video in videos]).sources
+    eyes = open_eyes(AnalyzerSettings.read(config))
+    is_well = True
+    with Terminal(Console(stderr=True)) as terminal:
+        for source in named:
+            assert source.file is not None
+            is_well &= _analyze_video(source.file, source.camera, eyes, out, terminal)
+    raise SystemExit(0 if is_well else 1)
+
+
+def _analyze_video(video: Path, camera: str, eyes: "Eyes", out: Path, terminal: "Terminal") -> bool:
+    """Take one video through every stage; false, after one line that says why, where it cannot be read."""
+    from consumers.analyzer.annotate import annotate_video
+    from operations.terminal import SourceProgress
+
+    manifests = []
+    try:
+        for manifest, through_s, duration_s in _manifests(video, camera, eyes, out):
+            manifests.append(manifest)
+            terminal.show_progress([SourceProgress(video.name, through_s, duration_s)])
+            for person in manifest.people:
+                typer.echo(json.dumps(_person_line(video, manifest, person), ensure_ascii=False))
+        annotate_video(video, manifests, out / f"{video.stem}.annotated.mp4")
+    except (ConsumerError, StreamerError) as error:
+        typer.echo(f"crewsight: {error}", err=True)
+        return False
+    return True
+
+
+def _manifests(video: Path, camera: str, eyes: "Eyes", out: Path) -> "Iterator[tuple[Manifest, float, float]]":
+    """The manifest of each segment of a video as soon as it is written, the second it ends at, and the video's length.
+
+    Raises:
+        VideoReadError: The video, or a segment of it, cannot be read.
+    """
+    from consumers.analyzer.analyze import Segment, analyze_batch
+    from consumers.analyzer.manifests import write_result
+    from consumers.errors import VideoReadError
+    from streamer.beginning import file_began
+    from streamer.bus.media import MediaStore
+    from streamer.bus.messages import Rejected
+    from streamer.segmenting import content_sha256, cut, plan_cuts
+
+    store = MediaStore(str(out))
+    store.check_writable()
+    plan = plan_cuts(video, sha256=content_sha256(video))
+    began_at, origin = file_began(plan.scan, modified_s=video.stat().st_mtime, now=datetime.now(UTC))
+    with tempfile.TemporaryDirectory(prefix="crewsight-") as scratch:
+        for piece in cut(plan, camera_id=camera, folder=Path(scratch)):
+            ready = piece.ready(camera, began_at, origin)
+            (result,) = analyze_batch([Segment(ready, piece.path)], eyes)
+            store.adopt(ready.uri, piece.path)
+            if isinstance(result, Rejected):
+                raise VideoReadError(video, f"at {piece.start_s:.1f} s: {result.reason}")
+            yield write_result(result, store), piece.start_s + piece.duration_s, plan.scan.duration_s
+
+
+def _person_line(video: Path, manifest: "Manifest", person: "PersonSeen") -> dict[str, object]:
+    """One person as `analyze` prints it."""
+    from streamer.bus.media import SCHEME
+
+    labels = {question.question_id: question.label for question in manifest.questions}
+    return {
+        "video": str(video),
+        "camera": manifest.camera_id,
+        "person_id": person.person_id,
+        "track_id": person.track_id,
+        "first_seen_at": person.first_seen_at.isoformat(),
+        "last_seen_at": person.last_seen_at.isoformat(),
+        "caption": person.caption,
+        "answers": {labels[asked]: probabilities for asked, probabilities in person.answers.items()},
+        "reasons": {labels[asked]: reason for asked, reason in person.reasons.items()},
+        "crops": [look.crop_uri.removeprefix(SCHEME) for look in person.looks],
+    }
+
+
+class Household:
+    """All processes of one machine, and the settings they share.
+
+    Raises:
+        SettingsError: The settings cannot be read, or name something that nobody knows.
+        DemoFootageError: The demo footage cannot be made.
+    """
+
+    def __init__(self, config: Path | None, *, demo: bool, once: bool) -> None:
+        refuse_unknown(config)
+        self._config, self._once = config.resolve() if config else None, once
+        if demo:
+            os.environ.update(_demo_environment(config))  # for the settings read below and for every child
+        self.streamer = StreamerSettings.read(config)
+        self.analyzer = AnalyzerSettings.read(config)
+        self.indexer = IndexerSettings.read(config)
+        self.page = PageSettings.read(config)
+        self.logs = self.streamer.state.folder / "logs"
+
+    @property
+    def page_url(self) -> str:
+        """Where the page is."""
+        return f"http://{self.page.page.host}:{self.page.page.port}"
+
+    def check(self) -> None:
+        """Find now what would keep a process from starting, and say it before anything runs.
+
+        Raises:
+            One of `EXPECTED`, as the process itself would.
+        """
+        from consumers.listening import listen
+        from model.checkpoint import checkpoint_folder, read_checkpoint
+        from model.detector_network import DetectorFolder
+        from streamer.bus.media import MediaStore
+
+        if not self.streamer.sources:
+            origin = str(self._config or "crewsight.yaml")
+            raise SettingsError(origin, "sources", "names no footage; add files or folders, or start with --demo")
+        MediaStore(self.streamer.media_url).check_writable()
+        DetectorFolder.open(self.analyzer.detector.name)
+        read_checkpoint(checkpoint_folder(self.analyzer.vlm.name))
+        listen(self.page.page.host, self.page.page.port, setting="page").close()
+        listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
+
+    def children(self) -> Sequence["ChildSpec"]:
+        """The processes, in the order in which they are started."""
+        from operations.supervisor import ChildSpec
+
+        def command(*words: str) -> list[str]:
+            chosen = ["--config", str(self._config)] if self._config else []
+            return [sys.executable, "-m", "crewsight", *words, *chosen]
+
+        # The broker binds its port or refuses at once; later it can only be killed.
+        broker = ChildSpec("broker", command("broker"), refuses_within_s=3.0, stop_last=True)
+        streamer_words = ["streamer", "--once"] if self._once else ["streamer"]
+        return [
+            *([broker] if self.streamer.bus.embedded else []),
+            ChildSpec("streamer", command(*streamer_words), is_expected_to_end=self._once, again_with="broker"),
+            ChildSpec("analyzer", command("analyzer")),
+            ChildSpec("indexer", command("indexer")),
+            ChildSpec("page", command("page")),
+        ]
+
+
+class Outlook:
+    """What can be told of all processes at one moment: read from the ledger and the person table.
+
+    Raises (every method): `LedgerError`, `PeopleTableError`.
+    """
+
+    def __init__(self, household: Household) -> None:
+        from consumers.indexer.people import PeopleReader
+        from streamer.ledger import Ledger
+
+        self._ledger = Ledger.open(household.streamer.state.folder)
+        self._people = PeopleReader(household.indexer.database_url)
+        self._last_entry = self._last_segment = self._last_rejection = self._last_person = 0
+        self._waiting: dict[str, tuple[int, float]] = {}  # segment -> its file and its length in seconds
+        self._settled: set[str] = set()  # segments whose result is in the table
+        self._analyzed_s: dict[int, float] = {}  # file -> seconds of it that are through
+
+    def look(self, *, is_cut: bool) -> "Sighting":
+        """How far each source is, and who came since the last look.
+
+        Args:
+            is_cut: Whether all footage is cut; then all is through once nothing of it waits.
+        """
+        from operations.watch import Sighting
+
+        people, remarks = self._new_people(), self._new_remarks()
+        self._settle()
+        refused = self._ledger.counts()[1] <= self._people.counts().rejections
+        return Sighting(self._progress(), people, remarks, is_through=is_cut and refused and not self._waiting)
+
+    def summary(self) -> str:
+        """What has been seen in all, in one line."""
+        counts = self._people.counts()
+        rejected = f", {counts.rejections} refused" if counts.rejections else ""
+        return f"{len(self._settled)} segments, {counts.chains} people in {counts.people} tracks{rejected}."
+
+    def _settle(self) -> None:
+        for row, segment_id in self._people.segments_since(self._last_segment):
+            self._last_segment = row
+            self._settled.add(segment_id)
+        for entry in self._ledger.entries(after=self._last_entry):
+            self._last_entry = entry.sequence
+            self._waiting[entry.segment_id] = (entry.file_id, entry.duration_s)
+        for segment_id in self._settled & self._waiting.keys():
+            file_id, duration_s = self._waiting.pop(segment_id)
+            self._analyzed_s[file_id] = self._analyzed_s.get(file_id, 0.0) + duration_s
+
+    def _progress(self) -> "list[SourceProgress]":
+        from operations.terminal import SourceProgress
+
+        return [
+            SourceProgress(
+                f"{file.camera_id} {Path(file.name).name}", self._analyzed_s.get(file.file_id, 0.0), file.duration_s
+            )
+            for file in self._ledger.files()
+        ]
+
+    def _new_people(self) -> "list[PersonLine]":
+        from operations.terminal import PersonLine
+
+        labels = {question.question_id: question.label for question in self._people.questions()}
+        people = sorted(self._people.newest(1000, after_id=self._last_person), key=lambda person: person.id)
+        self._last_person = people[-1].id if people else self._last_person
+        return [
+            PersonLine(
+                person.first_seen_at,
+                person.camera_id,
+                person.caption,
+                {labels[asked]: max(said, key=said.__getitem__) for asked, said in person.answers.items()},
+            )
+            for person in people
+        ]
+
+    def _new_remarks(self) -> list[str]:
+        remarks = []
+        for row, rejected in self._people.rejections_since(self._last_rejection):
+            self._last_rejection = row
+            if rejected.segment_id:
+                self._settled.add(rejected.segment_id)
+            remarks.append(f"refused: {rejected.origin or rejected.source_topic}: {rejected.reason}")
+        return remarks
+
+
+def refuse_unknown(config: Path | None) -> None:
+    """Refuse a group of the settings file that no process reads.
+
+    Raises:
+        SettingsError: There is one, or the file cannot be read.
+    """
+    refuse_unknown_groups(config, [StreamerSettings, AnalyzerSettings, IndexerSettings, PageSettings])
+
+
+def _demo_environment(config: Path | None) -> dict[str, str]:
+    """The settings of a demo: footage made now, and a state folder of its own beside the real one."""
+    from streamer.demo import demo_footage
+
+    folder = StreamerSettings.read(config).state.folder / "demo"
+    return {
+        "CREWSIGHT_STATE__FOLDER": str(folder),
+        "CREWSIGHT_MEDIA__URL": "",
+        "CREWSIGHT_DATABASE__URL": "",
+        "CREWSIGHT_SOURCES": json.dumps([{"camera": "demo", "file": str(demo_footage(folder))}]),
+        "CREWSIGHT_PAGE__IS_DEMO": "true",
+    }
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on standard error and exit status 1."""
+    configure_logging()
+    try:
+        app()
+    except EXPECTED as error:
+        sys.stderr.write(f"crewsight: {error}\n")
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -10,8 +10,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from operations.errors import ChildFailedError
@@ -20,18 +20,27 @@ logger = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LONGEST_BACKOFF_S = 10.0
-SETTLED_AFTER_S = 30.0  # a child that lived this long has started well: its next death is an accident
+SETTLED_AFTER_S = 30.0  # a child that lived this long had started well: its restarts are counted anew
 GRACE_S = 6.0  # between SIGTERM and SIGKILL; with the broker's own it stays under the ten seconds promised
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """What to run under one name. A child with a higher `stop_last` outlives the others when all are stopped."""
+    """What to run under one name.
+
+    Attributes:
+        refuses_within_s: A first run that ends with status 1 this soon is a refusal, and the reason is told; one that
+            ends later, or in another way, is an accident, and the child is started again.
+        is_expected_to_end: Ending with status 0 is success, not death.
+        again_with: Once ended, it is started again when this other child dies: what it gave to that one may be lost.
+        stop_last: It outlives the others when all are stopped.
+    """
 
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    refuses_within_s: float = 30.0
     is_expected_to_end: bool = False
+    again_with: str | None = None
     stop_last: bool = False
 
 
@@ -78,20 +87,26 @@ class Supervisor:
                     child.process, child.started_s, child.start_again_s = self._spawn(child.spec), self._clock(), None
                 continue
             status = child.process.poll()
-            if status is None or (status == 0 and child.spec.is_expected_to_end):
-                continue
-            lived_s = self._clock() - child.started_s
-            if status == 1 and child.restarts == 0 and lived_s < SETTLED_AFTER_S:
-                raise ChildFailedError(child.spec.name, self.last_line(child.spec.name))
-            child.restarts = 1 if lived_s >= SETTLED_AFTER_S else child.restarts + 1
-            # The first restart is at once: a killed process must not cost the footage a pause.
-            wait_s = 0.0 if child.restarts == 1 else min(LONGEST_BACKOFF_S, 0.5 * 2**child.restarts)
-            logger.warning("child died", extra={"child": child.spec.name, "status": status, "restart_in_s": wait_s})
-            child.start_again_s = self._clock() + wait_s
+            if status is not None and not (status == 0 and child.spec.is_expected_to_end):
+                self._plan_restart(child, status)
+
+    def _plan_restart(self, child: _Child, status: int) -> None:
+        name, lived_s = child.spec.name, self._clock() - child.started_s
+        if status == 1 and child.restarts == 0 and lived_s < child.spec.refuses_within_s:
+            raise ChildFailedError(name, self.last_line(name))
+        child.restarts = 1 if lived_s >= SETTLED_AFTER_S else child.restarts + 1
+        # The first restart is at once: a killed process must not cost the footage a pause.
+        wait_s = 0.0 if child.restarts == 1 else min(LONGEST_BACKOFF_S, 0.5 * 2**child.restarts)
+        logger.warning("child died", extra={"child": name, "status": status, "restart_in_s": wait_s})
+        child.start_again_s = self._clock() + wait_s
+        for other in self._children.values():
+            if other.spec.again_with == name and other.process.poll() == 0:
+                other.start_again_s = child.start_again_s
 
     def has_ended(self, name: str) -> bool:
-        """Whether a child that is expected to end has ended well."""
-        return self._children[name].process.poll() == 0
+        """Whether a child that is expected to end has ended well, and is not to be started again."""
+        child = self._children[name]
+        return child.process.poll() == 0 and child.start_again_s is None
 
     def pids(self) -> dict[str, int]:
         """The process id of every child that runs."""
@@ -124,8 +139,12 @@ class Supervisor:
     def _spawn(self, spec: ChildSpec) -> subprocess.Popen[bytes]:
         libc = ctypes.CDLL(None)  # looked up before the fork: the child may not take locks
 
+        parent = os.getpid()
+
         def die_with_parent() -> None:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:  # it died before we asked
+                os._exit(1)
 
         with (self._logs / f"{spec.name}.log").open("ab") as log:
             return subprocess.Popen(
@@ -133,7 +152,6 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **spec.environment},
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops them in order
                 preexec_fn=die_with_parent,
             )

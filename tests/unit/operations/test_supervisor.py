@@ -91,3 +91,30 @@ time.sleep(60)
         assert psutil.pid_exists(child)
         parent.kill()
         until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_what_has_ended_runs_again_when_the_one_it_worked_for_dies(supervise, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    note = [sys.executable, "-c", f"open({str(notes)!r}, 'a').write('ran ')"]
+    supervisor = supervise(
+        ChildSpec("broker", SLEEPER), ChildSpec("streamer", note, is_expected_to_end=True, again_with="broker")
+    )
+    until(lambda: supervisor.has_ended("streamer"))
+    os.kill(supervisor.pids()["broker"], signal.SIGKILL)
+
+    def has_run_twice() -> bool:
+        supervisor.tend()
+        return notes.read_text() == "ran ran "
+
+    until(has_run_twice)
+
+
+def test_a_child_that_dies_later_with_status_1_is_started_again(supervise) -> None:
+    supervisor = supervise(ChildSpec("broker", [sys.executable, "-c", "raise SystemExit(1)"], refuses_within_s=0.0))
+    first = supervisor.pids().get("broker", 0)
+
+    def is_replaced() -> bool:
+        supervisor.tend()
+        return supervisor.pids().get("broker", first) != first
+
+    until(is_replaced)
