@@ -1,0 +1,164 @@
+"""The annotated video: boxes, numbers, captions and answers drawn into a clip at its own frame rate."""
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from consumers.analyzer.labels import Picture, answer_lines, draw_label, person_colour
+from consumers.analyzer.threads import Box, Thread, threads
+from consumers.errors import VideoReadError
+from streamer.bus.manifest import Manifest, PersonSeen
+
+Frame = npt.NDArray[np.uint8]
+Corner = tuple[int, int]
+
+CLOCK = Fraction(1, 90_000)  # fine enough for every frame rate
+LABEL_SHARE = 0.34  # of the frame's width
+EDGE_PX = 3
+
+
+def annotate_video(
+    source: Path, manifests: Sequence[Manifest], target: Path, *, on_frame: Callable[[float], None] = lambda _: None
+) -> None:
+    """Write `source` to `target` as H.264 MP4 with what `manifests` say drawn in.
+
+    Args:
+        source: The video that the segments were cut from.
+        manifests: Of its segments, in order; segments that could not be read may be missing.
+        target: The file to write; its folder is there.
+        on_frame: Told the time of each written frame, seconds.
+
+    Raises:
+        VideoReadError: The source cannot be opened, or the target cannot be written.
+    """
+    import av
+
+    artist = Artist(manifests)
+    try:
+        with av.open(str(source)) as read, av.open(str(target), "w") as written:
+            stream = read.streams.video[0]
+            encoder = _encoder(written, stream)
+            for moment_s, frame in _frames(read, stream):
+                pixels = _even(frame.to_ndarray(format="rgb24"))
+                artist.draw(pixels, moment_s)
+                painted = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                painted.pts, painted.time_base = round(moment_s / CLOCK), CLOCK
+                written.mux(encoder.encode(painted))
+                on_frame(moment_s)
+            written.mux(encoder.encode(None))
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise VideoReadError(source, f"cannot be annotated: {getattr(error, 'strerror', None) or error}") from error
+
+
+class Artist:
+    """Draws everyone who is seen at one moment."""
+
+    def __init__(self, manifests: Sequence[Manifest]) -> None:
+        """Know who is where from the manifests of consecutive segments."""
+        self._threads = threads(manifests)
+        self._questions = {manifest.segment_id: manifest.questions for manifest in manifests}
+        self._hold_s = 0.5 / min((manifest.sampling_fps for manifest in manifests), default=5.0)
+        self._labels: dict[tuple[str, int], Picture] = {}
+
+    def draw(self, frame: Frame, moment_s: float) -> None:
+        """Draw into a frame (H, W, 3) RGB, in place."""
+        seen = [(thread, found) for thread in self._threads if (found := thread.at(moment_s, hold_s=self._hold_s))]
+        for thread, (box, _) in seen:
+            _draw_box(frame, box, thread.number)
+        taken: list[Box] = [box for _, (box, _) in seen]
+        for thread, (box, person) in seen:
+            label = self._label(thread, person, frame)
+            corner = place_label(label.shape[1::-1], box, taken, frame.shape[1::-1])
+            taken.append((*corner, corner[0] + label.shape[1], corner[1] + label.shape[0]))
+            _blend(frame, label, corner)
+
+    def _label(self, thread: Thread, person: PersonSeen, frame: Frame) -> Picture:
+        width = frame.shape[1]
+        key = person.person_id, width
+        if key not in self._labels:
+            questions = self._questions.get(person.track_id.rsplit("/", 1)[0], ())
+            text_px = max(12, min(26, round(frame.shape[0] / 32)))
+            self._labels[key] = draw_label(
+                thread.number,
+                person.caption,
+                answer_lines(person, questions),
+                text_px=text_px,
+                width_px=max(min(width, 170), round(width * LABEL_SHARE)),
+            )
+        return self._labels[key]
+
+
+def place_label(size_wh: tuple[int, ...], box: Box, taken: Sequence[Box], frame_wh: tuple[int, ...]) -> Corner:
+    """Where a label goes, inside the frame: beside its box, where it hides the least of boxes and labels.
+
+    >>> place_label((50, 20), (100, 100, 140, 200), [(100, 100, 140, 200)], (400, 300))
+    (100, 78)
+    """
+    width, height = size_wh
+    left, top, right, bottom = (round(side) for side in box)
+    wanted = [
+        (left, top - height - 2), (right + 2, top), (left - width - 2, top), (left, bottom + 2),
+        (right + 2, bottom - height), (left - width - 2, bottom - height), (left, bottom - height),
+    ]  # fmt: skip
+    inside = [
+        (
+            max(EDGE_PX, min(x, frame_wh[0] - width - EDGE_PX)),
+            max(EDGE_PX, min(y, frame_wh[1] - height - EDGE_PX)),
+        )
+        for x, y in wanted
+    ]
+    return min(inside, key=lambda corner: sum(_shared(corner, (width, height), other) for other in taken))
+
+
+def _shared(corner: Corner, size_wh: tuple[int, int], other: Box) -> float:
+    across = min(corner[0] + size_wh[0], other[2]) - max(corner[0], other[0])
+    down = min(corner[1] + size_wh[1], other[3]) - max(corner[1], other[1])
+    return max(0.0, across) * max(0.0, down)
+
+
+def _draw_box(frame: Frame, box: Box, number: int) -> None:
+    left, top, right, bottom = (round(side) for side in box)
+    thick = max(2, round(frame.shape[0] / 270))
+    cv2.rectangle(frame, (left, top), (right, bottom), (0, 0, 0), thick + 2)
+    cv2.rectangle(frame, (left, top), (right, bottom), person_colour(number), thick)
+
+
+def _blend(frame: Frame, label: Picture, corner: Corner) -> None:
+    left, top = corner
+    height, width = min(label.shape[0], frame.shape[0] - top), min(label.shape[1], frame.shape[1] - left)
+    part = frame[top : top + height, left : left + width]
+    drawn, opacity = label[:height, :width, :3], label[:height, :width, 3:].astype(np.uint16)
+    part[:] = ((drawn * opacity + part * (255 - opacity)) // 255).astype(np.uint8)
+
+
+def _frames(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+    """Frames with their seconds from the first; ends quietly where the video breaks off."""
+    import av
+
+    started_s: float | None = None
+    try:
+        for count, frame in enumerate(container.decode(stream)):
+            moment_s = float(frame.time) if frame.time is not None else count / float(stream.average_rate or 25)
+            started_s = moment_s if started_s is None else started_s
+            yield moment_s - started_s, frame
+    except av.FFmpegError:
+        return
+
+
+def _encoder(container: Any, stream: Any) -> Any:
+    encoder = container.add_stream("libx264", rate=stream.average_rate or 25)
+    encoder.width, encoder.height = stream.width // 2 * 2, stream.height // 2 * 2
+    encoder.pix_fmt = "yuv420p"
+    encoder.options = {"preset": "veryfast", "crf": "23"}
+    encoder.codec_context.time_base = CLOCK
+    return encoder
+
+
+def _even(frame: Frame) -> Frame:
+    """Without a last odd row or column, which H.264's colour planes cannot hold."""
+    return np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
