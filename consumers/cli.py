@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streamer.bus.client import Bus
     from streamer.bus.settings import ProcessSettings
 
-logger = logging.getLogger(__name__)
+PIPED_WIDTH = 240
 
 app = typer.Typer(help="What acts: analyzer, indexer, page and search.")
 
@@ -125,8 +125,11 @@ def _print_table(answer: "SearchAnswer", settings: IndexerSettings) -> None:
 
     from streamer.bus.media import MediaStore
 
-    console, store = Console(), MediaStore(settings.media_url)
-    table = Table("time", "camera", "score", "caption", "crop", box=None, header_style="bold")
+    # Piped on, a line is as long as it needs: paths are there to be used.
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    store = MediaStore(settings.media_url)
+    table = Table("time", "camera", "score", "caption", box=None, header_style="bold")
+    table.add_column("crop", overflow="fold")
     for hit in answer.hits:
         person = hit.person
         crop = str(store.local_path(person.crop_uri) or person.crop_uri)

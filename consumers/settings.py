@@ -71,7 +71,7 @@ class Page(Group):
     port: int = Field(8080, ge=1, le=65535, description="Port of the page.")
     site_name: str = Field("Crewsight", min_length=1, max_length=60, description="What the header of the page says.")
     is_demo: bool = Field(False, description="Whether the page says that it shows demo footage.")
-    time_zone: str = Field("", description="Zone of the times on the page, such as Europe/Berlin; empty: this machine's.")
+    time_zone: str = Field("", description="Zone of the page's times, such as Europe/Berlin; empty: this machine's.")
 
     @field_validator("time_zone")
     @classmethod

@@ -20,6 +20,7 @@ Corner = tuple[int, int]
 CLOCK = Fraction(1, 90_000)  # fine enough for every frame rate
 LABEL_SHARE = 0.34  # of the frame's width
 EDGE_PX = 3
+WORTH_MOVING = 0.15  # of a label's area: labels that jump to and fro cannot be read
 
 
 def annotate_video(
@@ -64,6 +65,7 @@ class Artist:
         self._questions = {manifest.segment_id: manifest.questions for manifest in manifests}
         self._hold_s = 0.5 / min((manifest.sampling_fps for manifest in manifests), default=5.0)
         self._labels: dict[tuple[str, int], Picture] = {}
+        self._places: dict[int, int] = {}
 
     def draw(self, frame: Frame, moment_s: float) -> None:
         """Draw into a frame (H, W, 3) RGB, in place."""
@@ -73,7 +75,10 @@ class Artist:
         taken: list[Box] = [box for _, (box, _) in seen]
         for thread, (box, person) in seen:
             label = self._label(thread, person, frame)
-            corner = place_label(label.shape[1::-1], box, taken, frame.shape[1::-1])
+            corner, place = place_label(
+                label.shape[1::-1], box, taken, frame.shape[1::-1], before=self._places.get(thread.number, 0)
+            )
+            self._places[thread.number] = place
             taken.append((*corner, corner[0] + label.shape[1], corner[1] + label.shape[0]))
             _blend(frame, label, corner)
 
@@ -82,7 +87,7 @@ class Artist:
         key = person.person_id, width
         if key not in self._labels:
             questions = self._questions.get(person.track_id.rsplit("/", 1)[0], ())
-            text_px = max(12, min(26, round(frame.shape[0] / 32)))
+            text_px = max(11, min(26, round(frame.shape[0] / 36)))
             self._labels[key] = draw_label(
                 thread.number,
                 person.caption,
@@ -93,11 +98,23 @@ class Artist:
         return self._labels[key]
 
 
-def place_label(size_wh: tuple[int, ...], box: Box, taken: Sequence[Box], frame_wh: tuple[int, ...]) -> Corner:
+def place_label(
+    size_wh: tuple[int, ...], box: Box, taken: Sequence[Box], frame_wh: tuple[int, ...], *, before: int = 0
+) -> tuple[Corner, int]:
     """Where a label goes, inside the frame: beside its box, where it hides the least of boxes and labels.
 
+    Args:
+        size_wh: The label's size.
+        box: The person.
+        taken: Boxes and labels that are there already.
+        frame_wh: The frame's size.
+        before: The place it had in the frame before; it stays there unless another is clearly better.
+
+    Returns:
+        The label's upper left corner, and which of the places around the box it is.
+
     >>> place_label((50, 20), (100, 100, 140, 200), [(100, 100, 140, 200)], (400, 300))
-    (100, 78)
+    ((100, 78), 0)
     """
     width, height = size_wh
     left, top, right, bottom = (round(side) for side in box)
@@ -106,13 +123,13 @@ def place_label(size_wh: tuple[int, ...], box: Box, taken: Sequence[Box], frame_
         (right + 2, bottom - height), (left - width - 2, bottom - height), (left, bottom - height),
     ]  # fmt: skip
     inside = [
-        (
-            max(EDGE_PX, min(x, frame_wh[0] - width - EDGE_PX)),
-            max(EDGE_PX, min(y, frame_wh[1] - height - EDGE_PX)),
-        )
+        (max(EDGE_PX, min(x, frame_wh[0] - width - EDGE_PX)), max(EDGE_PX, min(y, frame_wh[1] - height - EDGE_PX)))
         for x, y in wanted
     ]
-    return min(inside, key=lambda corner: sum(_shared(corner, (width, height), other) for other in taken))
+    hidden = [sum(_shared(corner, (width, height), other) for other in taken) for corner in inside]
+    best = min(range(len(inside)), key=lambda place: hidden[place])
+    chosen = before if hidden[before] <= hidden[best] + WORTH_MOVING * width * height else best
+    return inside[chosen], chosen
 
 
 def _shared(corner: Corner, size_wh: tuple[int, int], other: Box) -> float:

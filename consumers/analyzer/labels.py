@@ -45,24 +45,30 @@ class Line:
 
 
 def answer_lines(person: PersonSeen, questions: Sequence[AskedQuestion]) -> list[Line]:
-    """One line an answer; a choice that cannot be told is left out, as the question before it says why."""
-    lines = []
+    """One line an answer; a choice that cannot be told, or is about something that is not there, is left out."""
+    lines: list[Line] = []
+    refuted: list[str] = []
     for question in questions:
         probabilities = person.answers.get(question.question_id)
         if probabilities is None:
             continue
         answer = max(probabilities, key=lambda one: probabilities[one])
-        about, percent = subject(question.text), f"{probabilities[answer]:.0%}"
-        if answer == CANNOT_TELL:
-            reason = person.reasons.get(question.question_id, CANNOT_TELL)
-            if question.kind == "predicate":
-                lines.append(Line("?", f"{about}: {reason}", UNSURE))
-        elif question.kind == "choice":
-            lines.append(Line("-", f"{about}: {answer} {percent}", CHOSEN))
-        else:
-            is_yes = answer == "yes"
-            lines.append(Line("v" if is_yes else "x", f"{about} {percent}", YES if is_yes else NO))
+        about = subject(question.text)
+        if question.kind == "choice":
+            if answer != CANNOT_TELL and not any(about.startswith(thing) for thing in refuted):
+                lines.append(Line("-", f"{about}: {answer} {probabilities[answer]:.0%}", CHOSEN))
+            continue
+        if answer != "yes":
+            refuted.append(about)
+        lines.append(_predicate_line(about, answer, probabilities[answer], person.reasons.get(question.question_id)))
     return lines
+
+
+def _predicate_line(about: str, answer: str, probability: float, reason: str | None) -> Line:
+    if answer == CANNOT_TELL:
+        return Line("?", f"{about}: {reason or CANNOT_TELL}", UNSURE)
+    is_yes = answer == "yes"
+    return Line("v" if is_yes else "x", f"{about} {probability:.0%}", YES if is_yes else NO)
 
 
 def subject(question: str) -> str:
@@ -83,14 +89,14 @@ def person_colour(number: int) -> Colour:
 
 
 def draw_label(number: int, caption: str, lines: Sequence[Line], *, text_px: int, width_px: int) -> Picture:
-    """A person's label, (h, w, 4) uint8 RGBA, at most `width_px` wide.
+    """A person's label, (h, w, 4) uint8 RGBA; the caption is wrapped at `width_px`.
 
     Args:
         number: The person's number.
         caption: What HumanVLM says.
         lines: The answers.
         text_px: Height of the letters.
-        width_px: The most it may be wide.
+        width_px: Where the caption is wrapped; an answer is never cut, and may be wider.
     """
     font = ImageFont.load_default(size=text_px)
     letters = max(8, int((width_px - 2 * PADDING_PX) / font.getlength("n")))
@@ -98,7 +104,7 @@ def draw_label(number: int, caption: str, lines: Sequence[Line], *, text_px: int
     step = round(text_px * 1.25)
     indent = round(text_px * 1.2)
     widths = [font.getlength(text) for text in wrapped] + [indent + font.getlength(line.text) for line in lines]
-    size = min(width_px, int(max(widths)) + 2 * PADDING_PX), step * (len(wrapped) + len(lines)) + 2 * PADDING_PX
+    size = int(max(widths)) + 3 * PADDING_PX, step * (len(wrapped) + len(lines)) + 2 * PADDING_PX
     picture = Image.new("RGBA", size, GROUND)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, 3, size[1]), fill=(*person_colour(number), 255))
