@@ -163,7 +163,8 @@ def _furthest(boxes: Tensor, others: Tensor) -> Tensor:
     """The largest overlap of each box (n, 4) with any other (m, 4)."""
     if not len(others):
         return boxes.new_zeros(len(boxes))
-    return box_iou(boxes, others).amax(1)
+    overlaps: Tensor = box_iou(boxes, others)
+    return overlaps.amax(1)
 
 
 def _in_float(outputs: dict[str, Any]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def _fit(task: DetectorTask, views: DataLoader[Any], recipe: DetectorRecipe, wor
             devices=1,
             precision="bf16-mixed",
             gradient_clip_val=10.0,
-            logger=CSVLogger(work, name="curves"),
+            logger=CSVLogger(work, name="curves", flush_logs_every_n_steps=10),
             callbacks=[keep],
             log_every_n_steps=10,
             enable_progress_bar=False,
