@@ -1,6 +1,7 @@
 """Small real media stores and person tables for tests of the page: real pictures, real clips, real rows."""
 
 import base64
+import importlib.util
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -151,6 +152,14 @@ def _person(
         embedding_base64=base64.b64encode(vector.tobytes()).decode(),
         detection_score=0.87,
     )
+
+
+def picture(name: str) -> np.ndarray:
+    """A picture that ultralytics brings, (h, w, 3) uint8 RGB: `bus.jpg`, `zidane.jpg`."""
+    spec = importlib.util.find_spec("ultralytics")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return np.asarray(Image.open(Path(spec.submodule_search_locations[0]) / "assets" / name).convert("RGB"))
 
 
 def jpeg(pixels: np.ndarray) -> bytes:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,12 +35,20 @@ def serve_page(settings: PageSettings) -> None:
         AddressError: the address is not this machine's own, or is taken.
         PeopleTableError: the person table cannot be opened.
     """
-    page = settings.page
-    if not is_loopback(page.host):
-        reason = "only this machine's own address (127.0.0.1) until there are users to sign in"
-        raise AddressError(f"{page.host}:{page.port}", reason)
-    with listen(page.host, page.port, setting="page") as listening:
-        server = uvicorn.Server(_config(build_page(settings)))
+    serve(lambda: build_page(settings), settings.page.host, settings.page.port)
+
+
+def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
+    """Serve what `build` makes, once the address is known to be ours, until SIGTERM or SIGINT.
+
+    Raises:
+        AddressError: the address is not this machine's own, or is taken.
+    """
+    if not is_loopback(host):
+        reason = "only this machine's own address (127.0.0.1) until there are users to sign in; correct page.host"
+        raise AddressError(f"{host}:{port}", reason)
+    with listen(host, port, setting="page") as listening:
+        server = uvicorn.Server(_config(build()))
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
         server.run(sockets=[listening])

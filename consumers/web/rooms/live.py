@@ -18,6 +18,7 @@ PAGE = 60  # people fetched at a time
 MOST_SHOWN = 240  # cards kept on the page; older ones are one click away
 POINTER_RESTS_S = 4.0  # a pointer that moved over the list this recently is about to click
 TICK_S = 5.0
+SCROLLED_PX = 24  # less is a finger that rests
 
 
 class LiveRoom:
@@ -190,7 +191,7 @@ class LiveRoom:
             for later in sightings[1:]:
                 self._is_known(later)
         if self._waiting and self._is_scrolled:
-            self._people.run_method("scrollIntoView")
+            self._room.run_method("scrollTo", 0, 0)
             self._is_scrolled = False
         self._waiting.clear()
         self._announce()
@@ -203,7 +204,7 @@ class LiveRoom:
         self._append(page)
 
     async def _scrolled(self) -> None:
-        self._is_scrolled = bool(await self._room.get_computed_prop("scrollTop") or 0)
+        self._is_scrolled = (await self._room.get_computed_prop("scrollTop") or 0) > SCROLLED_PX
         self._let_in()
 
     def _pointed(self) -> None:

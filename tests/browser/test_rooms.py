@@ -1,0 +1,239 @@
+"""The rooms in a real browser: what they show, what they say, how they behave under a hand."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import ARTEFACTS, ROOT, THUMB, WIDE, Site
+from tests.builders_web import Walk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Open = Callable[..., "Page"]
+AXE = ROOT / ".cache" / "node_modules" / "axe-core" / "axe.min.js"
+LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
+PLACES = {
+    "live": ("/", "a.person"),
+    "search": ("/search?q=worker+in+an+orange+vest", "a.hit"),
+    "person": ("/?person={person}", ".screen video"),
+    "asking": ("/search", ".tries a"),
+}
+
+
+def first_person(page: "Page", site: Site) -> str:
+    people = page.request.get(f"{site.url}/api/v1/people").json()["people"]
+    return str(next(person["person_id"] for person in people if "hard hat" in person["caption"]))
+
+
+@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=["wide-dark", "wide-light", "thumb-dark", "thumb-light"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_room_opens_fits_its_window_and_has_no_serious_fault(
+    still_site: Site, open_page: Open, place: str, size: tuple[int, int], theme: str
+):
+    page = open_page(still_site, size=size, theme=theme)
+    path, shows = PLACES[place]
+    page.goto(still_site.url + path.format(person=first_person(page, still_site)))
+    page.locator(shows).first.wait_for()
+    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
+    assert serious_faults(page) == []
+
+
+def serious_faults(page: "Page") -> list[str]:
+    if not AXE.exists():
+        pytest.skip(f"axe-core is not at {AXE}: `npm install --prefix .cache axe-core`")
+    page.add_script_tag(path=AXE)
+    page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+    faults = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    return [
+        f"{fault['id']}: {fault['help']}: {[node['html'][:160] for node in fault['nodes'][:4]]}"
+        for fault in faults if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def test_live_shows_a_person_with_caption_answers_camera_and_time(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    card = page.locator("a.person", has_text="hard hat and an orange vest")
+    card.wait_for()
+    assert card.locator(".chip.yes").all_inner_texts() == ["hard hat", "safety vest"]
+    assert card.locator(".chip.no").all_inner_texts() == ["face mask"]
+    assert card.locator(".chip.pick").all_inner_texts() == ["hard hat colour: yellow"]
+    assert card.locator(".chip.yes").first.get_attribute("title") == (
+        "Is this person wearing a hard hat? yes 93%, no 3%, cannot tell 3%"
+    )
+    assert card.locator(".camera").inner_text() == "yard"
+    assert re.fullmatch(r"(\d+ \w+ )?\d\d:\d\d:\d\d CES?T, \d+ (s|min) ago", card.locator(".at").inner_text())
+    assert card.locator(".crop img").bounding_box()["height"] >= 160  # type: ignore[index]
+
+
+def test_a_person_seen_in_two_stretches_has_one_card(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    page.locator("a.person").first.wait_for()
+    card = page.locator("a.person", has_text="black jacket")
+    assert card.count() == 1
+    assert card.locator(".sightings").inner_text() == "seen 2 times"
+    assert "6 people" in page.locator(".room-head .sum").inner_text()
+
+
+def test_cannot_tell_is_one_grey_chip_with_its_reason_and_a_small_crop_says_its_size(still_site: Site, open_page: Open):
+    card = open_page(still_site).locator("a.person", has_text="far away")
+    card.wait_for()
+    assert card.locator(".chip").all_inner_texts() == ["3 questions: too small"]
+    assert card.locator(".size").inner_text() == "23 × 79 px"
+
+
+def test_newcomers_come_in_by_themselves_while_nobody_reads(
+    site: Site, open_page: Open, people: Callable[[], list[Walk]]
+):
+    page = open_page(site)
+    page.locator("a.person").first.wait_for()
+    site.enter([people()[0]], camera="roof", ago_s=1)
+    page.locator("a.person").first.get_by_text("roof").wait_for()
+    page.locator(".filters a", has_text="roof").wait_for()
+
+
+def test_newcomers_wait_for_a_click_while_the_list_is_scrolled(
+    site: Site, open_page: Open, people: Callable[[], list[Walk]]
+):
+    page = open_page(site, size=THUMB)
+    page.locator("a.person").first.wait_for()
+    page.mouse.move(200, 500)
+    page.mouse.wheel(0, 400)
+    page.wait_for_function("document.querySelector('.room').scrollTop > 100")
+    top = page.locator("a.person").first.inner_text()
+    site.enter(people()[:2], camera="roof", ago_s=1)
+    news = page.get_by_role("button", name="2 new")
+    news.wait_for()
+    assert page.locator("a.person").first.inner_text() == top
+    news.click()
+    page.locator("a.person").first.get_by_text("roof").wait_for()
+    assert not news.is_visible()
+    page.wait_for_function("document.querySelector('.room').scrollTop === 0")
+
+
+def test_newcomers_wait_while_a_person_is_selected(site: Site, open_page: Open, people: Callable[[], list[Walk]]):
+    page = open_page(site)
+    page.locator("a.person").first.wait_for()
+    page.keyboard.press("j")
+    page.locator("a.person.chosen").wait_for()
+    site.enter([people()[0]], camera="roof", ago_s=1)
+    page.get_by_role("button", name="1 new").wait_for()
+    assert page.locator("a.person").first.get_attribute("class") == "person chosen"
+    page.keyboard.press("Escape")
+    page.locator("a.person").first.get_by_text("roof").wait_for()
+
+
+def test_live_of_one_camera(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    page.locator(".filters a", has_text="gate").click()
+    page.wait_for_url("**/?camera=gate")
+    page.locator("a.person", has_text="black jacket").wait_for(state="detached")
+    assert page.locator("a.person .camera").all_inner_texts() == ["gate"] * 3
+
+
+def test_the_keys_walk_open_and_close(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    cards = page.locator("a.person")
+    cards.first.wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.locator("a.person:nth-child(2).chosen").wait_for()
+    page.keyboard.press("k")
+    page.locator("a.person:nth-child(1).chosen").wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".sheet video").wait_for()
+    first = page.url
+    page.keyboard.press("j")
+    page.wait_for_function("url => location.href !== url", arg=first)
+    page.locator(".sheet video").wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".sheet").wait_for(state="hidden")
+    page.wait_for_url(still_site.url + "/")
+
+
+def test_a_question_mark_lists_the_keys_and_a_slash_goes_to_the_search_line(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    page.locator("a.person").first.wait_for()
+    page.keyboard.press("?")
+    page.get_by_text("Next person").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_text("Next person").wait_for(state="hidden")
+    page.keyboard.press("/")
+    page.wait_for_url("**/search")
+    page.wait_for_function("document.activeElement.tagName === 'INPUT'")
+    page.keyboard.type("orange vest")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=orange+vest")
+    page.locator("a.hit").first.get_by_text("orange vest").wait_for()
+
+
+def test_a_click_on_someone_found_plays_their_clip_at_the_second_with_a_box(still_site: Site, open_page: Open):
+    page = open_page(still_site, "/search?q=yellow+hard+hat")
+    page.locator("a.hit").first.click()
+    page.wait_for_url(re.compile(r"/search\?q=yellow\+hard\+hat&person="))
+    page.locator(".sheet video").wait_for()
+    page.wait_for_function("document.querySelector('video').currentTime >= 1.6 - 0.01")
+    assert page.evaluate("document.querySelector('video').currentTime") < 6
+    page.locator(".walker").wait_for(state="attached")
+    page.get_by_role("button", name="From where they appear").click()
+    page.wait_for_function("document.querySelector('video').currentTime < 1.5")
+
+
+def test_the_back_button_closes_the_person_and_leaves_the_results(still_site: Site, open_page: Open):
+    page = open_page(still_site, "/search?q=bus")
+    page.locator("a.hit").first.click()
+    page.locator(".sheet video").wait_for()
+    page.go_back()
+    page.locator(".sheet").wait_for(state="hidden")
+    assert page.url == f"{still_site.url}/search?q=bus"
+    assert page.locator("a.hit").count() == 7
+
+
+def test_words_nobody_knows_are_flagged_beside_the_results(still_site: Site, open_page: Open):
+    page = open_page(still_site, "/search?q=worker+with+a+forklift")
+    page.locator("a.hit").first.wait_for()
+    assert "“forklift”" in page.locator(".note.warn").inner_text()
+
+
+def test_more_like_this_searches_with_the_caption(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    page.locator("a.person", has_text="dark suit").click()
+    page.get_by_role("link", name="More like this").click()
+    page.wait_for_url("**/search?q=man+in+a+dark+suit*")
+    page.locator("a.hit").first.get_by_text("dark suit").wait_for()
+    page.locator(".sheet").wait_for(state="hidden")
+
+
+def test_a_person_tells_which_model_said_what(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    page.locator("a.person", has_text="dark suit").click()
+    page.get_by_text("Which model said what").click()
+    assert page.get_by_text("humanvlm-compact-captions-5b1e90").is_visible()
+
+
+def test_light_is_a_choice_that_lasts(still_site: Site, open_page: Open):
+    page = open_page(still_site, "/search?q=bus")
+    page.get_by_role("button", name="Switch to light").click()
+    page.get_by_role("button", name="Switch to dark").wait_for()
+    assert page.url == f"{still_site.url}/search?q=bus"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(243, 245, 247)"
+
+
+def test_an_empty_house_says_why_and_what_to_do_and_fills_by_itself(
+    empty_site: Site, open_page: Open, people: Callable[[], list[Walk]]
+):
+    page = open_page(empty_site)
+    page.get_by_text("No camera has sent anything").wait_for()
+    empty_site.enter([people()[0]], ago_s=1)
+    page.locator("a.person").wait_for()
+    assert not page.get_by_text("No camera has sent anything").is_visible()
+
+
+def test_an_address_of_nobody_says_so(still_site: Site, open_page: Open):
+    page = open_page(still_site, "/?person=nobody")
+    page.get_by_text("There is nobody at this address").wait_for()
