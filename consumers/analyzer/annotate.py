@@ -1,6 +1,7 @@
 """The annotated video: boxes, numbers, captions and answers drawn into a clip at its own frame rate."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ Frame = npt.NDArray[np.uint8]
 Corner = tuple[int, int]
 
 CLOCK = Fraction(1, 90_000)  # fine enough for every frame rate
-LABEL_SHARE = 0.34  # of the frame's width
+SMALLEST_TEXT_PX = 10
 EDGE_PX = 3
 WORTH_MOVING = 0.15  # of a label's area: labels that jump to and fro cannot be read
 
@@ -56,6 +57,22 @@ def annotate_video(
         raise VideoReadError(source, f"cannot be annotated: {getattr(error, 'strerror', None) or error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much is written beside each person."""
+
+    caption_lines: int
+    text_share: float = 1.0
+    width_share: float = 0.34  # of the frame's width
+
+
+def detail_for(people: int) -> Detail:
+    """Less about each the more there are: the picture is the point."""
+    if people <= 3:
+        return Detail(3)
+    return Detail(2, 0.85, 0.25) if people <= 5 else Detail(0, 0.8)
+
+
 class Artist:
     """Draws everyone who is seen at one moment."""
 
@@ -64,7 +81,7 @@ class Artist:
         self._threads = threads(manifests)
         self._questions = {manifest.segment_id: manifest.questions for manifest in manifests}
         self._hold_s = 0.5 / min((manifest.sampling_fps for manifest in manifests), default=5.0)
-        self._labels: dict[tuple[str, int], Picture] = {}
+        self._labels: dict[tuple[str, Detail], Picture] = {}
         self._places: dict[int, int] = {}
 
     def draw(self, frame: Frame, moment_s: float) -> None:
@@ -74,7 +91,7 @@ class Artist:
             _draw_box(frame, box, thread.number)
         taken: list[Box] = [box for _, (box, _) in seen]
         for thread, (box, person) in seen:
-            label = self._label(thread, person, frame)
+            label = self._label(thread, person, frame, detail_for(len(seen)))
             corner, place = place_label(
                 label.shape[1::-1], box, taken, frame.shape[1::-1], before=self._places.get(thread.number, 0)
             )
@@ -82,18 +99,18 @@ class Artist:
             taken.append((*corner, corner[0] + label.shape[1], corner[1] + label.shape[0]))
             _blend(frame, label, corner)
 
-    def _label(self, thread: Thread, person: PersonSeen, frame: Frame) -> Picture:
-        width = frame.shape[1]
-        key = person.person_id, width
+    def _label(self, thread: Thread, person: PersonSeen, frame: Frame, detail: Detail) -> Picture:
+        key = person.person_id, detail
         if key not in self._labels:
             questions = self._questions.get(person.track_id.rsplit("/", 1)[0], ())
-            text_px = max(11, min(26, round(frame.shape[0] / 36)))
+            height, width = frame.shape[:2]
             self._labels[key] = draw_label(
                 thread.number,
                 person.caption,
                 answer_lines(person, questions),
-                text_px=text_px,
-                width_px=max(min(width, 170), round(width * LABEL_SHARE)),
+                text_px=max(SMALLEST_TEXT_PX, min(26, round(height / 36 * detail.text_share))),
+                width_px=max(min(width, 150), round(width * detail.width_share)),
+                caption_lines=detail.caption_lines,
             )
         return self._labels[key]
 

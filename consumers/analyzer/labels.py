@@ -31,7 +31,6 @@ PEOPLE: tuple[Colour, ...] = (
     (213, 94, 0),
     (120, 150, 255),
 )
-CAPTION_LINES = 3
 PADDING_PX = 4
 
 
@@ -88,7 +87,9 @@ def person_colour(number: int) -> Colour:
     return PEOPLE[(number - 1) % len(PEOPLE)]
 
 
-def draw_label(number: int, caption: str, lines: Sequence[Line], *, text_px: int, width_px: int) -> Picture:
+def draw_label(
+    number: int, caption: str, lines: Sequence[Line], *, text_px: int, width_px: int, caption_lines: int = 3
+) -> Picture:
     """A person's label, (h, w, 4) uint8 RGBA; the caption is wrapped at `width_px`.
 
     Args:
@@ -97,10 +98,13 @@ def draw_label(number: int, caption: str, lines: Sequence[Line], *, text_px: int
         lines: The answers.
         text_px: Height of the letters.
         width_px: Where the caption is wrapped; an answer is never cut, and may be wider.
+        caption_lines: The most lines the caption may take; 0 leaves it out.
     """
     font = ImageFont.load_default(size=text_px)
     letters = max(8, int((width_px - 2 * PADDING_PX) / font.getlength("n")))
-    wrapped = textwrap.wrap(f"#{number}  {caption}", letters, max_lines=CAPTION_LINES, placeholder=" …")
+    wrapped = [f"#{number}"]
+    if caption_lines:
+        wrapped = textwrap.wrap(f"#{number}  {caption}", letters, max_lines=caption_lines, placeholder=" …")
     step = round(text_px * 1.25)
     indent = round(text_px * 1.2)
     widths = [font.getlength(text) for text in wrapped] + [indent + font.getlength(line.text) for line in lines]
