@@ -208,16 +208,19 @@ class Household:
             One of `EXPECTED`, as the process itself would.
         """
         from consumers.listening import listen
-        from model.checkpoint import checkpoint_folder, read_checkpoint
         from model.detector_network import DetectorFolder
+        from model.folders import checkpoint_folder
         from streamer.bus.media import MediaStore
+        from streamer.process import feed_of
 
         if not self.streamer.sources:
             origin = str(self._config or "crewsight.yaml")
             raise SettingsError(origin, "sources", "names no footage; add files or folders, or start with --demo")
+        for source in self.streamer.sources:
+            feed_of(source, self.streamer.folders, once=self._once)
         MediaStore(self.streamer.media_url).check_writable()
         DetectorFolder.open(self.analyzer.detector.name)
-        read_checkpoint(checkpoint_folder(self.analyzer.vlm.name))
+        checkpoint_folder(self.analyzer.vlm.name)
         listen(self.page.page.host, self.page.page.port, setting="page").close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
 

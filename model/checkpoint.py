@@ -19,12 +19,11 @@ from torch import Tensor
 
 from model.decisions import DecisionSheet
 from model.errors import ModelFolderError
+from model.folders import CONFIG, DECISIONS, VOCABULARY, WEIGHTS
 from model.network import NetworkSizes
 from model.tokens import WordTokens
 
-EMBEDDED = Path(__file__).parent / "weights" / "humanvlm"
 LAYOUT = "compact"
-CONFIG, VOCABULARY, DECISIONS, WEIGHTS = "config.json", "vocabulary.json", "decision.json", "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -39,20 +38,12 @@ class Checkpoint:
     answers_digest: str = ""
 
 
-def checkpoint_folder(name: str | Path) -> Path:
-    """The folder that a model's name means: `embedded`, or the folder itself."""
-    return EMBEDDED if name == "embedded" else Path(name)
-
-
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ModelFolderError: a file is missing or does not hold what its name says, or the layout is not ours.
+        ModelFolderError: a file does not hold what its name says, or the layout is not ours.
     """
-    for name in (CONFIG, VOCABULARY, DECISIONS, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelFolderError(folder, f"{name} is missing")
     config = _read_json(folder, CONFIG)
     if config.get("layout") != LAYOUT:
         raise ModelFolderError(folder, f"{CONFIG} names layout {config.get('layout')!r}, expected {LAYOUT!r}")

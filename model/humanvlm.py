@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, checkpoint_folder, read_checkpoint
+from model.checkpoint import Checkpoint, read_checkpoint
 from model.crops import Crop
 from model.decisions import DecisionSheet, answer_probabilities, decided, refused
 from model.errors import ModelFolderError
+from model.folders import checkpoint_folder
 from model.network import HumanNetwork, TextReader
 from model.questions import NOT_TRAINED, TOO_SMALL, Decision, Question
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, SPECIAL_WORDS, SUMMARY, WordTokens

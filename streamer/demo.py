@@ -63,6 +63,7 @@ SHOTS = (
     Shot("match", 10.0, View(640, 360, 1280), View(700, 330, 1080)),
     Shot("street", 8.0, View(860, 650, 1050), View(1180, 640, 1000)),
 )
+EMPTY_STRETCH_S = (SHOTS[0].seconds, SHOTS[0].seconds + SHOTS[1].seconds)  # nobody is in it
 DURATION_S = sum(shot.seconds for shot in SHOTS)
 
 

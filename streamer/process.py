@@ -26,7 +26,7 @@ def run(settings: StreamerSettings, *, once: bool) -> None:
         LedgerError: the ledger cannot be opened.
     """
     with stop_signals() as is_stopping:
-        feeds = [_feed(source, settings.folders, once=once) for source in settings.sources]
+        feeds = [feed_of(source, settings.folders, once=once) for source in settings.sources]
         media = MediaStore(settings.media_url)
         media.check_writable()
         ledger = Ledger.open(settings.state.folder)
@@ -53,7 +53,12 @@ def run(settings: StreamerSettings, *, once: bool) -> None:
             ledger.close()
 
 
-def _feed(source: Source, folders: Folders, *, once: bool) -> Feed:
+def feed_of(source: Source, folders: Folders, *, once: bool) -> Feed:
+    """What one line of the settings offers.
+
+    Raises:
+        SourceError: the file or folder is not there.
+    """
     if source.file is not None:
         return Feed(source.camera, FileSource(source.file), source.pace)
     assert source.folder is not None

@@ -48,6 +48,7 @@ class Scan:
     break_reason: str | None  # why it ends before it should
     created_at: str | None  # the container's own creation time, ISO 8601
     is_timed: bool = True  # packets say when they are shown; a bare H.264 stream does not
+    rotation_deg: int = 0  # how a player turns it, counter-clockwise
 
     @property
     def start_pts(self) -> int:
@@ -96,6 +97,9 @@ def scan(path: Path) -> Scan:
             created_at=container.metadata.get("creation_time") or stream.metadata.get("creation_time"),
             is_timed=reader.is_timed,
         )
+    rotation_deg = _rotation_deg(path)
+    if rotation_deg:
+        found = replace(found, must_encode=found.must_encode or "pictures lie on their side", rotation_deg=rotation_deg)
     return found if found.must_encode else _with_tail_checked(found)
 
 
@@ -228,6 +232,15 @@ def _not_copyable(stream: Any) -> str | None:
     if codec.pix_fmt not in COPYABLE_PIXELS:
         return f"pixels {codec.pix_fmt}"
     return None
+
+
+def _rotation_deg(path: Path) -> int:
+    with open_video(path) as (container, stream):
+        try:
+            first = next(container.decode(stream), None)
+        except av.error.FFmpegError:
+            return 0
+        return round((first.rotation if first is not None else 0) / 90) * 90 % 360
 
 
 def _promised_more(stream: Any, reader: _PacketReader) -> str | None:

@@ -21,6 +21,9 @@ X264 = {"preset": "veryfast", "crf": "18", "threads": "2"}
 KEYFRAME_EVERY_S = 2.0  # how far a player decodes ahead to seek
 USUAL_FPS = Fraction(25)
 
+# A player turns pictures counter-clockwise by the file's rotation; the filters that do the same.
+UPRIGHT = {90: ["transpose=cclock"], 180: ["hflip", "vflip"], 270: ["transpose=clock"]}
+
 NamePiece = Callable[[Piece], Path]
 
 
@@ -96,12 +99,13 @@ def _frames(found: Scan, start_pts: int) -> Iterator[Any]:
     """Decoded frames shown from `start_pts` on; what does not decode is left out."""
     is_from_within = found.is_timed and start_pts > found.start_pts
     expected_pts = found.start_pts
+    turn = _turning(found.rotation_deg)
     for frame in _decoded(packets_from(found.path, found.keyframe_before(start_pts) if is_from_within else None)):
         if frame.pts is None or not found.is_timed:
             frame.pts = expected_pts
         expected_pts = frame.pts + found.frame_ticks
         if frame.pts >= start_pts:
-            yield frame
+            yield turn(frame)
 
 
 def _decoded(incoming: Iterator[Any]) -> Iterator[Any]:
@@ -123,6 +127,27 @@ def _decoded(incoming: Iterator[Any]) -> Iterator[Any]:
         yield from decoder.decode(None) if decoder is not None else ()
     except av.error.FFmpegError:
         return
+
+
+def _turning(rotation_deg: int) -> Callable[[Any], Any]:
+    """Turns a frame upright."""
+    if rotation_deg not in UPRIGHT:
+        return lambda frame: frame
+    graph: Any = None
+
+    def _turn(frame: Any) -> Any:
+        nonlocal graph
+        if graph is None:
+            graph = av.filter.Graph()
+            source = graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+            )
+            filters = [graph.add(*text.split("=")) for text in UPRIGHT[rotation_deg]]
+            graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
+        graph.push(frame)
+        return graph.pull()
+
+    return _turn
 
 
 class _Encoder:

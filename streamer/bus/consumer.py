@@ -180,7 +180,7 @@ class TypedConsumer(Generic[M]):
         for place in self._assigned([partition]):
             self._consumer.seek(place, offset)
 
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+    def commit(self, offsets: Mapping[TopicPartition, int], *, timeout_ms: int = COMMIT_MS) -> bool:
         """Note that everything before each offset is done; true once the broker has it.
 
         Partitions that are not ours any more are left out. False when the broker did not take it: the group has moved
@@ -191,7 +191,7 @@ class TypedConsumer(Generic[M]):
             return True
         committed = {place: OffsetAndMetadata(offsets[self._ours(place)], "", -1) for place in places}
         try:
-            self._consumer.commit(committed, timeout_ms=COMMIT_MS)
+            self._consumer.commit(committed, timeout_ms=timeout_ms)
         except CommitFailedError:
             return False
         except KafkaError as error:

@@ -51,10 +51,14 @@ class MediaStore:
         self._is_local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
 
     def check_writable(self) -> None:
-        """Prove, by writing and removing a small file, that the store takes files."""
+        """Prove, by writing and removing a small file, that the store takes files; the error names the store."""
         uri = f"{SCHEME}.writable-{uuid.uuid4().hex}"
-        self.write(uri, b"")
-        self._call(uri, lambda: self._fs.rm_file(self._path(uri)))
+        try:
+            self.write(uri, b"")
+            self._call(uri, lambda: self._fs.rm_file(self._path(uri)))
+        except MediaStoreError as error:
+            reason = f"cannot be written: {error.reason}; make it writable, or choose another media.url"
+            raise MediaStoreError(self.url, reason) from error
 
     def exists(self, uri: str) -> bool:
         """Whether something lies at `uri`."""

@@ -1,0 +1,119 @@
+"""What must be found in footage, from the streamer to the search, by the real processes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.system.conftest import Finished
+
+
+@pytest.fixture(params=["all_clips", "demo"])
+def any_run(request: pytest.FixtureRequest) -> Finished:
+    run: Finished = request.getfixturevalue(request.param)
+    return run
+
+
+def test_the_worker_has_hat_and_vest_and_the_caption_says_their_colours(all_clips: Finished) -> None:
+    people = all_clips.people("zone")
+    assert 1 <= len(people) <= 2
+    for person in people:
+        assert all_clips.answer(person, "hard hat") == "yes"
+        assert all_clips.answer(person, "vest") == "yes"
+        assert "yellow" in person["caption"]
+        assert "orange" in person["caption"]
+
+
+def test_no_shopper_has_a_hard_hat(all_clips: Finished) -> None:
+    people = all_clips.people("aisle")
+    assert 2 <= len(people) <= 5
+    assert "yes" not in {all_clips.answer(person, "hard hat") for person in people}
+
+
+def test_a_corridor_that_is_empty_yields_nobody(all_clips: Finished) -> None:
+    manifests = all_clips.of("corridor")
+    assert len(manifests) > 10
+    assert any(not manifest["people"] for manifest in manifests)
+
+
+def test_the_demo_finds_people_where_there_are_some_and_nobody_in_the_empty_stretch(demo: Finished) -> None:
+    from streamer.demo import EMPTY_STRETCH_S
+
+    seen_s = []
+    began = demo.of("demo")[0]["started_at"]
+    for manifest in demo.of("demo"):
+        offset_s = seconds_between(began, manifest["started_at"])
+        seen_s += [offset_s + point["at_s"] for person in manifest["people"] for point in person["path"]]
+    start_s, end_s = EMPTY_STRETCH_S
+    assert len(demo.people("demo")) >= 4
+    assert not [at_s for at_s in seen_s if start_s + 0.5 < at_s < end_s - 0.5]
+
+
+def test_every_person_has_looks_with_crops_that_are_there_and_an_answer_to_every_question(any_run: Finished) -> None:
+    media = any_run.installation.state / "media"
+    for manifest in any_run.manifests.values():
+        asked = {question["question_id"] for question in manifest["questions"]}
+        for person in manifest["people"]:
+            assert 1 <= len(person["looks"]) <= 8
+            assert set(person["answers"]) == asked
+            for look in person["looks"]:
+                assert (media / look["crop_uri"].removeprefix("media:///")).stat().st_size > 0
+
+
+def test_rubbish_gives_one_dead_letter_each_with_reason_and_place_and_the_next_goes_through(any_run: Finished) -> None:
+    refused = [line for line in any_run.output.splitlines() if line.startswith("refused: ")]
+    for name in ("a-empty.mp4", "b-text.mp4", "c-frameless.mp4"):
+        (line,) = [line for line in refused if name in line]
+        assert line.split(f"{name}: ", 1)[1]
+    assert any_run.people("inbox")
+
+
+def test_a_truncated_upload_is_analysed_up_to_the_break(all_clips: Finished) -> None:
+    whole = sum(manifest["duration_s"] for manifest in all_clips.of("site"))
+    cut = sum(manifest["duration_s"] for manifest in all_clips.of("cut"))
+    assert 0.9 * whole < cut < 1.05 * whole
+    assert all_clips.people("cut")
+
+
+def test_up_says_a_line_for_each_person_and_a_summary(any_run: Finished) -> None:
+    everyone = [person for manifest in any_run.manifests.values() for person in manifest["people"]]
+    lines = any_run.output.splitlines()
+    for person in everyone:
+        assert any(person["caption"] in line for line in lines)
+    assert f"in {len(everyone)} tracks" in lines[-1]
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    from datetime import datetime
+
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+class TestSearch:
+    """Searches against the indexer alone, started again over what a run has left."""
+
+    @pytest.fixture(scope="class")
+    def search(self, all_clips: Finished) -> Any:
+        from tests.installation import until
+
+        installation = all_clips.installation
+        with installation.running("up", "--config", str(installation.config)):
+
+            def find(*words: str) -> Any:
+                run = installation.run("search", *words, "--config", str(installation.config))
+                return run if run.returncode == 0 else None
+
+            until(lambda: find("person", "--json"), 120, "the indexer answers")
+            yield find
+
+    def test_the_worker_in_an_orange_vest_comes_first(self, search: Any) -> None:
+        hits = [json.loads(line) for line in search("worker in an orange safety vest", "--json").stdout.splitlines()]
+        assert hits[0]["person"]["camera_id"] in ("zone", "inbox")
+
+    def test_the_table_shows_time_camera_score_caption_and_crop(self, search: Any) -> None:
+        table = search("worker in an orange safety vest").stdout
+        for heading in ("time", "camera", "score", "caption", "crop"):
+            assert heading in table
+
+    def test_a_word_that_was_never_learnt_is_named(self, search: Any) -> None:
+        assert "giraffe" in search("giraffe", "--json").stderr
