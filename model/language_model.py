@@ -80,9 +80,10 @@ class LanguageModel(nn.Module):
         blocks = [self.embedded(ids).expand(batch, -1, -1) for ids in texts]
         lengths = [block.shape[1] for block in blocks]
         mask, positions = packing(prefix.shape[1], lengths)
+        closed = torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min)
         hidden = self.llama.model(
             inputs_embeds=torch.cat([prefix, *blocks], dim=1),
-            attention_mask=mask.to(prefix.device)[None, None],
+            attention_mask=closed.to(prefix)[None, None],
             position_ids=positions.to(prefix.device)[None],
             use_cache=False,
         ).last_hidden_state

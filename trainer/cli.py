@@ -46,3 +46,29 @@ def evaluate_detector_command(
     )
     for row, found in figures.items():
         typer.echo(f"{row:<28} recall {found.recall:.4f}  precision {found.precision:.4f}  of {found.expected}")
+
+
+@train_app.command("humanvlm")
+def train_humanvlm_command(
+    config: Recipe,
+    out: Out = Path("artefacts/humanvlm"),
+    work: Work = Path("runs/humanvlm"),
+    resume: Resume = False,
+) -> None:
+    """Teach a compact HumanVLM to answer, describe and be found, from labelled photos."""
+    from trainer.recipe import Recipe as HumanVLMRecipe
+    from trainer.training import train_humanvlm
+
+    train_humanvlm(HumanVLMRecipe.read(config), recipe_path=config, out=out, work=work, resume=resume)
+
+
+@evaluate_app.command("humanvlm")
+def evaluate_humanvlm_command(
+    data: Annotated[Path, typer.Option("--data", help="Labelled photos: a folder with images/ and labels/.")],
+    name: Annotated[str, typer.Option("--model", help="`embedded`, or a checkpoint folder.")] = "embedded",
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into the model's decision.json.")] = False,
+) -> None:
+    """Answers, captions and searches of a HumanVLM, measured on labelled photos."""
+    from trainer.evaluate import measure
+
+    typer.echo(measure(name, data, record=record).as_markdown())

@@ -49,10 +49,13 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One labelled person: a generous cut of the photo (h, w, 3) uint8 RGB, and boxes in its pixels."""
+    """One labelled person: a generous cut of the photo (h, w, 3) uint8 RGB, and boxes in its pixels.
 
-    photo: str
+    `photo_box_xyxy` alone is in pixels of the photo.
+    """
+
     source: str
+    photo_box_xyxy: Box
     pixels: NDArray[np.uint8]
     box_xyxy: Box
     head_xyxy: Box | None
@@ -98,8 +101,8 @@ def _person(photo: LabelledPhoto, person: LabelledBox, people: list[LabelledBox]
     box_xyxy = moved(person)
     assert box_xyxy is not None
     return Person(
-        photo.name,
         photo.source,
+        person.box_xyxy,
         np.ascontiguousarray(cut, dtype=np.uint8),
         box_xyxy,
         moved(head or face),
@@ -227,7 +230,7 @@ def _cut(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
 
 
 def _size(box: Box) -> NDArray[np.float32]:
-    return np.maximum(box[2:] - box[:2], np.float32(1e-3))
+    return np.asarray(np.maximum(box[2:] - box[:2], 1e-3), dtype=np.float32)
 
 
 def _overlap(one: Box, other: Box) -> float:

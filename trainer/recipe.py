@@ -1,6 +1,7 @@
 """A training recipe: what `trainer/configs/compact.yaml` holds."""
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
@@ -43,6 +44,7 @@ class StepsRecipe(_Group):
     """How the weights are moved."""
 
     epochs: PositiveInt = 14
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     crops_a_batch: PositiveInt = 48
     learning_rate: PositiveFloat = 6e-4
     backbone_learning_rate: PositiveFloat = 1e-4

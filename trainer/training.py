@@ -100,6 +100,7 @@ def _fit(
         accelerator="auto",
         logger=CSVLogger(work, name="curves"),
         callbacks=progress,
+        precision=steps.precision,
         gradient_clip_val=1.0,
         reload_dataloaders_every_n_epochs=1,
         enable_model_summary=False,
