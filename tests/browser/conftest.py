@@ -35,7 +35,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )
 WIDE, THUMB = (1440, 900), (390, 844)
-START_S = 30
+START_S, END_S = 60, 5
 PATIENCE_MS = 10_000
 
 
@@ -69,18 +69,18 @@ class Site:
 
 
 @contextmanager
-def running(folder: Path, *, is_demo: bool = False) -> Iterator[Site]:
-    """The page over `folder`, in a process of its own."""
+def running(folder: Path, *told: str) -> Iterator[Site]:
+    """The page over `folder`, in a process of its own; `told`: words for `tests.browser.site`."""
     port = free_port()
     store, table = MediaStore(str(folder / "media")), PeopleTable(f"sqlite:///{folder / 'people.sqlite3'}")
-    command = [sys.executable, "-m", "tests.browser.site", str(folder), str(port), *(["demo"] if is_demo else [])]
+    command = [sys.executable, "-m", "tests.browser.site", str(folder), str(port), *told]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         wait_until_it_answers(f"http://127.0.0.1:{port}/api/v1/health", process)
         yield Site(f"http://127.0.0.1:{port}", store, table, folder)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        assert process.wait(timeout=END_S) == 0
         table.close()
 
 
@@ -126,6 +126,14 @@ def empty_site(tmp_path: Path, bus_clip: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
+def lonely_site(tmp_path: Path, bus_clip: Path) -> Iterator[Site]:
+    """A page whose indexer does not run."""
+    shutil.copy(bus_clip, tmp_path / "bus.mp4")
+    with running(tmp_path, "alone") as site:
+        yield site
+
+
+@pytest.fixture
 def site(tmp_path: Path, bus_clip: Path, people: Callable[[], list[Walk]]) -> Iterator[Site]:
     """A page of one's own, with six people of two cameras, one of them seen in two stretches of video."""
     with inhabited(tmp_path, bus_clip, people()) as site:
@@ -144,7 +152,7 @@ def still_site(
 @contextmanager
 def inhabited(folder: Path, clip: Path, people: list[Walk]) -> Iterator[Site]:
     shutil.copy(clip, folder / "bus.mp4")
-    with running(folder, is_demo=True) as site:
+    with running(folder, "demo") as site:
         site.enter(people[:3], ago_s=300)
         first = site.enter(people[3:5], camera="yard", ago_s=60)
         site.enter([people[3], *people[5:]], camera="yard", ago_s=54, follows=first, links={0: 0})
@@ -187,7 +195,7 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("request", lambda asked: None if is_own(asked.url, site) else complaints.append(f"asks {asked.url}"))
         page.goto(site.url + path)
-        page.locator(".light:has-text('Up to date')").wait_for(state="attached")
+        page.locator(".light.good, .light.behind, .light.down").wait_for()
         return page
 
     yield open_

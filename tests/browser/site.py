@@ -1,4 +1,7 @@
-"""Runs the page over a folder that a test has filled: `python -m tests.browser.site FOLDER PORT [demo]`."""
+"""Runs the page over a folder that a test has filled: `python -m tests.browser.site FOLDER PORT [demo] [alone]`.
+
+`alone`: no indexer answers searches.
+"""
 
 import sys
 from pathlib import Path
@@ -7,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from consumers.indexer.people import PeopleReader
+from consumers.search_client import SearchClient
 from consumers.web.api import create_api
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
@@ -15,12 +19,14 @@ from streamer.bus.media import MediaStore
 from tests.builders_web import CaptionSearch
 
 
-def build(folder: Path, *, is_demo: bool) -> FastAPI:
+def build(folder: Path, *, is_demo: bool, is_alone: bool) -> FastAPI:
     people = PeopleReader(f"sqlite:///{folder / 'people.sqlite3'}")
-    api = create_api(CaptionSearch(people), people, MediaStore(str(folder / "media")))
+    search = SearchClient("http://127.0.0.1:9", timeout_s=1) if is_alone else CaptionSearch(people)
+    api = create_api(search, people, MediaStore(str(folder / "media")))
     create_page(api, PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo=is_demo))
     return api
 
 
 if __name__ == "__main__":
-    serve(lambda: build(Path(sys.argv[1]), is_demo="demo" in sys.argv), "127.0.0.1", int(sys.argv[2]))
+    folder, port, *told = sys.argv[1:]
+    serve(lambda: build(Path(folder), is_demo="demo" in told, is_alone="alone" in told), "127.0.0.1", int(port))

@@ -179,7 +179,18 @@ def test_a_click_on_someone_found_plays_their_clip_at_the_second_with_a_box(stil
     page.locator(".sheet video").wait_for()
     page.wait_for_function("document.querySelector('video').currentTime >= 1.6 - 0.01")
     assert page.evaluate("document.querySelector('video').currentTime") < 6
-    page.locator(".walker").wait_for(state="attached")
+    page.get_by_role("button", name="Best look").click()
+    page.wait_for_function("document.querySelector('video').paused === false")
+    page.evaluate("document.querySelector('video').pause()")
+    box = page.locator(".walker")
+    page.wait_for_function("document.querySelector('.walker')?.getAnimations()[0]?.playState === 'paused'")
+    screen, around = page.locator(".screen").bounding_box(), box.bounding_box()
+    second = page.evaluate("document.querySelector('video').currentTime")
+    walked_px = 4 * (min(second, 2.6) - 0.4) / 0.2
+    assert screen is not None
+    assert around is not None
+    assert (around["x"] - screen["x"]) / screen["width"] == pytest.approx((320 - walked_px) / 640, abs=0.01)
+    assert around["height"] / screen["height"] == pytest.approx(270 / 480, abs=0.01)
     page.get_by_role("button", name="From where they appear").click()
     page.wait_for_function("document.querySelector('video').currentTime < 1.5")
 
@@ -237,3 +248,16 @@ def test_an_empty_house_says_why_and_what_to_do_and_fills_by_itself(
 def test_an_address_of_nobody_says_so(still_site: Site, open_page: Open):
     page = open_page(still_site, "/?person=nobody")
     page.get_by_text("There is nobody at this address").wait_for()
+
+
+def test_without_the_indexer_the_page_stands_and_says_so(
+    lonely_site: Site, open_page: Open, people: Callable[[], list[Walk]]
+):
+    lonely_site.enter([people()[0]])
+    page = open_page(lonely_site)
+    page.locator("a.person").wait_for()
+    assert page.locator(".light.down").inner_text().endswith("No new people: the indexer does not answer")
+    page.get_by_role("link", name="Search").click()
+    page.get_by_label("Describe a person").fill("blue jacket")
+    page.keyboard.press("Enter")
+    page.get_by_text("Search does not answer").wait_for()

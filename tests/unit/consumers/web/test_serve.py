@@ -1,0 +1,100 @@
+"""The `page` command in a process of its own: where it may listen, what it says, how it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[4]
+START_S, END_S = 60, 5
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+def start(folder: Path, **settings: str) -> subprocess.Popen[str]:
+    told = {f"CREWSIGHT_PAGE__{name.upper()}": value for name, value in settings.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "crewsight", "page"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
+        env={**os.environ, "CREWSIGHT_STATE__FOLDER": str(folder / "state"), **told},
+    )
+
+
+@pytest.fixture
+def page(tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    process = start(tmp_path, port=str(port), time_zone="Europe/Berlin")
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def health(port: int, host: str = "127.0.0.1") -> int:
+    return httpx.get(f"http://127.0.0.1:{port}/api/v1/health", headers={"Host": f"{host}:{port}"}).status_code
+
+
+def wait_until_it_answers(port: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            health(port)
+        except httpx.TransportError:
+            continue
+        return
+    pytest.fail(f"the page did not answer on port {port} (exit status {process.poll()})")
+
+
+def refusal(process: subprocess.Popen[str]) -> str:
+    _, said = process.communicate(timeout=START_S)
+    assert process.returncode == 1
+    assert len(said.strip().splitlines()) == 1
+    return said
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "example.org"])
+def test_any_address_but_the_loopback_is_refused_in_one_line(tmp_path: Path, host: str, port: int):
+    said = refusal(start(tmp_path, host=host, port=str(port)))
+    assert f"{host}:{port}" in said
+    assert "until there are users to sign in" in said
+
+
+def test_a_busy_port_is_one_line(tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = refusal(start(tmp_path, port=str(port)))
+    assert f"127.0.0.1:{port}" in said
+    assert "page.port" in said
+
+
+def test_a_zone_that_is_none_is_one_line(tmp_path: Path, port: int):
+    assert "Berlin/Europe is no time zone" in refusal(start(tmp_path, port=str(port), time_zone="Berlin/Europe"))
+
+
+def test_the_page_answers_without_an_indexer_and_ends_in_time(
+    page: subprocess.Popen[str], port: int
+):
+    wait_until_it_answers(port, page)
+    assert "Crewsight" in httpx.get(f"http://127.0.0.1:{port}/", timeout=30).text
+    assert httpx.get(f"http://127.0.0.1:{port}/api/v1/search?q=vest").status_code == 503
+    page.send_signal(signal.SIGTERM)
+    assert page.wait(timeout=END_S) == 0
+
+
+def test_a_name_that_is_not_this_machine_is_turned_away(page: subprocess.Popen[str], port: int):
+    wait_until_it_answers(port, page)
+    assert health(port) == 200
+    assert health(port, host="attacker.example") == 400
