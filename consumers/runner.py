@@ -37,8 +37,9 @@ M = TypeVar("M", bound=Message)
 IDLE_POLL_MS = 200
 BUSY_POLL_MS = 40  # a finished batch waits at most this long for its publication
 BROKER_PATIENCE_S = 60.0  # a broker away for longer ends the process
-FLUSH_S = 4.0
-STOP_WITHIN_S = 4.0
+FLUSH_S = 2.0  # more than an answer takes, and together with the next within what a stop may take
+COMMIT_MS = 1500
+STOP_WITHIN_S = 3.5
 
 IsStopping = Callable[[], bool]
 
@@ -207,10 +208,13 @@ class _Session(Generic[M]):
         """Publish what a batch led to, then commit whatever is finished."""
         if batch is not None and batch.session is self:
             self._publish(batch)
+        due = self._progress.due()
+        if (self._unacknowledged or due) and self._runner.bus.current_incarnation() is None:
+            return  # away: whatever is owed is paid in a later step
         if self._unacknowledged:
             self._acknowledge()
-        due = self._progress.due()
-        if due and self._consumer.commit(due):
+            due = self._progress.due()
+        if due and self._consumer.commit(due, timeout_ms=COMMIT_MS):
             self._progress.committed(due)
             self._runner.stage.committed(due, self._consumer.incarnation)
 
