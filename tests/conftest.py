@@ -1,6 +1,7 @@
 """What every test may ask for: real footage where it is at hand, footage made from packaged pictures always."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def real_data(relative: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clip():
+def clip() -> Callable[[str], Path]:
     """`clip("one-by-one.mp4")`: the path of a real clip."""
     return lambda name: real_data(f"videos/{name}")
 

@@ -51,7 +51,7 @@ class Installation:
         broker, search, page = free_ports(3)
         self.page_url, self.search_url = f"http://127.0.0.1:{page}", f"http://127.0.0.1:{search}"
         self.config = self.folder / "crewsight.yaml"
-        content = {
+        content: dict[str, Any] = {
             "state": {"folder": str(self.state)},
             "bus": {"bootstrap_servers": f"127.0.0.1:{broker}"},
             "search": {"port": search},

@@ -1,9 +1,11 @@
 """kill -9 of every process while footage runs: the same people as an undisturbed run, none lost, none twice."""
 
+import itertools
 import json
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ THROUGH_WITHIN_S = 240
 def crossings(manifests: Sequence[Any]) -> list[str]:
     """The segments at whose end somebody is on the way into the next one."""
     read = [Manifest.model_validate(manifest) for manifest in manifests]
-    return [before.segment_id for before, after in zip(read, read[1:], strict=False) if link(before, after)]
+    return [before.segment_id for before, after in itertools.pairwise(read) if link(before, after)]
 
 
 def has_manifest(segment_id: str) -> Callable[[Installation], bool]:
@@ -73,7 +75,7 @@ def test_whoever_is_killed_the_same_people_are_found_and_nobody_twice(
     installation = installed([{"camera": camera, "file": str(clip)}], analyzer={"batch_segments": 1})
     with installation.running("up", "--config", str(installation.config)) as process:
         for victim, moment in plan(undisturbed, camera):
-            until(lambda moment=moment: moment(installation), THROUGH_WITHIN_S, f"the moment to kill the {victim}")
+            until(partial(moment, installation), THROUGH_WITHIN_S, f"the moment to kill the {victim}")
             installation.kill(victim)
             assert process.poll() is None, installation.output()
         until(lambda: set(installation.manifests()) == set(expected), THROUGH_WITHIN_S, "all segments are analysed")
