@@ -23,7 +23,7 @@ from streamer.bus.messages import AskedQuestion, TimeOrigin
 HAT = Question("predicate", "Is this person wearing a hard hat?")
 VEST = Question("predicate", "Is this person wearing a safety vest?")
 MASK = Question("predicate", "Is this person wearing a face mask?")
-COLOUR = Question("choice", "What colour is the hard hat?", ("yellow", "white", "orange", "blue"))
+COLOUR = Question("choice", "What colour is the hard hat?", ("yellow", "white", "orange", "none"))
 QUESTIONS = (HAT, VEST, MASK, COLOUR)
 REVISIONS = Revisions(
     detector="yolo11n-person-1f0c22ab",

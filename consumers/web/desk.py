@@ -14,6 +14,7 @@ from consumers.web.schemas import (
     HitShape,
     PeopleShape,
     PersonDetailShape,
+    PersonShape,
     SearchShape,
     StatusShape,
 )
@@ -21,6 +22,8 @@ from consumers.web.shaping import Questions, shape_detail, shape_person
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, manifest_uri
+
+AT_ONCE = 200  # people in one question to the table
 
 
 class Search(Protocol):
@@ -55,6 +58,15 @@ class Desk:
             before=page[-1].id if page and has_more else None,
             after=page[0].id if page else after,
         )
+
+    def since(self, after: int) -> list[PersonShape]:
+        """Everyone who came after the cursor, newest first, however many there are."""
+        page = self.newest(AT_ONCE, after=after)
+        people = list(page.people)
+        while page.before is not None:
+            page = self.newest(AT_ONCE, before=page.before, after=after)
+            people += page.people
+        return people
 
     def person(self, person_id: str) -> PersonDetailShape | None:
         """One person with the way they took and the chain they belong to; None: nobody of that id."""

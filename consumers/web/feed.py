@@ -11,7 +11,6 @@ from consumers.web.schemas import PersonShape, StatusShape
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 200  # people fetched in one question
 STATUS_EVERY = 5  # questions about people for one about the system's state
 
 
@@ -41,12 +40,14 @@ class Feed:
         self.stands.emit(self.status)
 
     async def _ask_people(self) -> None:
-        is_first = self._cursor is None
         try:
-            page = await asyncio.to_thread(self._desk.newest, 1 if is_first else AT_ONCE, after=self._cursor)
+            if self._cursor is None:
+                self._cursor = (await asyncio.to_thread(self._desk.newest, 1)).after or 0
+                return
+            arrived = await asyncio.to_thread(self._desk.since, self._cursor)
         except PeopleTableError as error:
             logger.warning("people cannot be read", extra={"reason": str(error)})
             return
-        self._cursor = page.after or 0
-        if page.people and not is_first:
-            self.arrived.emit(list(page.people))
+        if arrived:
+            self._cursor = arrived[0].id
+            self.arrived.emit(arrived)

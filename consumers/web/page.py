@@ -12,7 +12,7 @@ from nicegui import app, background_tasks, ui
 from nicegui.events import KeyEventArguments
 from starlette.responses import RedirectResponse
 
-from consumers.web.address import LIVE, PERSON, SEARCH, Address
+from consumers.web.address import CAMERA, LIVE, PERSON, QUERY, SEARCH, Address
 from consumers.web.components.header import Header
 from consumers.web.components.keys import KeysDialog
 from consumers.web.components.person_dialog import PersonDialog
@@ -82,6 +82,7 @@ class Page:
             around = Surroundings(self._desk, self._feed, self._look, lambda: self._address, self._is_busy)
             self._room = room_class(around)
             self._header.enter(self._room.path)
+            self._entitle()
             background_tasks.create(self._room.follow(self._address), context=ui.context.client)
         return build
 
@@ -90,7 +91,14 @@ class Page:
         self._address = Address.parse(path)
         self._person.follow(self._address)
         if self._room is not None and self._room.path == self._address.room:
+            self._entitle()
             background_tasks.create(self._room.follow(self._address), context=self._client)
+
+    def _entitle(self) -> None:
+        """Name the browser's tab after what it shows, so that two of them can be told apart."""
+        assert self._room is not None
+        shown = self._address.get(QUERY) or self._address.get(CAMERA)
+        ui.page_title(" · ".join([*([shown] if shown else []), self._room.name, self._look.site_name]))
 
     def _close_person(self) -> None:
         ui.navigate.to(str(self._address.but(**{PERSON: None})))

@@ -77,6 +77,9 @@ def shape_detail(
 
 def _crop(person: Person) -> CropShape:
     width_px, height_px = person.crop_size_wh
+    if not width_px or not height_px:  # a manifest from before crops said their size
+        left, top, right, bottom = person.box_xyxy
+        width_px, height_px = max(1, round(right - left)), max(1, round(bottom - top))
     return CropShape(url=media_address(person.crop_uri), width_px=width_px, height_px=height_px)
 
 

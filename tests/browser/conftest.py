@@ -167,7 +167,7 @@ def people(crops: dict[str, np.ndarray]) -> Callable[[], list[Walk]]:
         ]
         return Walk(boxes, crops[crop], caption, answers, best=6)
 
-    bare = sure(HAT, "no", 0.91) | sure(VEST, "no", 0.97) | sure(MASK, "no", 0.88)
+    bare = sure(HAT, "no", 0.91) | sure(VEST, "no", 0.97) | sure(MASK, "no", 0.88) | sure(COLOUR, "none", 0.8)
     clad = sure(HAT, "yes", 0.93) | sure(VEST, "yes", 0.86) | sure(MASK, "no", 0.71) | sure(COLOUR, "yellow", 0.82)
     small = sure(HAT, CANNOT_TELL, 0.7) | sure(VEST, CANNOT_TELL, 0.7) | sure(MASK, CANNOT_TELL, 0.7)
     return lambda: [

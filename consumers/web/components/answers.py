@@ -11,13 +11,14 @@ from consumers.web.wording import count
 from model.questions import CANNOT_TELL
 
 THRESHOLD = 0.5
+NOTHING = "none"  # what a choice says of a thing that is not there: the predicate beside it has said so already
 VERDICTS = {"yes": ("yes", "check"), "no": ("no", "close"), CANNOT_TELL: ("unsure", "question_mark")}
 
 
 def answer_chips(answers: Sequence[AnswerShape]) -> None:
     """A list of chips; many answers that are unknown for one reason share one."""
     with Words("ul", "", "answers"):
-        told = [answer for answer in answers if answer.answer != CANNOT_TELL]
+        told = [answer for answer in answers if answer.answer not in (CANNOT_TELL, NOTHING)]
         untold = [answer for answer in answers if answer.answer == CANNOT_TELL]
         for answer in told:
             _chip(answer)

@@ -22,3 +22,14 @@ def hit_bones(number: int) -> None:
             with Words("div", "", "body"):
                 for width in ("100%", "90%", "60%"):
                     Words("div", "", "bone").style(f"height:12px;width:{width}")
+
+
+def sheet_bones() -> None:
+    """A person in full before they are known."""
+    with Words("div", "", "sheet-body bones", aria_hidden="true"):
+        with Words("div", "", "stage"):
+            Words("div", "", "bone").style("aspect-ratio:16/9")
+        with Words("div", "", "facts"):
+            Words("div", "", "bone").style("height:190px;width:100px")
+            for width in ("100%", "80%", "90%"):
+                Words("div", "", "bone").style(f"height:14px;width:{width}")

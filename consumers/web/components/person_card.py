@@ -48,7 +48,7 @@ class PersonCard:
         self.sightings += 1
         self._last_seen_at = max(self._last_seen_at, person.last_seen_at)
         self._sightings.set_text(f"seen {self.sightings} times")
-        self._sightings.attributes(title=f"{count(self.sightings, 'stretch', 'stretches')} of video, one after another")
+        self._sightings.attributes(title=f"In {count(self.sightings, 'clip')}, one after another")
         self.tell_time(now)
 
 

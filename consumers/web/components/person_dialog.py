@@ -8,6 +8,7 @@ from nicegui import background_tasks, ui
 from consumers.errors import PeopleTableError
 from consumers.web.address import PERSON, QUERY, SEARCH, Address
 from consumers.web.components.answers import answer_lengths
+from consumers.web.components.bones import sheet_bones
 from consumers.web.components.clip_player import ClipPlayer
 from consumers.web.components.person_card import Now, crop_image, nobody, time_and_age
 from consumers.web.components.words import Words, icon
@@ -18,6 +19,7 @@ from streamer.bus.messages import TimeOrigin
 
 WHO_HEIGHT_PX = 190
 STRIP_HEIGHT_PX = 84
+BONES_AFTER_S = 0.4
 REVISIONS = {
     "detector": "Found by", "answer": "Answered by", "caption": "Described by", "embedding_space": "Made searchable by",
 }
@@ -50,6 +52,8 @@ class PersonDialog:
             background_tasks.create(self._show(person_id), context=self._sheet)
 
     async def _show(self, person_id: str) -> None:
+        if not self._dialog.value:
+            self._await(person_id)
         try:
             person = await asyncio.to_thread(self._desk.person, person_id)
         except PeopleTableError as error:
@@ -66,6 +70,16 @@ class PersonDialog:
             else:
                 self._fill(person)
         self._dialog.open()
+
+    def _await(self, person_id: str) -> None:
+        """If the person takes a moment to come, show that they will."""
+        def show_bones() -> None:
+            if self.person_id == person_id and not self._dialog.value:
+                with self._sheet:
+                    self._head("", "")
+                    sheet_bones()
+                self._dialog.open()
+        ui.timer(BONES_AFTER_S, show_bones, once=True)
 
     def _fill(self, person: PersonDetailShape) -> None:
         now = self._now()
@@ -94,7 +108,7 @@ class PersonDialog:
 
     def _strip(self, person: PersonDetailShape, now: Now) -> None:
         with Words("div"):
-            Words("h3", f"The same person in {len(person.chain)} stretches of video")
+            Words("h3", f"The same person in {len(person.chain)} clips")
             with Words("div", "", "strip"):
                 for sighting in person.chain:
                     link = Words("a", href=str(self._address.but(person=sighting.person_id)))
@@ -111,7 +125,7 @@ class PersonDialog:
                 crop_image(person.crop, WHO_HEIGHT_PX)
             with Words("div", "", "words"):
                 Words("p", person.caption, "caption")
-                alike = Address(SEARCH, {QUERY: person.caption})
+                alike = Address(SEARCH, {QUERY: person.caption.rstrip(".")})
                 with Words("a", "", "act", href=str(alike)):
                     icon("person_search")
                     Words("span", "More like this")

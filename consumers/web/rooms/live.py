@@ -24,7 +24,7 @@ SCROLLED_PX = 24  # less is a finger that rests
 class LiveRoom:
     """One browser's *Live*."""
 
-    path = LIVE
+    path, name = LIVE, "Live"
 
     def __init__(self, around: Surroundings) -> None:
         """Lay the room out with the shape of what comes; `follow` fills it."""
@@ -219,7 +219,7 @@ class LiveRoom:
 
     def _stand(self, status: StatusShape) -> None:
         seen = count(status.people, "person", "people")
-        self._sum.set_text(f"{seen} in {count(status.segments, 'stretch', 'stretches')} of video")
+        self._sum.set_text(f"{seen} in {count(status.segments, 'clip')}")
 
     async def _look_for_cameras(self) -> None:
         self._offer(await asyncio.to_thread(self._around.desk.cameras))

@@ -47,6 +47,7 @@ class Room(Protocol):
     """One room."""
 
     path: str
+    name: str
 
     async def follow(self, address: Address) -> None:
         """Show what the address asks for."""

@@ -20,7 +20,7 @@ TRIES = 4  # captions offered as searches
 class SearchRoom:
     """One browser's *Search*."""
 
-    path = SEARCH
+    path, name = SEARCH, "Search"
 
     def __init__(self, around: Surroundings) -> None:
         """Lay out the line; `follow` searches."""
@@ -32,18 +32,22 @@ class SearchRoom:
         self._cards: list[ui.element] = []
         self._selection = Selection()
         with Words("section", "", "room", tabindex="-1", aria_label="Search"):
-            Words("h1", "Search", "out-of-sight")
-            with Words("div", "", "ask"), Words("div", "", "ask-line", role="search"):
-                icon("search")
-                self._line = ui.input(placeholder="A person in words: worker in an orange vest")
-                self._line.props('borderless dense clearable autofocus maxlength=500 aria-label="Describe a person"')
-                self._line.on("keydown.enter", self._ask, args=[])
-                self._line.on("keydown.escape", lambda: self._line.run_method("blur"), args=[])
-                self._line.on("clear", self._forget, args=[])
-                with ui.element("button").classes("act main").on("click", self._ask):
-                    Words("span", "Search")
-            self._found = Words("div", aria_live="polite")
+            with Words("div", "", "ask") as self._head_of_room:
+                Words("h1", "Find a person")
+                with Words("div", "", "ask-line", role="search"):
+                    self._lay_out_line()
+            self._found = Words("div")
         around.feed.stands.subscribe(self._stand)
+
+    def _lay_out_line(self) -> None:
+        icon("search")
+        self._line = ui.input(placeholder="In words: worker in an orange vest")
+        self._line.props('borderless dense clearable autofocus maxlength=500 aria-label="Describe a person"')
+        self._line.on("keydown.enter", self._ask, args=[])
+        self._line.on("keydown.escape", lambda: self._line.run_method("blur"), args=[])
+        self._line.on("clear", self._forget, args=[])
+        with ui.element("button").classes("act main").on("click", self._ask):
+            Words("span", "Search")
 
     async def follow(self, address: Address) -> None:
         """Search for the address's words, unless they are on the sheet already."""
@@ -84,6 +88,7 @@ class SearchRoom:
         asked = self._address or Address(SEARCH)
         words = asked.get(QUERY)
         self._people, self._cards = [], []
+        self._head_of_room.classes(add="alone" if words is None else "", remove="" if words is None else "alone")
         if words is None:
             await self._invite()
             return
@@ -151,7 +156,8 @@ class SearchRoom:
     @staticmethod
     def _head(found: SearchShape, cameras: tuple[CameraShape, ...], asked: Address) -> None:
         with Words("div", "", "room-head"):
-            Words("h2", f"{count(len(found.hits), 'person', 'people')}, nearest first", "sum")
+            with Words("h2", "", "sum"):
+                Words("span", f"{count(len(found.hits), 'person', 'people')}, nearest first", role="status")
             if len(cameras) < 2:
                 return
             with Words("nav", "", "filters", aria_label="Cameras"):
@@ -181,8 +187,12 @@ class SearchRoom:
             return
         self._found.clear()
         with self._found, Words("div", "", "tries"):
-            for caption in captions:
-                Words("a", caption, href=str(Address(SEARCH, {QUERY: caption})))
+            nobody_yet = "Nobody has been seen yet. People can be found once they are in Live."
+            Words("p", "Seen lately:" if captions else nobody_yet)
+            with Words("ul"):
+                for caption in captions:
+                    with Words("li"):
+                        Words("a", caption, href=str(Address(SEARCH, {QUERY: caption})))
 
     async def _stand(self, status: StatusShape) -> None:
         if self._is_off and status.search_answers:
