@@ -21,8 +21,8 @@ $(VENV)/dev-ready: $(VENV)/ready
 # What the browser and compose tests use; without it they skip and say why.
 .PHONY: test-tools
 test-tools:
-	@if [ -n "$(APT)" ] && ! { command -v chromium && command -v docker-compose; } >/dev/null 2>&1; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium docker-compose >/dev/null || true; fi
+	@if [ -n "$(APT)" ] && ! { command -v chromium && command -v docker-compose && ls /usr/lib/postgresql; } >/dev/null 2>&1; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium docker-compose postgresql >/dev/null || true; fi
 	@if command -v npm >/dev/null 2>&1 && [ ! -f .cache/node_modules/axe-core/axe.min.js ]; then \
 		npm install --silent --no-save --prefix .cache axe-core@4 >/dev/null || true; fi
 
