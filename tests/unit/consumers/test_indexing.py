@@ -1,0 +1,138 @@
+"""The indexer's stage on real tables, files and FAISS; the topics are in the contract tests."""
+
+import base64
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers.analyzer.manifests import announcement
+from consumers.indexer.indexing import Indexing
+from consumers.indexer.people import PeopleTable
+from consumers.indexer.snapshots import SnapshotFolder
+from streamer.bus.client import Received, TopicPartition
+from streamer.bus.manifest import Manifest
+from streamer.bus.media import MediaStore, manifest_uri
+from streamer.bus.messages import Message, Rejected
+from streamer.bus.topics import DEAD_LETTERS
+from tests.builders_consumers import NOON, SPACE, WIDTH, Box, a_manifest, a_segment, unit_vector, walking
+
+BOX: Box = (100, 100, 150, 250)
+PEOPLE_0 = TopicPartition("people", 0)
+
+
+class Desk:
+    """An indexer's folder and what is open in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = MediaStore(str(folder / "media"))
+        self.table = PeopleTable(f"sqlite:///{folder}/people.sqlite3")
+        self.indexing = self.opened()
+
+    def opened(self, space: str = SPACE) -> Indexing:
+        snapshots = SnapshotFolder(self.folder / "index")
+        return Indexing(self.table, self.store, snapshots, embedding_space=space, width=WIDTH, now=lambda: NOON)
+
+    def put(self, manifest: Manifest) -> Manifest:
+        uri = manifest_uri(manifest.camera_id, manifest.segment_id, manifest.analysis_revision)
+        self.store.write_once(uri, manifest.model_dump_json().encode())
+        return manifest
+
+    def enter(self, *messages: Message) -> list[Any]:
+        batch = [Received("people", 0, n, "i1", message, b"bytes") for n, message in enumerate(messages)]
+        return [one for each in self.indexing.work(batch, lambda: False) for one in each]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Any:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.table.close()
+
+
+def crossing(count: int) -> list[Manifest]:
+    """Segments in which one person stands from beginning to end."""
+    made = []
+    for n in range(count):
+        started_at = NOON + timedelta(seconds=10 * n)
+        segment = a_segment(f"s{n}", started_at=started_at, previous=f"s{n - 1}" if n else None)
+        made.append(a_manifest(segment, [walking(segment, 1, [(0.0, BOX), (9.8, BOX)], towards=n % WIDTH)]))
+    return made
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0)])
+def test_one_person_over_three_segments_is_one_chain_whichever_segment_comes_first(
+    desk: Desk, order: tuple[int, ...]
+) -> None:
+    manifests = [desk.put(manifest) for manifest in crossing(3)]
+    for number in order:
+        assert desk.enter(announcement(manifests[number])) == []
+    assert {person.chain_id for person in desk.table.newest()} == {manifests[0].people[0].person_id}
+    assert len(desk.indexing.shard) == 3
+
+
+def test_a_message_that_comes_again_changes_nothing(desk: Desk) -> None:
+    (manifest,) = [desk.put(manifest) for manifest in crossing(1)]
+    desk.enter(announcement(manifest), announcement(manifest))
+    before = desk.table.newest()
+    desk.enter(announcement(manifest))
+    assert desk.table.newest() == before
+    assert len(desk.indexing.shard) == 1
+
+
+@pytest.mark.parametrize("content", [None, b'{"half'])
+def test_a_manifest_that_cannot_be_read_becomes_a_dead_letter_with_its_place(desk: Desk, content: bytes | None) -> None:
+    manifest = crossing(1)[0]
+    if content is not None:
+        desk.store.write(announcement(manifest).manifest_uri, content)
+    (publication,) = desk.enter(announcement(manifest))
+    assert publication.topic is DEAD_LETTERS
+    rejected = publication.message
+    assert (rejected.source_topic, rejected.partition, rejected.offset) == ("people", 0, 0)
+    assert (rejected.camera_id, rejected.segment_id) == ("gate", "s0")
+    assert base64.b64decode(rejected.original_base64) == b"bytes"
+    assert desk.table.counts().segments == 0
+
+
+def test_a_refusal_is_entered_once(desk: Desk) -> None:
+    rejected = Rejected(rejected_id="r1", reason="it is no video")
+    assert desk.enter(rejected, rejected) == []
+    assert desk.table.counts().rejections == 1
+
+
+def test_a_restart_takes_up_the_snapshot_and_adds_what_only_the_table_has(desk: Desk) -> None:
+    manifests = [desk.put(manifest) for manifest in crossing(3)]
+    desk.enter(announcement(manifests[0]))
+    desk.indexing.committed({PEOPLE_0: 1}, "i1")
+    desk.indexing.save()
+    desk.enter(announcement(manifests[1]))  # its row is durable, and then the process dies before a snapshot
+    again = desk.opened()
+    assert len(again.shard) == 2
+    assert again.first_offset(PEOPLE_0, "i1") == 1
+    (best, *_) = again.shard.search(unit_vector(1), 1)
+    assert desk.table.by_key([best[0]])[best[0]].segment_id == "s1"
+
+
+def test_offsets_of_another_incarnation_or_of_no_snapshot_are_not_trusted(desk: Desk) -> None:
+    assert desk.indexing.first_offset(PEOPLE_0, "i1") == 0
+    desk.indexing.committed({PEOPLE_0: 5}, "i1")
+    desk.indexing.save()
+    assert desk.opened().first_offset(PEOPLE_0, "i2") == 0
+    assert desk.opened().first_offset(PEOPLE_0, "i1") == 5
+
+
+def test_a_partition_that_goes_and_comes_back_is_taken_up_where_it_was_left(desk: Desk) -> None:
+    desk.indexing.committed({PEOPLE_0: 8}, "i1")
+    assert desk.indexing.first_offset(PEOPLE_0, "i1") == 8
+    desk.indexing.committed({TopicPartition("people", 1): 2}, "i2")
+    assert desk.indexing.first_offset(PEOPLE_0, "i1") == 0
+
+
+def test_people_of_another_embedding_space_are_in_the_table_and_not_among_the_vectors(desk: Desk) -> None:
+    desk.indexing = desk.opened("another space")
+    desk.enter(announcement(desk.put(crossing(1)[0])))
+    assert desk.table.counts().people == 1
+    assert len(desk.indexing.shard) == 0
+    assert len(desk.opened(SPACE).shard) == 1
