@@ -1,11 +1,11 @@
-"""Answers as chips in lists and as lengths in full.
+"""Answers as chips in lists and as lengths in full. Pure.
 
 A predicate's bar is the probability of *yes* among yes and no; the notch is the threshold, one half.
 """
 
 from collections.abc import Sequence
 
-from consumers.web.components.words import Words, icon
+from consumers.web.components.markup import Markup, icon, tag
 from consumers.web.schemas import AnswerShape
 from consumers.web.wording import count
 from model.questions import CANNOT_TELL
@@ -15,22 +15,18 @@ NOTHING = "none"  # what a choice says of a thing that is not there: the predica
 VERDICTS = {"yes": ("yes", "check"), "no": ("no", "close"), CANNOT_TELL: ("unsure", "question_mark")}
 
 
-def answer_chips(answers: Sequence[AnswerShape]) -> None:
-    """A list of chips; many answers that are unknown for one reason share one."""
-    with Words("ul", "", "answers"):
-        told = [answer for answer in answers if answer.answer not in (CANNOT_TELL, NOTHING)]
-        untold = [answer for answer in answers if answer.answer == CANNOT_TELL]
-        for answer in told:
-            _chip(answer)
-        for reason in dict.fromkeys(answer.reason for answer in untold):
-            _untold_chip([answer for answer in untold if answer.reason == reason], reason)
+def answer_chips(answers: Sequence[AnswerShape]) -> Markup:
+    """A list of chips; several answers that are unknown for one reason share one."""
+    told = [answer for answer in answers if answer.answer not in (CANNOT_TELL, NOTHING)]
+    untold = [answer for answer in answers if answer.answer == CANNOT_TELL]
+    reasons = dict.fromkeys(answer.reason for answer in untold)
+    shared = [_untold_chip([answer for answer in untold if answer.reason == reason], reason) for reason in reasons]
+    return tag("ul", *map(_chip, told), *shared, class_="answers")
 
 
-def answer_lengths(answers: Sequence[AnswerShape]) -> None:
+def answer_lengths(answers: Sequence[AnswerShape]) -> Markup:
     """Every question with every answer's probability as a length."""
-    with Words("ul", "", "questions"):
-        for answer in answers:
-            _question(answer)
+    return tag("ul", *map(_question, answers), class_="questions")
 
 
 def numbers(answer: AnswerShape) -> str:
@@ -51,31 +47,39 @@ def length_of(answer: AnswerShape) -> float:
     return yes / (yes + no) if yes + no else 0.0
 
 
-def _chip(answer: AnswerShape) -> None:
+def _chip(answer: AnswerShape) -> Markup:
     style = VERDICTS.get(answer.answer, ("pick", ""))[0]
     words = answer.label if answer.kind == "predicate" else f"{answer.label}: {answer.answer}"
-    chip = Words("li", words, f"chip {style}", title=f"{answer.text} {numbers(answer)}")
-    chip.style(f"--p:{length_of(answer):.3f};--threshold:{THRESHOLD}")
+    return tag(
+        "li", words, class_=f"chip {style}", title=f"{answer.text} {numbers(answer)}",
+        style=f"--p:{length_of(answer):.3f};--threshold:{THRESHOLD}",
+    )
 
 
-def _untold_chip(answers: Sequence[AnswerShape], reason: str | None) -> None:
+def _untold_chip(answers: Sequence[AnswerShape], reason: str | None) -> Markup:
     about = answers[0].label if len(answers) == 1 else count(len(answers), "question")
-    words = f"{about}: {reason or CANNOT_TELL}"
     asked = "; ".join(f"{answer.text} {numbers(answer)}" for answer in answers)
-    Words("li", words, "chip unsure", title=f"Cannot tell. {asked}").style("--p:0")
+    return tag("li", f"{about}: {reason or CANNOT_TELL}", class_="chip unsure", title=f"Cannot tell. {asked}")
 
 
-def _question(answer: AnswerShape) -> None:
+def _question(answer: AnswerShape) -> Markup:
     style, drawing = VERDICTS.get(answer.answer, ("pick", "label"))
-    with Words("li", "", "question", title=numbers(answer)):
-        Words("span", answer.text)
-        with Words("span", "", f"verdict {style}"):
-            icon(drawing)
-            Words("span", answer.answer)
-        marked = " marked" if answer.kind == "predicate" else ""
-        with Words("div", "", f"lengths{marked}", role="img", aria_label=numbers(answer)):
-            for name, probability in answer.probabilities.items():
-                part = VERDICTS.get(name, ("pick" if name == answer.answer else "other", ""))[0]
-                Words("i", "", part).style(f"--p:{probability:.3f}")
-        if answer.reason:
-            Words("span", f"Cannot tell: {answer.reason}", "why")
+    lengths = [
+        tag("i", class_=_part(name, answer), style=f"--p:{probability:.3f}")
+        for name, probability in answer.probabilities.items()
+    ]
+    return tag(
+        "li",
+        tag("span", answer.text),
+        tag("span", icon(drawing), tag("span", answer.answer), class_=f"verdict {style}"),
+        tag(
+            "div", *lengths, role="img", aria_label=numbers(answer),
+            class_="lengths marked" if answer.kind == "predicate" else "lengths",
+        ),
+        *([tag("span", f"Cannot tell: {answer.reason}", class_="why")] if answer.reason else []),
+        class_="question", title=numbers(answer),
+    )
+
+
+def _part(name: str, answer: AnswerShape) -> str:
+    return VERDICTS.get(name, ("pick" if name == answer.answer else "other", ""))[0]

@@ -43,16 +43,21 @@ class ClipPlayer:
 
     async def _follow(self) -> None:
         """Put the box where the person is at the second that the browser shows now."""
-        is_paused = await self._video.get_computed_prop("paused")
-        asked_at = time.monotonic()
-        second = await self._video.get_computed_prop("currentTime")
-        if self._layer.is_deleted or second is None:
-            return
-        late_s = 0.0 if is_paused else time.monotonic() - asked_at
+        try:
+            is_paused = await self._video.get_computed_prop("paused")
+            asked_at = time.monotonic()
+            second = None if self._video.is_deleted else await self._video.get_computed_prop("currentTime")
+        except TimeoutError:
+            return  # the browser is busy or gone; its next event asks again
+        if second is not None and not self._layer.is_deleted:
+            late_s = 0.0 if is_paused else time.monotonic() - asked_at
+            self._place(second + late_s, is_paused=is_paused)
+
+    def _place(self, second: float, *, is_paused: bool) -> None:
         self._layer.clear()
         with self._layer:
             Words("div", "", "walker", aria_hidden="true").style(
-                f"animation:{_name(self._person)} {self._lasts_s:.2f}s {self._from_s - second - late_s:.3f}s linear;"
+                f"animation:{_name(self._person)} {self._lasts_s:.2f}s {self._from_s - second:.3f}s linear;"
                 f"animation-play-state:{'paused' if is_paused else 'running'}"
             )
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from consumers.web.components.answers import answer_chips
-from consumers.web.components.words import Words, icon
+from consumers.web.components.markup import Markup, icon, tag, together
+from consumers.web.components.words import Words, still
 from consumers.web.schemas import CropShape, HitShape, PersonShape
 from consumers.web.wording import age, count, seen_time
 
@@ -28,16 +29,8 @@ class PersonCard:
         self.person, self.sightings, self._last_seen_at = person, 1, person.last_seen_at
         self.element = Words("a", "", "person fresh" if is_fresh else "person", href=address)
         with self.element:
-            with Words("div", "", "crop"):
-                crop_image(person.crop, LIST_HEIGHT_PX)
-                self._sightings = Words("span", "", "sightings")
-            with Words("div", "", "body"):
-                Words("p", person.caption, "caption")
-                answer_chips(person.answers)
-                with Words("div", "", "where"):
-                    Words("span", person.camera_id, "camera", title=f"Camera {person.camera_id}")
-                    self._at = Words("span", "", "at")
-        self.tell_time(now)
+            still(card_body(person))
+            self._at = Words("span", time_and_age(self._last_seen_at, now), "at")
 
     def tell_time(self, now: Now) -> None:
         """Say when the person was last seen, as seen from now."""
@@ -47,35 +40,61 @@ class PersonCard:
         """The same person was seen in another segment."""
         self.sightings += 1
         self._last_seen_at = max(self._last_seen_at, person.last_seen_at)
-        self._sightings.set_text(f"seen {self.sightings} times")
-        self._sightings.attributes(title=f"In {count(self.sightings, 'clip')}, one after another")
+        if self.sightings == 2:
+            with self.element:
+                self._sightings = Words("span", "", "sightings")
+        self._sightings.set_text(f"seen {count(self.sightings, 'time')}")
         self.tell_time(now)
+
+
+def card_body(person: PersonShape) -> Markup:
+    """All of a card that does not change."""
+    return together(
+        tag("div", crop_image(person.crop, LIST_HEIGHT_PX), class_="crop"),
+        tag(
+            "div",
+            tag("p", person.caption, class_="caption"),
+            answer_chips(person.answers),
+            tag("span", person.camera_id, class_="camera", title=f"Camera {person.camera_id}"),
+            class_="body",
+        ),
+    )
 
 
 def hit_card(hit: HitShape, rank: int, address: str, now: Now) -> Words:
     """A person found by a search, with how near they are as a length."""
-    person = hit.person
     with Words("a", "", "hit", href=address) as card:
-        with Words("div", "", "crop"):
-            crop_image(person.crop, HIT_HEIGHT_PX)
-            Words("span", f"{rank}", "rank", title=f"Place {rank}")
-        with Words("div", "", "body"):
-            length = Words("span", "", "score", role="img", aria_label=f"nearness {hit.score:.2f}")
-            length.attributes(title=f"Nearness {hit.score:.3f}").style(f"--p:{min(1.0, max(0.0, hit.score)):.3f}")
-            Words("p", person.caption, "caption")
-            with Words("div", "", "where"):
-                Words("span", person.camera_id, "camera")
-                Words("span", time_and_age(person.first_seen_at, now), "at")
+        still(hit_body(hit, rank, now))
     return card
 
 
-def crop_image(crop: CropShape, height_px: int) -> None:
+def hit_body(hit: HitShape, rank: int, now: Now) -> Markup:
+    """All of a person found."""
+    person, near = hit.person, min(1.0, max(0.0, hit.score))
+    return together(
+        tag("div", crop_image(person.crop, HIT_HEIGHT_PX), tag("span", f"{rank}", class_="rank"), class_="crop"),
+        tag(
+            "div",
+            tag(
+                "span", class_="score", role="img", aria_label=f"nearness {hit.score:.2f}",
+                title=f"Nearness {hit.score:.3f}", style=f"--p:{near:.3f}",
+            ),
+            tag("p", person.caption, class_="caption"),
+            tag("span", person.camera_id, class_="camera"),
+            tag("span", time_and_age(person.first_seen_at, now), class_="at"),
+            class_="body",
+        ),
+    )
+
+
+def crop_image(crop: CropShape, height_px: int) -> Markup:
     """A crop at a fixed height; one that had to be enlarged says its real size."""
     width_px = round(height_px * crop.width_px / crop.height_px)
-    Words("img", src=crop.url, alt="", width=width_px, height=height_px, decoding="async", loading="lazy")
-    if crop.height_px < height_px:
-        times = height_px / crop.height_px
-        Words("span", f"{crop.width_px} × {crop.height_px} px", "size", title=f"Shown {times:.1f} times its real size")
+    image = tag("img", src=crop.url, alt="", width=width_px, height=height_px, decoding="async", loading="lazy")
+    if crop.height_px >= height_px:
+        return image
+    real, times = f"{crop.width_px} × {crop.height_px} px", height_px / crop.height_px
+    return together(image, tag("span", real, class_="size", title=f"Shown {times:.1f} times its real size"))
 
 
 def time_and_age(instant: datetime, now: Now) -> str:
@@ -83,10 +102,6 @@ def time_and_age(instant: datetime, now: Now) -> str:
     return f"{seen_time(instant, now.zone, now.instant)}, {age(instant, now.instant)}"
 
 
-def nobody(drawing: str, title: str, why: str) -> Words:
+def nobody(drawing: str, title: str, why: str) -> None:
     """An empty list says why it is empty and what to do."""
-    with Words("div", "", "empty") as empty:
-        icon(drawing)
-        Words("h2", title)
-        Words("p", why)
-    return empty
+    still(tag("div", icon(drawing), tag("h2", title), tag("p", why), class_="empty"))

@@ -1,7 +1,7 @@
 """One person in full: the clip at the right second, the crop, every answer, and which model said what."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from nicegui import background_tasks, ui
 
@@ -10,8 +10,9 @@ from consumers.web.address import PERSON, QUERY, SEARCH, Address
 from consumers.web.components.answers import answer_lengths
 from consumers.web.components.bones import sheet_bones
 from consumers.web.components.clip_player import ClipPlayer
+from consumers.web.components.markup import Markup, icon, tag, together
 from consumers.web.components.person_card import Now, crop_image, nobody, time_and_age
-from consumers.web.components.words import Words, icon
+from consumers.web.components.words import Words, still
 from consumers.web.desk import Desk
 from consumers.web.schemas import PersonDetailShape
 from consumers.web.wording import ORIGINS, lasted, seen_time
@@ -77,7 +78,7 @@ class PersonDialog:
             if self.person_id == person_id and not self._dialog.value:
                 with self._sheet:
                     self._head("", "")
-                    sheet_bones()
+                    still(sheet_bones())
                 self._dialog.open()
         ui.timer(BONES_AFTER_S, show_bones, once=True)
 
@@ -87,15 +88,9 @@ class PersonDialog:
         with Words("div", "", "sheet-body", tabindex="-1"):
             with Words("div", "", "stage"):
                 ClipPlayer(person)
-                if len(person.chain) > 1:
-                    self._strip(person, now)
-                self._ledger(person, now)
+                still(together(strip(person, self._address, now), ledger(person, now)))
             with Words("div", "", "facts"):
-                self._who(person)
-                with Words("div"):
-                    Words("h3", "Answers")
-                    answer_lengths(person.answers)
-                self._provenance(person)
+                still(together(who(person), answers_in_full(person), provenance(person)))
 
     def _head(self, title: str, words: str) -> None:
         with Words("header", "", "sheet-head"):
@@ -104,51 +99,7 @@ class PersonDialog:
             with Words("div", "", "rest"):
                 shut = Words("button", "", "act plain", aria_label="Close", title="Close (Esc)")
                 with shut.on("click", self._dialog.close):
-                    icon("close")
-
-    def _strip(self, person: PersonDetailShape, now: Now) -> None:
-        with Words("div"):
-            Words("h3", f"The same person in {len(person.chain)} clips")
-            with Words("div", "", "strip"):
-                for sighting in person.chain:
-                    link = Words("a", href=str(self._address.but(person=sighting.person_id)))
-                    if sighting.person_id == person.person_id:
-                        link.attributes(aria_current="true")
-                    with link:
-                        Words("img", src=sighting.crop.url, alt="", height=STRIP_HEIGHT_PX)
-                        Words("span", seen_time(sighting.first_seen_at, now.zone, now.instant), "at")
-
-    @staticmethod
-    def _who(person: PersonDetailShape) -> None:
-        with Words("div", "", "who"):
-            with Words("div", "", "crop"):
-                crop_image(person.crop, WHO_HEIGHT_PX)
-            with Words("div", "", "words"):
-                Words("p", person.caption, "caption")
-                alike = Address(SEARCH, {QUERY: person.caption.rstrip(".")})
-                with Words("a", "", "act", href=str(alike)):
-                    icon("person_search")
-                    Words("span", "More like this")
-
-    @staticmethod
-    def _ledger(person: PersonDetailShape, now: Now) -> None:
-        first, last = (seen_time(at, now.zone, now.instant) for at in (person.first_seen_at, person.last_seen_at))
-        with Words("dl", "", "ledger"):
-            _entry("Since", first)
-            _entry("Until", f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})")
-            _entry("Time from", ORIGINS[TimeOrigin(person.time_origin)])
-            _entry("Picture", f"{person.crop.width_px} × {person.crop.height_px} px")
-
-    @staticmethod
-    def _provenance(person: PersonDetailShape) -> None:
-        with Words("details"):
-            Words("summary", "Which model said what")
-            with Words("dl", "", "ledger"):
-                for name, words in REVISIONS.items():
-                    if name in person.revisions:
-                        _entry(words, person.revisions[name])
-                _entry("Sure it is a person", f"{person.detection_score:.0%}")
-                _entry("Track", person.track_id)
+                    still(icon("close"))
 
     def _changed(self) -> None:
         if not self._dialog.value and self.person_id is not None:
@@ -157,6 +108,63 @@ class PersonDialog:
             self._on_close()
 
 
-def _entry(name: str, words: str) -> None:
-    Words("dt", name)
-    Words("dd", words)
+def strip(person: PersonDetailShape, address: Address, now: Now) -> Markup:
+    """The other sightings of the same person; nothing when there are none."""
+    if len(person.chain) < 2:
+        return Markup()
+    sightings = (
+        tag(
+            "a",
+            tag("img", src=sighting.crop.url, alt="", height=STRIP_HEIGHT_PX),
+            tag("span", seen_time(sighting.first_seen_at, now.zone, now.instant), class_="at"),
+            href=str(address.but(person=sighting.person_id)),
+            aria_current="true" if sighting.person_id == person.person_id else None,
+        )
+        for sighting in person.chain
+    )
+    title = tag("h3", f"The same person in {len(person.chain)} clips")
+    return tag("div", title, tag("div", *sightings, class_="strip"))
+
+
+def who(person: PersonDetailShape) -> Markup:
+    """The crop, the caption and the way to others who look alike."""
+    alike = Address(SEARCH, {QUERY: person.caption.rstrip(".")})
+    return tag(
+        "div",
+        tag("div", crop_image(person.crop, WHO_HEIGHT_PX), class_="crop"),
+        tag(
+            "div",
+            tag("p", person.caption, class_="caption"),
+            tag("a", icon("person_search"), tag("span", "More like this"), class_="act", href=str(alike)),
+            class_="words",
+        ),
+        class_="who",
+    )
+
+
+def answers_in_full(person: PersonDetailShape) -> Markup:
+    """Every question that was asked of this person."""
+    return tag("div", tag("h3", "Answers"), answer_lengths(person.answers)) if person.answers else Markup()
+
+
+def ledger(person: PersonDetailShape, now: Now) -> Markup:
+    """When, and how one knows."""
+    first, last = (seen_time(at, now.zone, now.instant) for at in (person.first_seen_at, person.last_seen_at))
+    return _entries({
+        "Since": first,
+        "Until": f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})",
+        "Time from": ORIGINS[TimeOrigin(person.time_origin)],
+        "Picture": f"{person.crop.width_px} × {person.crop.height_px} px",
+    })
+
+
+def provenance(person: PersonDetailShape) -> Markup:
+    """Which model said what."""
+    said = {words: person.revisions[name] for name, words in REVISIONS.items() if name in person.revisions}
+    found = {"Sure it is a person": f"{person.detection_score:.0%}", "Track": person.track_id}
+    return tag("details", tag("summary", "Which model said what"), _entries({**said, **found}))
+
+
+def _entries(entries: Mapping[str, str]) -> Markup:
+    told = (together(tag("dt", name), tag("dd", words)) for name, words in entries.items())
+    return tag("dl", *told, class_="ledger")

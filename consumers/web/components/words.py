@@ -1,6 +1,9 @@
-"""Plain HTML elements that hold words, and icons from the font that NiceGUI brings."""
+"""Elements that change or are listened to, and pieces of HTML that do not."""
 
+from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
+
+from consumers.web.components.markup import Markup
 
 
 class Words(TextElement):
@@ -20,6 +23,11 @@ class Words(TextElement):
         return self
 
 
-def icon(name: str, classes: str = "") -> Words:
+def still(markup: Markup) -> ui.html:
+    """A piece of HTML that stays as it is; to the layout, its parts stand where it stands."""
+    return ui.html(markup).classes("still")
+
+
+def icon(name: str) -> Words:
     """A drawing that says nothing by itself: words stand beside it."""
-    return Words("span", name, f"icon {classes}".strip(), aria_hidden="true")
+    return Words("span", name, "icon", aria_hidden="true")

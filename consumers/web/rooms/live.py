@@ -7,9 +7,11 @@ from nicegui import background_tasks, ui
 
 from consumers.errors import PeopleTableError
 from consumers.web.address import CAMERA, LIVE, PERSON, SEARCH, Address
+from consumers.web.components import markup
 from consumers.web.components.bones import person_bones
+from consumers.web.components.markup import Markup, tag, together
 from consumers.web.components.person_card import PersonCard, nobody
-from consumers.web.components.words import Words, icon
+from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Selection, Surroundings
 from consumers.web.schemas import CameraShape, PeopleShape, PersonShape, StatusShape
 from consumers.web.wording import count
@@ -56,10 +58,10 @@ class LiveRoom:
                 self._sum = Words("span", "", "sum")
                 self._filters = Words("nav", "", "filters", aria_label="Cameras")
             if self._around.look.is_demo:
-                _demo_note()
+                still(_demo_note())
             self._people = Words("div", "", "people")
             with self._people:
-                person_bones(6)
+                still(person_bones(6))
             self._below = Words("div", "", "older")
         self._room.on("scroll", self._scrolled, args=[], throttle=0.3)
         self._people.on("mousemove", self._pointed, args=[], throttle=1.0, trailing_events=False)
@@ -204,7 +206,10 @@ class LiveRoom:
         self._append(page)
 
     async def _scrolled(self) -> None:
-        self._is_scrolled = (await self._room.get_computed_prop("scrollTop") or 0) > SCROLLED_PX
+        try:
+            self._is_scrolled = (await self._room.get_computed_prop("scrollTop") or 0) > SCROLLED_PX
+        except TimeoutError:
+            return  # the browser is busy or gone
         self._let_in()
 
     def _pointed(self) -> None:
@@ -230,11 +235,12 @@ class LiveRoom:
         self._filters.clear()
         if len(cameras) < 2 and self._camera is None:
             return
+        named = (
+            _filter(c.camera_id, c.people, Address(LIVE, {CAMERA: c.camera_id}), is_on=c.camera_id == self._camera)
+            for c in cameras
+        )
         with self._filters:
-            _filter("All cameras", None, Address(LIVE), is_on=self._camera is None)
-            for camera in cameras:
-                name = camera.camera_id
-                _filter(name, camera.people, Address(LIVE, {CAMERA: name}), is_on=name == self._camera)
+            still(together(_filter("All cameras", None, Address(LIVE), is_on=self._camera is None), *named))
 
 
 def why_empty(camera: str | None, cameras: tuple[CameraShape, ...], *, is_demo: bool) -> tuple[str, str, str]:
@@ -255,19 +261,13 @@ def why_empty(camera: str | None, cameras: tuple[CameraShape, ...], *, is_demo: 
     )
 
 
-def _demo_note() -> None:
-    with Words("p", "", "note"):
-        icon("movie")
-        Words("span", (
-            "This is demonstration footage, made from two pictures of people. To watch your own, name files or folders "
-            "under 'sources' in crewsight.yaml and start 'crewsight up --config crewsight.yaml'."
-        ))
+def _demo_note() -> Markup:
+    return tag("p", markup.icon("movie"), tag("span", (
+        "This is demonstration footage, made from two pictures of people. To watch your own, name files or folders "
+        "under 'sources' in crewsight.yaml and start 'crewsight up --config crewsight.yaml'."
+    )), class_="note")
 
 
-def _filter(name: str, people: int | None, address: Address, *, is_on: bool) -> None:
-    with Words("a", "", href=str(address)) as link:
-        Words("span", name)
-        if people is not None:
-            Words("span", f"{people}", "many")
-    if is_on:
-        link.attributes(aria_current="true")
+def _filter(name: str, people: int | None, address: Address, *, is_on: bool) -> Markup:
+    many = Markup() if people is None else tag("span", f"{people}", class_="many")
+    return tag("a", tag("span", name), many, href=str(address), aria_current="true" if is_on else None)

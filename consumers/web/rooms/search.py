@@ -1,14 +1,17 @@
 """*Search*: one line to type in, and a contact sheet of who is nearest to the words."""
 
 import asyncio
+from collections.abc import Sequence
 
 from nicegui import ui
 
 from consumers.errors import PeopleTableError, SearchUnavailableError
 from consumers.web.address import CAMERA, PERSON, QUERY, SEARCH, Address
+from consumers.web.components import markup
 from consumers.web.components.bones import hit_bones
+from consumers.web.components.markup import Markup, tag, together
 from consumers.web.components.person_card import hit_card, nobody
-from consumers.web.components.words import Words, icon
+from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Selection, Surroundings
 from consumers.web.schemas import CameraShape, SearchShape, StatusShape
 from consumers.web.wording import count
@@ -114,7 +117,7 @@ class SearchRoom:
     def _wait(self) -> None:
         self._found.clear()
         with self._found, Words("div", "", "sheet-of-hits"):
-            hit_bones(12)
+            still(hit_bones(12))
 
     def _say(self, drawing: str, title: str, why: str) -> None:
         if not self._found.is_deleted:
@@ -127,8 +130,7 @@ class SearchRoom:
         self._found.clear()
         now = self._around.look.now()
         with self._found:
-            self._flag(found)
-            self._head(found, cameras, asked)
+            still(together(unknown_words(found), results_head(found, cameras, asked)))
             if not found.hits:
                 nobody("person_search", "Nobody is found", why_nobody(asked, cameras))
                 return
@@ -139,32 +141,6 @@ class SearchRoom:
                     self._people.append(hit.person.person_id)
             if len(found.hits) == self._limit < MOST:
                 self._offer_more()
-
-    @staticmethod
-    def _flag(found: SearchShape) -> None:
-        """Say which words count for nothing."""
-        if not found.unknown_words:
-            return
-        words = ", ".join(f"“{word}”" for word in found.unknown_words)
-        with Words("p", "", "note warn"):
-            icon("warning")
-            Words("span", (
-                f"The model has not learnt {words}. What you see goes by the other words, if there are any: "
-                "judge it with care."
-            ))
-
-    @staticmethod
-    def _head(found: SearchShape, cameras: tuple[CameraShape, ...], asked: Address) -> None:
-        with Words("div", "", "room-head"):
-            with Words("h2", "", "sum"):
-                Words("span", f"{count(len(found.hits), 'person', 'people')}, nearest first", role="status")
-            if len(cameras) < 2:
-                return
-            with Words("nav", "", "filters", aria_label="Cameras"):
-                for name in (None, *(camera.camera_id for camera in cameras)):
-                    link = Words("a", name or "All cameras", href=str(asked.but(**{CAMERA: name})))
-                    if name == asked.get(CAMERA):
-                        link.attributes(aria_current="true")
 
     def _offer_more(self) -> None:
         with Words("div", "", "older"), ui.element("button").classes("act").on("click", self._more):
@@ -186,18 +162,49 @@ class SearchRoom:
         if self._found.is_deleted:
             return
         self._found.clear()
-        with self._found, Words("div", "", "tries"):
-            nobody_yet = "Nobody has been seen yet. People can be found once they are in Live."
-            Words("p", "Seen lately:" if captions else nobody_yet)
-            with Words("ul"):
-                for caption in captions:
-                    with Words("li"):
-                        Words("a", caption, href=str(Address(SEARCH, {QUERY: caption})))
+        with self._found:
+            still(invitation(captions))
 
     async def _stand(self, status: StatusShape) -> None:
         if self._is_off and status.search_answers:
             self._is_off = False
             await self._search()
+
+
+def invitation(captions: Sequence[str]) -> Markup:
+    """Searches that one click asks."""
+    words = "Seen lately:" if captions else "Nobody has been seen yet. People can be found once they are in Live."
+    links = (tag("li", tag("a", c, href=str(Address(SEARCH, {QUERY: c.rstrip(".")})))) for c in captions)
+    return tag("div", tag("p", words), tag("ul", *links), class_="tries")
+
+
+def unknown_words(found: SearchShape) -> Markup:
+    """Which words count for nothing."""
+    if not found.unknown_words:
+        return Markup()
+    words = ", ".join(f"“{word}”" for word in found.unknown_words)
+    told = (
+        f"The model has not learnt {words}. What you see goes by the other words, if there are any: judge it with care."
+    )
+    return tag("p", markup.icon("warning"), tag("span", told), class_="note warn")
+
+
+def results_head(found: SearchShape, cameras: Sequence[CameraShape], asked: Address) -> Markup:
+    """How many were found, and one filter a camera."""
+    many = f"{count(len(found.hits), 'person', 'people')}, nearest first"
+    filters = (
+        tag(
+            "a", name or "All cameras", href=str(asked.but(**{CAMERA: name})),
+            aria_current="true" if name == asked.get(CAMERA) else None,
+        )
+        for name in (None, *(camera.camera_id for camera in cameras))
+    )
+    return tag(
+        "div",
+        tag("h2", tag("span", many, role="status"), class_="sum"),
+        tag("nav", *filters, class_="filters", aria_label="Cameras") if len(cameras) > 1 else Markup(),
+        class_="room-head",
+    )
 
 
 def why_nobody(asked: Address, cameras: tuple[CameraShape, ...]) -> str:
