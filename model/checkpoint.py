@@ -53,7 +53,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         decisions = DecisionSheet.model_validate(_read_json(folder, DECISIONS))
         weights = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
     except (KeyError, TypeError, ValueError, ValidationError, SafetensorError) as error:
-        raise ModelFolderError(folder, f"unreadable: {type(error).__name__}: {error}") from error
+        raise ModelFolderError(folder, f"not what its config.json promises: {_in_one_line(error)}") from error
     seen = _digest(folder, CONFIG, VOCABULARY, WEIGHTS)
     return Checkpoint(sizes, words, decisions, weights, seen, _digest(folder, CONFIG, VOCABULARY, WEIGHTS, DECISIONS))
 
@@ -66,6 +66,13 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     _write_json(folder / DECISIONS, checkpoint.decisions.model_dump(mode="json"))
     half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in checkpoint.weights.items()}
     save_file(half, folder / WEIGHTS)
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{DECISIONS}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _digest(folder: Path, *names: str) -> str:

@@ -180,6 +180,7 @@ def test_a_folder_with_a_spoilt_file_is_refused_in_one_line(tmp_path: Path, name
     with pytest.raises(ModelFolderError) as caught:
         HumanVLM.load(folder)
     assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
