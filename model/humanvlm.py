@@ -39,6 +39,18 @@ class ImageTokens:
     def __len__(self) -> int:
         return len(self.person_heights_px)
 
+    def of(self, crops: Sequence[int]) -> "ImageTokens":
+        """Those of some of the crops, by position."""
+        return ImageTokens(self.tokens[list(crops)], tuple(self.person_heights_px[crop] for crop in crops))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one pass reads from some crops: decisions [crop][question], unit vectors (B, E) float32."""
+
+    decisions: list[list[Decision]]
+    vectors: NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class TextEmbedding:
@@ -124,20 +136,29 @@ class HumanVLM(TextTower):
         return ImageTokens(tokens, tuple(crop.person_height_px for crop in crops))
 
     @torch.inference_mode()
-    def decide(self, seen: ImageTokens | Sequence[Crop], questions: Sequence[Question]) -> list[list[Decision]]:
-        """Answer every question about every crop, all questions of a crop in one pass over its image tokens.
+    def read(self, seen: ImageTokens | Sequence[Crop], questions: Sequence[Question]) -> Reading:
+        """Answer every question about every crop and place it in the search space, in one pass over its image tokens.
 
-        Returns:
-            Decisions as [crop][question]. A question that `decision.json` does not list is *cannot tell* (not trained),
-            and so is every question about a person under 64 px tall (too small).
+        A question that `decision.json` does not list is *cannot tell* (not trained), and so is every question about a
+        person under 64 px tall (too small).
         """
         looked = self._seen(seen)
         known = [q for q in questions if self._sheet.measured(q) is not None]
-        probabilities = {q.question_id: rows for q, rows in zip(known, self._probabilities(looked, known), strict=True)}
-        return [
+        rows, vectors = self._read(looked, known)
+        probabilities = {q.question_id: row for q, row in zip(known, rows, strict=True)}
+        decisions = [
             [self._decision(question, height_px, probabilities, crop) for question in questions]
             for crop, height_px in enumerate(looked.person_heights_px)
         ]
+        return Reading(decisions, vectors)
+
+    def decide(self, seen: ImageTokens | Sequence[Crop], questions: Sequence[Question]) -> list[list[Decision]]:
+        """The decisions of `read`, as [crop][question]."""
+        return self.read(seen, questions).decisions
+
+    def embed(self, seen: ImageTokens | Sequence[Crop]) -> NDArray[np.float32]:
+        """The vectors of `read`: where each crop lies in the search space, (B, E) float32 of unit length."""
+        return self.read(seen, ()).vectors
 
     @torch.inference_mode()
     def describe(self, seen: ImageTokens | Sequence[Crop]) -> list[str]:
@@ -156,17 +177,6 @@ class HumanVLM(TextTower):
             captions.extend(self._words.text(ids) for ids in written)
         return captions
 
-    @torch.inference_mode()
-    def embed(self, seen: ImageTokens | Sequence[Crop]) -> NDArray[np.float32]:
-        """Where each crop lies in the search space: unit vectors (B, E) float32."""
-        looked = self._seen(seen)
-        ask = torch.tensor([[self._words.id_of(SUMMARY)]], device=self._device)
-        vectors = [np.zeros((0, self._network.image_head.out_features), dtype=np.float32)]
-        for tokens in _batches(looked.tokens):
-            (hidden,) = self._network.language_model.read_about(tokens, [ask])
-            vectors.append(self._network.embed_summary(hidden[:, -1]).float().cpu().numpy())
-        return np.concatenate(vectors)
-
     @property
     def _device(self) -> torch.device:
         return self._network.connector.position.device
@@ -174,17 +184,20 @@ class HumanVLM(TextTower):
     def _seen(self, seen: ImageTokens | Sequence[Crop]) -> ImageTokens:
         return seen if isinstance(seen, ImageTokens) else self.see(seen)
 
-    def _probabilities(self, looked: ImageTokens, questions: Sequence[Question]) -> list[list[list[float]]]:
-        """Probabilities as [question][crop][answer], *cannot tell* last."""
-        if not questions:
-            return []
-        asked = [torch.tensor([self._words.ids(q.text)], device=self._device) for q in questions]
+    def _read(
+        self, looked: ImageTokens, questions: Sequence[Question]
+    ) -> tuple[list[list[list[float]]], NDArray[np.float32]]:
+        """Probabilities as [question][crop][answer], *cannot tell* last; vectors (B, E)."""
+        texts = [self._words.ids(q.text) for q in questions] + [[self._words.id_of(SUMMARY)]]
+        asked = [torch.tensor([ids], device=self._device) for ids in texts]
         rows: list[list[list[float]]] = [[] for _ in questions]
+        vectors = [np.zeros((0, self._network.image_head.out_features), dtype=np.float32)]
         for tokens in _batches(looked.tokens):
-            read = self._network.language_model.read_about(tokens, asked)
+            *read, summary = self._network.language_model.read_about(tokens, asked)
             for question, hidden, into in zip(questions, read, rows, strict=True):
                 into.extend(self._answered(question, hidden[:, -1]).tolist())
-        return rows
+            vectors.append(self._network.embed_summary(summary[:, -1]).float().cpu().numpy())
+        return rows, np.concatenate(vectors)
 
     def _answered(self, question: Question, hidden: Tensor) -> Tensor:
         measured = self._sheet.measured(question)

@@ -3,6 +3,7 @@
 The same segment, models, rate and questions give the same ids, crops and answers, whatever else is in the batch.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,17 +124,15 @@ def _describe(segments: Sequence[_Seen], eyes: Eyes, is_stopping: Callable[[], b
 
 
 def _described(people: Sequence[Sequence[Look]], eyes: Eyes) -> list[Described]:
-    crops = [look.crop for looks in people for look in looks]
-    seen = eyes.vlm.see(crops)
-    decisions = iter(eyes.vlm.decide(seen, eyes.questions))
-    vectors = eyes.vlm.embed(seen)
-    captions = eyes.vlm.describe([looks[best_position(looks)].crop for looks in people])
-    described, start = [], 0
-    for looks, caption in zip(people, captions, strict=True):
-        end = start + len(looks)
-        described.append(Described(caption, best_position(looks), [next(decisions) for _ in looks], vectors[start:end]))
-        start = end
-    return described
+    starts = [0, *itertools.accumulate(map(len, people))]
+    best = [best_position(looks) for looks in people]
+    seen = eyes.vlm.see([look.crop for looks in people for look in looks])
+    reading = eyes.vlm.read(seen, eyes.questions)
+    captions = eyes.vlm.describe(seen.of([start + position for start, position in zip(starts[:-1], best, strict=True)]))
+    return [
+        Described(captions[i], best[i], reading.decisions[start:end], reading.vectors[start:end])
+        for i, (start, end) in enumerate(itertools.pairwise(starts))
+    ]
 
 
 def _result(seen: _Seen, described: Sequence[Described], eyes: Eyes) -> Analyzed:
