@@ -202,7 +202,16 @@ def test_the_back_button_closes_the_person_and_leaves_the_results(still_site: Si
     page.go_back()
     page.locator(".sheet").wait_for(state="hidden")
     assert page.url == f"{still_site.url}/search?q=bus"
-    assert page.locator("a.hit").count() == 7
+    assert page.locator("a.hit").count() == 6
+
+
+def test_a_person_found_in_two_clips_is_one_on_the_sheet(still_site: Site, open_page: Open):
+    page = open_page(still_site, "/search?q=black+jacket")
+    page.locator("a.hit").first.wait_for()
+    assert page.locator("a.hit .sightings").all_inner_texts() == ["seen 2 times"]
+    page.locator("a.hit").first.click()
+    page.get_by_text("The same person in 2 clips").wait_for()
+    assert page.locator(".strip a").count() == 2
 
 
 def test_words_nobody_knows_are_flagged_beside_the_results(still_site: Site, open_page: Open):

@@ -61,18 +61,20 @@ def card_body(person: PersonShape) -> Markup:
     )
 
 
-def hit_card(hit: HitShape, rank: int, address: str, now: Now) -> Words:
+def hit_card(hit: HitShape, rank: int, sightings: int, address: str, now: Now) -> Words:
     """A person found by a search, with how near they are as a length."""
     with Words("a", "", "hit", href=address) as card:
-        still(hit_body(hit, rank, now))
+        still(hit_body(hit, rank, sightings, now))
     return card
 
 
-def hit_body(hit: HitShape, rank: int, now: Now) -> Markup:
+def hit_body(hit: HitShape, rank: int, sightings: int, now: Now) -> Markup:
     """All of a person found."""
     person, near = hit.person, min(1.0, max(0.0, hit.score))
+    seen = tag("span", f"seen {count(sightings, 'time')}", class_="sightings") if sightings > 1 else Markup()
+    place = tag("span", f"{rank}", class_="rank")
     return together(
-        tag("div", crop_image(person.crop, HIT_HEIGHT_PX), tag("span", f"{rank}", class_="rank"), class_="crop"),
+        tag("div", crop_image(person.crop, HIT_HEIGHT_PX), place, seen, class_="crop"),
         tag(
             "div",
             tag(

@@ -1,6 +1,7 @@
 """*Search*: one line to type in, and a contact sheet of who is nearest to the words."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from nicegui import ui
@@ -13,7 +14,7 @@ from consumers.web.components.markup import Markup, tag, together
 from consumers.web.components.person_card import hit_card, nobody
 from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Selection, Surroundings
-from consumers.web.schemas import CameraShape, SearchShape, StatusShape
+from consumers.web.schemas import CameraShape, HitShape, SearchShape, StatusShape
 from consumers.web.wording import count
 
 FIRST, MOST = 24, 192  # hits on the sheet at first, and at most
@@ -135,9 +136,9 @@ class SearchRoom:
                 nobody("person_search", "Nobody is found", why_nobody(asked, cameras))
                 return
             with Words("div", "", "sheet-of-hits"):
-                for rank, hit in enumerate(found.hits, start=1):
+                for rank, (hit, sightings) in enumerate(one_a_person(found.hits), start=1):
                     address = asked.but(**{PERSON: hit.person.person_id})
-                    self._cards.append(hit_card(hit, rank, str(address), now))
+                    self._cards.append(hit_card(hit, rank, sightings, str(address), now))
                     self._people.append(hit.person.person_id)
             if len(found.hits) == self._limit < MOST:
                 self._offer_more()
@@ -171,6 +172,15 @@ class SearchRoom:
             await self._search()
 
 
+def one_a_person(hits: Sequence[HitShape]) -> list[tuple[HitShape, int]]:
+    """The best hit of each chain, and how many of its sightings were found."""
+    best: dict[str, HitShape] = {}
+    for hit in hits:
+        best.setdefault(hit.person.chain_id, hit)
+    sightings = Counter(hit.person.chain_id for hit in hits)
+    return [(hit, sightings[chain]) for chain, hit in best.items()]
+
+
 def invitation(captions: Sequence[str]) -> Markup:
     """Searches that one click asks."""
     words = "Seen lately:" if captions else "Nobody has been seen yet. People can be found once they are in Live."
@@ -191,7 +201,7 @@ def unknown_words(found: SearchShape) -> Markup:
 
 def results_head(found: SearchShape, cameras: Sequence[CameraShape], asked: Address) -> Markup:
     """How many were found, and one filter a camera."""
-    many = f"{count(len(found.hits), 'person', 'people')}, nearest first"
+    many = f"{count(len(one_a_person(found.hits)), 'person', 'people')}, nearest first"
     filters = (
         tag(
             "a", name or "All cameras", href=str(asked.but(**{CAMERA: name})),
