@@ -79,6 +79,10 @@ def test_a_colour_of_nothing_is_not_said_in_a_list():
     assert "none" in answer_lengths([answer("none", kind="choice")])
 
 
+def test_the_notch_of_a_full_bar_halves_what_is_not_unknown():
+    assert "--mark:0.450" in answer_lengths([answer("yes", 0.8)])  # cannot tell 0.1, so yes and no share 0.9
+
+
 def test_a_length_needs_no_division_by_nothing():
     assert length_of(answer(CANNOT_TELL, 1.0)) == 0.0
 
