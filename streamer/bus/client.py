@@ -172,7 +172,8 @@ class Bus:
         )
 
     def _patience(self) -> dict[str, Any]:
-        return {"bootstrap_timeout_ms": int(ATTEMPT_S * 1000), "reconnect_backoff_max_ms": 500, "retry_backoff_ms": 50}
+        attempt_ms = int(min(ATTEMPT_S, self.timeout_s) * 1000)
+        return {"bootstrap_timeout_ms": attempt_ms, "reconnect_backoff_max_ms": 500, "retry_backoff_ms": 50}
 
     def _create(self, wanted: dict[str, Any], *, is_newborn: bool) -> None:
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers, client_id=self.client_id, **self._patience())

@@ -1,11 +1,12 @@
 """What every broker must give us: the embedded one, and any that `CREWSIGHT_TEST_KAFKA` names."""
 
 import json
+import threading
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from streamer.bus.client import Received, TopicPartition, Unreadable
+from streamer.bus.client import Bus, Received, TopicPartition, Unreadable
 from streamer.bus.errors import MessageError
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, SEGMENTS
 from tests.builders_bus import analyzed, drain, wait_until
@@ -88,32 +89,45 @@ def test_what_was_not_committed_is_delivered_again(make_bus: MakeBus) -> None:
     publisher.close()
 
 
+class Member(threading.Thread):
+    """A group member that polls in a thread of its own until told to leave."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(daemon=True)
+        self._bus, self._is_leaving = bus, threading.Event()
+        self.holds: set[TopicPartition] = set()
+        self.told: list[tuple[str, set[TopicPartition]]] = []
+        self.start()
+
+    def run(self) -> None:
+        consumer = self._bus.consumer(
+            [PEOPLE],
+            "readers",
+            on_assigned=lambda places: self.told.append(("assigned", places)),
+            on_revoked=lambda places: self.told.append(("revoked", places)),
+        )
+        while not self._is_leaving.is_set():
+            consumer.poll(50)
+            self.holds = consumer.assignment()
+        consumer.close()
+
+    def leave(self) -> None:
+        self._is_leaving.set()
+        self.join(20)
+
+
 def test_two_consumers_share_the_partitions_and_the_one_left_takes_all(make_bus: MakeBus) -> None:
-    one_bus, other_bus = make_bus(), make_bus()
-    told: list[tuple[str, set[TopicPartition]]] = []
-    one = one_bus.consumer(
-        [PEOPLE],
-        "readers",
-        on_assigned=lambda places: told.append(("assigned", places)),
-        on_revoked=lambda places: told.append(("revoked", places)),
-    )
-    wait_until(lambda: one.poll(50) == [] and len(one.assignment()) == 3)
-    other = other_bus.consumer([PEOPLE], "readers")
-
-    def _are_shared() -> bool:
-        one.poll(50)
-        other.poll(50)
-        return bool(other.assignment()) and len(one.assignment()) + len(other.assignment()) == 3
-
-    wait_until(_are_shared)
-    assert not one.assignment() & other.assignment()
+    one = Member(make_bus())
+    wait_until(lambda: len(one.holds) == 3)
+    other = Member(make_bus())
+    wait_until(lambda: bool(one.holds and other.holds) and len(one.holds) + len(other.holds) == 3, within_s=60)
+    assert not one.holds & other.holds
     # Cooperative: what stays with us is never taken away in between.
-    kept = one.assignment()
-    assert [kind for kind, _ in told][:2] == ["assigned", "revoked"]
-    assert not kept & told[1][1]
-    other.close()
-    wait_until(lambda: one.poll(50) == [] and len(one.assignment()) == 3)
-    one.close()
+    assert [kind for kind, _ in one.told][:2] == ["assigned", "revoked"]
+    assert not one.holds & one.told[1][1]
+    other.leave()
+    wait_until(lambda: len(one.holds) == 3, within_s=60)
+    one.leave()
 
 
 def test_a_paused_partition_stays_ours_and_silent_while_polling_goes_on(make_bus: MakeBus) -> None:

