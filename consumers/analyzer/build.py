@@ -49,5 +49,7 @@ def build_analyzer(settings: AnalyzerSettings, bus: Bus) -> Runner[SegmentReady]
     """
     store = MediaStore(settings.media_url)
     store.check_writable()
-    stage = SegmentAnalysis(open_eyes(settings), store)
+    eyes = open_eyes(settings)
+    eyes.warm_up()
+    stage = SegmentAnalysis(eyes, store)
     return Runner(bus, [SEGMENTS], GROUP, stage, batch_size=settings.analyzer.batch_segments)

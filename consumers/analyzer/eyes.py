@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from consumers.analyzer.combine import COMBINATION
+from model.crops import crop_person
 from model.detector import EngineName, PersonDetector
 from model.humanvlm import HumanVLM
 from model.questions import Question
+from model.tracker import track_people
 from streamer.bus.identity import revision_of
 from streamer.bus.manifest import Revisions
 from streamer.bus.messages import AskedQuestion
@@ -57,6 +61,15 @@ class Eyes:
             sampling_fps=sampling_fps,
             looks_at_most=looks_at_most,
         )
+
+    def warm_up(self) -> None:
+        """Look at a black frame: what is compiled at the first look is then compiled before footage waits for it."""
+        frame = np.zeros((720, 1280, 3), dtype=np.uint8)
+        found = self.detector.detect([frame, frame])
+        track_people(found, sampling_fps=self.sampling_fps, frame_size_wh=(1280, 720))
+        seen = self.vlm.see([crop_person(frame, np.asarray([600, 200, 700, 500], dtype=np.float32))])
+        self.vlm.read(seen, self.questions)
+        self.vlm.describe(seen)
 
     @property
     def revisions(self) -> Revisions:

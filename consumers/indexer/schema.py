@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from consumers.errors import PeopleTableError
 
@@ -148,10 +149,19 @@ def open_engine(database_url: str) -> Engine:
         engine = create_engine(url)
         if url.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _set_pragmas)
-        Table.metadata.create_all(engine)
+        _lay_out(engine)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise PeopleTableError(database_url, str(getattr(error, "orig", None) or error)) from error
     return engine
+
+
+def _lay_out(engine: Engine) -> None:
+    """Make the tables that are missing; several processes may do so at the same moment."""
+    with engine.begin() as connection:
+        for table in Table.metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def _set_pragmas(connection: Any, record: object) -> None:

@@ -1,5 +1,7 @@
 import base64
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -129,6 +131,20 @@ def test_a_reader_sees_what_the_writer_enters_while_both_are_open(table: PeopleT
     enter(table, segment_of(0))
     assert len(reader.newest()) == 1
     reader.close()
+
+
+def test_many_may_open_a_new_database_at_the_same_moment(tmp_path: Path) -> None:
+    url, start = f"sqlite:///{tmp_path}/people.sqlite3", threading.Barrier(8)
+
+    def open_it(_: int) -> int:
+        start.wait()
+        reader = PeopleReader(url)
+        people = reader.counts().people
+        reader.close()
+        return people
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(open_it, range(8))) == [0] * 8
 
 
 @pytest.mark.parametrize("url", ["no-url", "sqlite:////dev/null/people.sqlite3", "oracle9://x/y"])
