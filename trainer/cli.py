@@ -37,13 +37,16 @@ def evaluate_detector_command(
     photos: Annotated[Path | None, typer.Option(help="Labelled photos: a folder with images/ and labels/.")] = None,
     name: Annotated[str, typer.Option("--model", help="`embedded`, or a detector's folder.")] = "embedded",
     cache_dir: Annotated[Path, typer.Option(help="Folder for converted networks.")] = Path(".crewsight/models"),
+    recorded: Annotated[bool, typer.Option("--record", help="Write the figures into the model's card.")] = False,
 ) -> None:
     """Recall and precision of a detector against its starting weights, at an overlap of one half."""
-    from trainer.detector_reports import evaluate_detector
+    from trainer.detector_reports import evaluate_detector, record
 
     figures = evaluate_detector(
         name, starting_weights=starting_weights, clips=clips, photos=photos, cache_dir=cache_dir
     )
+    if recorded:
+        record(name, figures)
     for row, found in figures.items():
         typer.echo(f"{row:<28} recall {found.recall:.4f}  precision {found.precision:.4f}  of {found.expected}")
 

@@ -1,9 +1,10 @@
 """What an evaluated detector's figures are, as plain values that a table, a card and a test can all read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from model.detector import PersonDetector
+from model.detector_network import CARD_FILE, DetectorFolder
 from trainer.detector_evaluation import (
     Agreement,
     StartingWeights,
@@ -33,7 +34,8 @@ def evaluate_detector(
         at_most: Frames of each clip, spread over its length; None for all.
 
     Returns:
-        By clip name, and under `all clips`, `labels` and `labels, starting weights`.
+        Against the starting weights by clip name and for `all clips`; against labels, `labels` and `labels, starting
+        weights`.
     """
     student = PersonDetector.load(name, engine="openvino", cache_dir=cache_dir)
     teacher = StartingWeights(starting_weights)
@@ -46,3 +48,23 @@ def evaluate_detector(
         figures["labels"] = agreement_on_photos(student, photos)
         figures["labels, starting weights"] = agreement_on_photos(teacher, photos)
     return figures
+
+
+def record(name: str | Path, figures: Mapping[str, Agreement]) -> Path:
+    """Write figures into the card of a detector's folder; the path of the card. The weights keep their revision.
+
+    Raises:
+        ModelFolderError: The folder holds no detector.
+    """
+    opened = DetectorFolder.open(name)
+    measured = {
+        (row if row.startswith("labels") else f"starting weights, {row}"): {
+            "recall": round(found.recall, 4),
+            "precision": round(found.precision, 4),
+            "expected": found.expected,
+        }
+        for row, found in figures.items()
+    }
+    path = opened.folder / CARD_FILE
+    path.write_text(opened.card.model_copy(update={"measured": measured}).model_dump_json(indent=2) + "\n", "utf-8")
+    return path

@@ -62,7 +62,10 @@ class DetectorRecipe(BaseModel):
 
     def settings(self) -> Adaptation:
         """How far the student may go."""
-        whole = {name: int(n) if name in ("steps", "warmup_steps") else n for name, n in self.adaptation.items()}
+        whole = {
+            name: int(n) if name in ("steps", "warmup_steps", "frozen_layers") else n
+            for name, n in self.adaptation.items()
+        }
         return Adaptation(**whole)  # type: ignore[arg-type]
 
 
