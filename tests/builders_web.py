@@ -12,6 +12,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from consumers.errors import PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import Links, PeopleReader, PeopleTable
 from consumers.search_client import Hit, IndexStatus, SearchAnswer
 from model.questions import CANNOT_TELL, TOO_SMALL, Question
@@ -207,5 +208,8 @@ class CaptionSearch:
         return SearchAnswer(tuple(hits[:k]), tuple(sorted(asked - known)))
 
     def status(self) -> IndexStatus:
-        counts = self._people.counts()
+        try:
+            counts = self._people.counts()
+        except PeopleTableError as error:  # the indexer answers 500, and its client says that nobody searches
+            raise SearchUnavailableError("the captions", str(error)) from error
         return IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, keys=counts.people)

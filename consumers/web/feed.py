@@ -29,9 +29,12 @@ class Feed:
         """Go on asking until cancelled."""
         turn = 0
         while True:
-            if turn % STATUS_EVERY == 0:
-                await self._ask_status()
-            await self._ask_people()
+            try:
+                if turn % STATUS_EVERY == 0:
+                    await self._ask_status()
+                await self._ask_people()
+            except Exception:  # the outermost loop of this task: one failed round must not leave every page blind
+                logger.exception("the feed failed to ask")
             turn += 1
             await asyncio.sleep(self._every_s)
 

@@ -1,7 +1,9 @@
 """A real browser and a real page in a process of its own; skipped, with the reason, where there is no browser."""
 
+import contextlib
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts"
+AXE = ROOT / ".cache" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -51,6 +54,13 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
+class Opened(Protocol):
+    """Whatever has a page."""
+
+    @property
+    def url(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Site:
     """A page that runs, and the folder behind it."""
@@ -66,6 +76,12 @@ class Site:
         return enter_segment(
             self.store, self.table, self.folder / "bus.mp4", walks, camera=camera, started_at=started_at, **more,  # type: ignore[arg-type]
         )
+
+
+    def alter(self, statement: str) -> None:
+        """Do something to the database behind everybody's back."""
+        with contextlib.closing(sqlite3.connect(self.folder / "people.sqlite3")) as database, database:
+            database.execute(statement)
 
 
 @contextmanager
@@ -185,7 +201,7 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
     """Opens a page in a window of its own; anything the browser complains of fails the test."""
     contexts, complaints = [], []
 
-    def open_(site: Site, path: str = "/", *, size: tuple[int, int] = WIDE, theme: str = "dark") -> "Page":
+    def open_(site: Opened, path: str = "/", *, size: tuple[int, int] = WIDE, theme: str = "dark") -> "Page":
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
         context.add_cookies([{"name": "crewsight-theme", "value": theme, "url": site.url}])
         contexts.append(context)
@@ -204,5 +220,17 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
     assert complaints == []
 
 
-def is_own(url: str, site: Site) -> bool:
+def is_own(url: str, site: Opened) -> bool:
     return url.startswith((site.url, site.url.replace("http", "ws"), "data:", "blob:"))
+
+
+def serious_faults(page: "Page") -> list[str]:
+    if not AXE.exists():
+        pytest.skip(f"axe-core is not at {AXE}: `npm install --prefix .cache axe-core`")
+    page.add_script_tag(path=AXE)
+    page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+    faults = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    return [
+        f"{fault['id']}: {fault['help']}: {[node['html'][:160] for node in fault['nodes'][:4]]}"
+        for fault in faults if fault["impact"] in ("serious", "critical")
+    ]

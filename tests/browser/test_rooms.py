@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import ARTEFACTS, ROOT, THUMB, WIDE, Site
+from tests.browser.conftest import ARTEFACTS, THUMB, WIDE, Site, serious_faults
 from tests.builders_web import Walk
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Open = Callable[..., "Page"]
-AXE = ROOT / ".cache" / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
 PLACES = {
     "live": ("/", "a.person"),
@@ -42,18 +41,6 @@ def test_a_room_opens_fits_its_window_and_has_no_serious_fault(
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
     assert serious_faults(page) == []
-
-
-def serious_faults(page: "Page") -> list[str]:
-    if not AXE.exists():
-        pytest.skip(f"axe-core is not at {AXE}: `npm install --prefix .cache axe-core`")
-    page.add_script_tag(path=AXE)
-    page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
-    faults = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    return [
-        f"{fault['id']}: {fault['help']}: {[node['html'][:160] for node in fault['nodes'][:4]]}"
-        for fault in faults if fault["impact"] in ("serious", "critical")
-    ]
 
 
 def test_live_shows_a_person_with_caption_answers_camera_and_time(still_site: Site, open_page: Open):
@@ -270,3 +257,13 @@ def test_without_the_indexer_the_page_stands_and_says_so(
     page.get_by_label("Describe a person").fill("blue jacket")
     page.keyboard.press("Enter")
     page.get_by_text("Search does not answer").wait_for()
+
+
+def test_a_list_that_could_not_be_read_comes_back_by_itself(site: Site, open_page: Open):
+    site.alter("ALTER TABLE people RENAME TO hidden")
+    page = open_page(site)
+    page.get_by_text("The list of people cannot be read").first.wait_for()
+    page.locator(".light.down").wait_for()
+    site.alter("ALTER TABLE hidden RENAME TO people")
+    page.locator("a.person").first.wait_for()
+    page.locator(".light.good").wait_for()

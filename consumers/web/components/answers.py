@@ -64,21 +64,27 @@ def _untold_chip(answers: Sequence[AnswerShape], reason: str | None) -> Markup:
 
 def _question(answer: AnswerShape) -> Markup:
     style, drawing = VERDICTS.get(answer.answer, ("pick", "label"))
-    lengths = [
-        tag("i", class_=_part(name, answer), style=f"--p:{probability:.3f}")
-        for name, probability in answer.probabilities.items()
-    ]
     return tag(
         "li",
         tag("span", answer.text),
         tag("span", icon(drawing), tag("span", answer.answer), class_=f"verdict {style}"),
-        tag(
-            "div", *lengths, role="img", aria_label=numbers(answer),
-            class_="lengths marked" if answer.kind == "predicate" else "lengths",
-        ),
+        _bar(answer),
         *([tag("span", f"Cannot tell: {answer.reason}", class_="why")] if answer.reason else []),
         class_="question", title=numbers(answer),
     )
+
+
+def _bar(answer: AnswerShape) -> Markup:
+    """All lengths in one bar; the notch is where *yes* would have to reach to be the answer."""
+    lengths = (
+        tag("i", class_=_part(name, answer), style=f"--p:{probability:.3f}")
+        for name, probability in answer.probabilities.items()
+    )
+    if answer.kind == "choice":
+        return tag("div", *lengths, role="img", aria_label=numbers(answer), class_="lengths")
+    decided = answer.probabilities.get("yes", 0.0) + answer.probabilities.get("no", 0.0)
+    mark = f"--mark:{decided * THRESHOLD:.3f}"
+    return tag("div", *lengths, role="img", aria_label=numbers(answer), class_="lengths marked", style=mark)
 
 
 def _part(name: str, answer: AnswerShape) -> str:

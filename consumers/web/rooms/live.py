@@ -37,7 +37,7 @@ class LiveRoom:
         self._waiting: dict[str, list[PersonShape]] = {}  # chains that wait for a click
         self._before: int | None = None
         self._known_cameras: set[str] = set()
-        self._is_loaded = self._is_scrolled = False
+        self._is_loaded = self._has_failed = self._is_scrolled = False
         self._pointer_moved_at = 0.0
         self._selection = Selection()
         self._lay_out()
@@ -100,10 +100,12 @@ class LiveRoom:
                 asyncio.to_thread(self._around.desk.status),
             )
         except PeopleTableError as error:
-            self._say(("error", "The list of people cannot be read", str(error)))
+            self._has_failed = True
+            self._say(("error", "The list of people cannot be read", f"{error}. This page asks again by itself."))
             return
         if self._room.is_deleted:
             return
+        self._has_failed = False
         self._clear()
         self._stand(status)
         self._offer(cameras)
@@ -225,6 +227,9 @@ class LiveRoom:
     def _stand(self, status: StatusShape) -> None:
         seen = count(status.people, "person", "people")
         self._sum.set_text(f"{seen} in {count(status.segments, 'clip')}")
+        if self._has_failed:
+            self._has_failed = False
+            background_tasks.create(self._load(), context=self._room)
 
     async def _look_for_cameras(self) -> None:
         self._offer(await asyncio.to_thread(self._around.desk.cameras))

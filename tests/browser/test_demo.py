@@ -1,0 +1,107 @@
+"""The demo as a newcomer starts it: every process real, from packaged pictures to the page.
+
+With CREWSIGHT_UPDATE_PICTURES=1 its screenshots become the pictures of the README.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.browser.conftest import ARTEFACTS, ROOT, THUMB, WIDE, free_port, serious_faults
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Open = Callable[..., "Page"]
+PICTURES = ROOT / "docs" / "images"
+DEADLINE_S = 240
+END_S = 15
+LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A household that runs."""
+
+    url: str
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder, port = tmp_path_factory.mktemp("demo"), free_port()
+    told = {
+        "CREWSIGHT_STATE__FOLDER": str(folder), "CREWSIGHT_PAGE__PORT": str(port),
+        "CREWSIGHT_PAGE__TIME_ZONE": "Europe/Berlin", "CREWSIGHT_SEARCH__PORT": str(free_port()),
+        "CREWSIGHT_BUS__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+    }
+    command = [sys.executable, "-m", "crewsight", "up", "--demo"]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **told}, stdout=subprocess.DEVNULL)
+    try:
+        demo = Demo(f"http://127.0.0.1:{port}")
+        wait_until_all_is_seen(demo, folder, process)
+        yield demo
+    finally:
+        process.terminate()
+        process.wait(timeout=END_S)
+
+
+def wait_until_all_is_seen(demo: Demo, folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until everything that was cut has been looked at."""
+    deadline, seen = time.monotonic() + DEADLINE_S, 0
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            status = httpx.get(f"{demo.url}/api/v1/status", timeout=10).json()
+        except httpx.TransportError:
+            continue
+        cut, seen = len(list(folder.glob("demo/media/media/**/[!.]*.mp4"))), status["segments"]
+        if seen == cut > 2 and status["people"] and status["level"] == "good":
+            return
+    pytest.fail(f"the demo was not through within {DEADLINE_S} s: {seen} segments (exit status {process.poll()})")
+
+
+@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=["wide-dark", "wide-light", "thumb-dark", "thumb-light"])
+def test_both_rooms_stand_with_real_footage_behind_them(
+    demo: Demo, open_page: Open, size: tuple[int, int], theme: str
+):
+    caption = httpx.get(f"{demo.url}/api/v1/people").json()["people"][-1]["caption"].rstrip(".")
+    page = open_page(demo, size=size, theme=theme)
+    for room, card in (("live", "a.person"), ("search", "a.hit")):
+        page.goto(f"{demo.url}/" if room == "live" else f"{demo.url}/search?{httpx.QueryParams(q=caption)}")
+        page.locator(card).first.wait_for()
+        page.evaluate("document.activeElement.blur()")
+        page.wait_for_function("[...document.images].every(image => !image.loading || image.complete)")
+        ARTEFACTS.mkdir(exist_ok=True)
+        picture = ARTEFACTS / f"demo-{room}-{size[0]}x{size[1]}-{theme}.png"
+        page.screenshot(path=picture)
+        if (size, theme) == LOOKS[0] and os.environ.get("CREWSIGHT_UPDATE_PICTURES") == "1":
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            shutil.copy(picture, PICTURES / f"{room}.png")
+        assert serious_faults(page) == []
+
+
+def test_a_person_of_the_demo_is_found_by_their_caption_and_plays(demo: Demo, open_page: Open):
+    page = open_page(demo)
+    page.locator("a.person").first.click()
+    page.locator(".walker").wait_for(state="attached")
+    assert page.evaluate("document.querySelector('video').videoWidth") > 0
+    page.get_by_role("link", name="More like this").click()
+    page.locator("a.hit").first.wait_for()
+    assert page.locator(".note.warn").count() == 0  # what the model says itself, it knows
+    scores = [
+        float(label.removeprefix("nearness "))
+        for label in page.locator(".score").evaluate_all("bars => bars.map(bar => bar.ariaLabel)")
+    ]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_demo_says_that_it_is_one(demo: Demo, open_page: Open):
+    assert "demonstration footage" in open_page(demo).locator(".note").inner_text()
