@@ -4,6 +4,7 @@ Hue is only changed where the attributes change with it: a colour that the pictu
 teach the model to ignore colours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,11 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.heads import with_other_head
 from trainer.people import Answer, Attributes, Box, Person
 
 Pixels = NDArray[np.uint8]
-_HUE = {"red": 177, "orange": 9, "yellow": 27, "blue": 110}  # OpenCV's half degrees
+_HUE = {"red": 177, "orange": 9, "yellow": 27, "green": 62, "blue": 110}  # OpenCV's half degrees
 _HAT_SHARES = {"yellow": 0.4, "orange": 0.2, "red": 0.2, "blue": 0.2}
+_TOP_SHARES = {"red": 0.5, "blue": 0.25, "green": 0.25}
 _VEST_SHARES = {"yellow": 0.4, "orange": 0.5, "red": 0.1}
 _HIDDEN_BELOW, _VISIBLE_FROM = 0.2, 0.6  # shares of a part that count as out of sight and in sight
 
@@ -48,15 +51,17 @@ def hidden_view(person: Person, part: Literal["head", "torso"]) -> View | None:
     return View(_cut(person.pixels, window), _seen_in(person, window))
 
 
-def changed_view(person: Person, chance: np.random.Generator) -> View:
-    """A random other view of a person."""
+def changed_view(person: Person, chance: np.random.Generator, donors: Sequence[Person] = ()) -> View:
+    """A random other view of a person, who may get the head of one of the donors."""
+    if chance.random() < 0.3:
+        person = with_other_head(person, donors, chance)
     pixels, attributes = _recoloured(person, chance)
     coloured = replace_pixels(person, pixels, attributes)
     drawn = chance.random()
     view: View | None = None
-    if drawn < 0.16:
+    if drawn < 0.2:
         view = hidden_view(coloured, "head" if chance.random() < 0.55 else "torso")
-    elif drawn < 0.22:
+    elif drawn < 0.28:
         view = _covered(coloured, chance)
     if view is None:
         edges = chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])
@@ -161,11 +166,32 @@ def _recoloured(person: Person, chance: np.random.Generator) -> tuple[Pixels, At
         target = _drawn(_VEST_SHARES, chance)
         pixels = _with_hue(pixels, person.torso_xyxy, _HUE[attributes.vest_colour], _HUE[target], chance)
         attributes = replace(attributes, vest_colour=target)
+    if attributes.vest == "no" and person.torso_xyxy is not None and chance.random() < 0.12:
+        target = _drawn(_TOP_SHARES, chance)
+        pixels = _dyed(pixels, person.torso_xyxy, _HUE[target], chance)
+        attributes = replace(attributes, top_colour=target)
     return pixels, attributes
 
 
 def _drawn(shares: dict[str, float], chance: np.random.Generator) -> str:
     return str(chance.choice(list(shares), p=list(shares.values())))
+
+
+def _dyed(pixels: Pixels, box: Box, hue: int, chance: np.random.Generator) -> Pixels:
+    """A copy in which the cloth in the middle of a box has another colour, whatever it had."""
+    height, width = pixels.shape[:2]
+    x0, y0, x1, y1 = box.clip(0, [width, height, width, height]).astype(int)
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return pixels
+    dyed = pixels.copy()
+    hsv = cv2.cvtColor(dyed[y0:y1, x0:x1], cv2.COLOR_RGB2HSV).astype(np.int64)
+    rows, columns = np.mgrid[-1 : 1 : (y1 - y0) * 1j, -1 : 1 : (x1 - x0) * 1j]
+    cloth = rows**4 + columns**4 < 0.9
+    hsv[..., 0] = np.where(cloth, (hue + int(chance.integers(-4, 3))) % 180, hsv[..., 0])
+    hsv[..., 1] = np.where(cloth, int(chance.integers(130, 230)), hsv[..., 1])
+    hsv[..., 2] = np.where(cloth, (hsv[..., 2] + 60).clip(max=235), hsv[..., 2])
+    dyed[y0:y1, x0:x1] = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+    return dyed
 
 
 def _with_hue(pixels: Pixels, box: Box, hue: int, wanted: int, chance: np.random.Generator) -> Pixels:

@@ -117,7 +117,7 @@ def evaluate_humanvlm(model: HumanVLM, folder: Path) -> Report:
         questions=_questions(model, looks),
         told_when_hidden=_told_when_hidden(model, looks),
         caption_names_hat=_caption_names(captions, looks, HAT_QUESTION, ("hard hat", "helmet")),
-        caption_names_vest=_caption_names(captions, looks, SAFETY_VEST, ("vest",)),
+        caption_names_vest=_caption_names(captions, looks, SAFETY_VEST, ("safety vest", "hi vis vest")),
         caption_hat_colour=_caption_colour(captions, people, "hat_colour", HAT_COLOURS, "hard hat"),
         caption_vest_colour=_caption_colour(captions, people, "vest_colour", VEST_COLOURS, "safety vest"),
         recall_at_1=recall_at(ranks, 1),

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, PAD, SUMMARY, WordTokens
 from model.vision_tower import VisionSizes, resized
 from trainer.augment import View, changed_view
+from trainer.heads import has_head
 from trainer.people import Attributes, Person
 from trainer.texts import SearchText, agrees, answers_of, caption_of, search_text_of
 
@@ -57,10 +58,11 @@ class LooksOfEpoch(IterableDataset[Looks]):
 
     def __iter__(self) -> Iterator[Looks]:
         chance = np.random.default_rng(self._key)
+        donors = [person for person in self._people if has_head(person)]
         weights = np.array([_worth(person.attributes) for person in self._people])
         drawn = chance.choice(len(self._people), len(self) * self._batch, replace=True, p=weights / weights.sum())
         for start in range(0, len(drawn), self._batch):
-            views = [changed_view(self._people[i], chance) for i in drawn[start : start + self._batch]]
+            views = [changed_view(self._people[i], chance, donors) for i in drawn[start : start + self._batch]]
             yield looks_of(views, self._words, self._sizes, chance)
 
 

@@ -63,6 +63,7 @@ class Recipe(_Group):
     """A whole recipe."""
 
     seed: int = 0
+    start: Path | None = Field(None, description="A checkpoint folder to go on from; its sizes must be these.")
     backbone: Path | None = Field(None, description="A YOLO11 checkpoint of Ultralytics; None starts from noise.")
     photos: PhotosRecipe
     sizes: SizesRecipe = SizesRecipe()

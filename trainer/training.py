@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from model.backbone import fused_weights
-from model.checkpoint import Checkpoint, write_checkpoint
+from model.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from model.decisions import DecisionSheet, MeasuredQuestion
 from model.language_model import LanguageSizes
 from model.network import HumanNetwork, NetworkSizes
@@ -46,6 +46,8 @@ def train_humanvlm(recipe: Recipe, *, recipe_path: Path, out: Path, work: Path, 
         _start_from(network, recipe.backbone, recipe_path)
     network.to(memory_format=torch.channels_last)
     learnt, held_out = _people(recipe, network)
+    if recipe.start is not None:  # only now: the people are split by the looks of the original backbone
+        network.load_state_dict(dict(read_checkpoint(recipe.start).weights))
     logger.info("people cut out", extra={"learnt": len(learnt), "held_out": len(held_out)})
     _fit(recipe, network, words, learnt, held_out, work, resume=resume)
     network.eval()

@@ -1,0 +1,107 @@
+"""Other heads on the same shoulders. Pure.
+
+In the photos, people seen whole mostly wear hard hats and faces seen from near mostly do not, so a model could go by
+how much of a person it sees. Heads are therefore exchanged between people, hatted and bare alike, and some get a soft hat.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.people import Box, Person
+
+Pixels = NDArray[np.uint8]
+_SMALLEST_PX = 8
+_SOFT_HATS = (
+    (205, 180, 135),
+    (180, 150, 105),
+    (110, 80, 50),
+    (30, 28, 28),
+    (110, 110, 105),
+    (85, 90, 55),
+    (40, 45, 75),
+)
+
+
+def has_head(person: Person) -> bool:
+    """Whether a person can give or take a head: the labels say what is on it, and where."""
+    if person.head_xyxy is None or person.attributes.hard_hat not in ("yes", "no"):
+        return False
+    return bool((person.head_xyxy[2:] - person.head_xyxy[:2]).min() >= _SMALLEST_PX)
+
+
+def with_head_of(person: Person, donor: Person) -> Person:
+    """A person with the top of another's head; both must have one (`has_head`)."""
+    assert person.head_xyxy is not None
+    assert donor.head_xyxy is not None
+    x0, y0, x1, y1 = _inside(person.head_xyxy, person.pixels)
+    a0, b0, a1, b1 = _inside(donor.head_xyxy, donor.pixels)
+    head = cv2.resize(donor.pixels[b0:b1, a0:a1], (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+    here = person.pixels[y0:y1, x0:x1]
+    # Half way to the light of the new place, or the edge would give the exchange away.
+    brighter = (0.5 + 0.5 * here.mean() / max(float(head.mean()), 1.0)).clip(0.6, 1.6)
+    lit = np.clip(head.astype(np.float32) * brighter, 0, 255)
+    attributes = replace(
+        person.attributes, hard_hat=donor.attributes.hard_hat, hat_colour=donor.attributes.hat_colour, mask=None
+    )
+    return replace(person, pixels=_blended(person.pixels, (x0, y0, x1, y1), lit), attributes=attributes)
+
+
+def with_soft_hat(person: Person, chance: np.random.Generator) -> Person:
+    """A person in a hat of straw, felt or cloth, which protects nobody."""
+    assert person.head_xyxy is not None
+    size = np.tile(person.head_xyxy[2:] - person.head_xyxy[:2], 2)
+    grown = np.asarray(person.head_xyxy + size * [-0.25, -0.15, 0.25, 0.1], dtype=np.float32)
+    x0, y0, x1, y1 = _inside(grown, person.pixels)
+    width, height = x1 - x0, y1 - y0
+    drawn = person.pixels[y0:y1, x0:x1].astype(np.float32)
+    cloth = np.array(_SOFT_HATS[int(chance.integers(len(_SOFT_HATS)))]) * chance.uniform(0.7, 1.15)
+    shape = np.zeros((height, width), dtype=np.uint8)
+    middle, brim = width // 2, int(height * chance.uniform(0.65, 0.8))
+    dome = (max(int(width * 0.28), 1), max(int(height * 0.6), 1))
+    cv2.ellipse(shape, (middle, brim), dome, 0, 180, 360, 255, -1)
+    if chance.random() < 0.7:
+        edge = (max(int(width * chance.uniform(0.38, 0.5)), 1), max(int(height * 0.14), 1))
+        cv2.ellipse(shape, (middle, brim), edge, 0, 0, 360, 255, -1)
+    grain = chance.normal(0, 10, (height, width, 1)) + np.linspace(12, -12, width)[None, :, None]
+    alpha = cv2.GaussianBlur(shape, (0, 0), max(width / 60, 0.6)).astype(np.float32)[..., None] / 255
+    worn = drawn * (1 - alpha) + (cloth + grain).clip(0, 255) * alpha
+    pixels = person.pixels.copy()
+    pixels[y0:y1, x0:x1] = worn.clip(0, 255).astype(np.uint8)
+    return replace(person, pixels=pixels, attributes=replace(person.attributes, hard_hat="no", hat_colour=None))
+
+
+def with_other_head(person: Person, donors: Sequence[Person], chance: np.random.Generator) -> Person:
+    """A person with another's head, hatted or bare with equal chance, now and then in a soft hat."""
+    if not donors or not has_head(person):
+        return person
+    if chance.random() < 0.2:
+        return with_soft_hat(person, chance)
+    wanted = "yes" if chance.random() < 0.5 else "no"
+    for _ in range(8):
+        donor = donors[int(chance.integers(len(donors)))]
+        if donor.attributes.hard_hat == wanted:
+            return with_head_of(person, donor)
+    return person
+
+
+def _blended(pixels: Pixels, box: tuple[int, int, int, int], patch: NDArray[np.float32]) -> Pixels:
+    x0, y0, x1, y1 = box
+    height, width = y1 - y0, x1 - x0
+    rows, columns = np.mgrid[0:height, 0:width]
+    # A rounded box whose last tenth fades: the corners keep the old background.
+    away = ((columns + 0.5) / width * 2 - 1) ** 4 + ((rows + 0.5) / height * 2 - 1) ** 4
+    alpha = np.clip((1.1 - away) / 0.5, 0, 1)[..., None].astype(np.float32)
+    mixed = pixels.copy()
+    mixed[y0:y1, x0:x1] = (patch * alpha + pixels[y0:y1, x0:x1] * (1 - alpha)).astype(np.uint8)
+    return mixed
+
+
+def _inside(box: Box, pixels: Pixels) -> tuple[int, int, int, int]:
+    height, width = pixels.shape[:2]
+    x0, y0, x1, y1 = (int(v) for v in np.round(box))
+    x0, y0 = min(max(x0, 0), width - 4), min(max(y0, 0), height - 4)
+    return x0, y0, min(max(x1, x0 + 4), width), min(max(y1, y0 + 4), height)
