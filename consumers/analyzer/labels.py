@@ -3,7 +3,6 @@
 Colour never carries meaning alone: every answer has its mark, ✓ ✗ or ?, and its word.
 """
 
-import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ def answer_lines(person: PersonSeen, questions: Sequence[AskedQuestion]) -> list
         if probabilities is None:
             continue
         answer = max(probabilities, key=lambda one: probabilities[one])
-        about = subject(question.text)
+        about = question.label
         if question.kind == "choice":
             if answer != CANNOT_TELL and not any(about.startswith(thing) for thing in refuted):
                 lines.append(Line("-", f"{about}: {answer} {probabilities[answer]:.0%}", CHOSEN))
@@ -68,18 +67,6 @@ def _predicate_line(about: str, answer: str, probability: float, reason: str | N
         return Line("?", f"{about}: {reason or CANNOT_TELL}", UNSURE)
     is_yes = answer == "yes"
     return Line("v" if is_yes else "x", f"{about} {probability:.0%}", YES if is_yes else NO)
-
-
-def subject(question: str) -> str:
-    """What a question is about, in a word or two.
-
-    >>> subject("Is this person wearing a hard hat?"), subject("What colour is the hard hat?")
-    ('hard hat', 'hard hat colour')
-    """
-    text = question.strip().rstrip("?")
-    if colour := re.match(r"(?i)what colou?r (?:is|are) (?:the |their )?(.+)", text):
-        return f"{colour[1]} colour"
-    return re.sub(r"(?i)^(is|are|does|has) (this|the) person (wearing |have |has )?(an? |any )?", "", text)
 
 
 def person_colour(number: int) -> Colour:

@@ -84,8 +84,11 @@ class AskedQuestion(Message):
     def label(self) -> str:
         """The question in as few words as a chip holds.
 
-        >>> text = "Is this person wearing a hard hat?"
-        >>> AskedQuestion(question_id="x", kind="predicate", text=text, answers=("yes", "no")).label
-        'hard hat'
+        >>> ask = lambda text: AskedQuestion(question_id="x", kind="predicate", text=text, answers=("yes", "no")).label
+        >>> ask("Is this person wearing a hard hat?"), ask("What colour is the hard hat?")
+        ('hard hat', 'hard hat colour')
         """
-        return re.sub(r"^Is this person wearing (an? )?", "", self.text).rstrip("?")
+        text = self.text.strip().rstrip("?")
+        if colour := re.match(r"(?i)what colou?r (?:is|are) (?:the |their )?(.+)", text):
+            return f"{colour[1]} colour"
+        return re.sub(r"(?i)^(is|are|does|has) (this|the) person (wearing |have |has )?(an? |any )?", "", text)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from consumers.analyzer.annotate import annotate_video, place_label
-from consumers.analyzer.labels import answer_lines, draw_label, subject
+from consumers.analyzer.labels import answer_lines, draw_label
 from consumers.analyzer.threads import threads
 from consumers.errors import VideoReadError
 from model.questions import CANNOT_TELL, TOO_SMALL
@@ -84,11 +84,6 @@ def test_every_answer_has_a_mark_beside_its_colour(
     )
     (line,) = answer_lines(person, manifest.questions)
     assert (line.mark, line.text) == (mark, word)
-
-
-def test_a_question_is_named_in_a_word_or_two() -> None:
-    assert subject("Is this person wearing a safety vest?") == "safety vest"
-    assert subject("What colour is the top?") == "top colour"
 
 
 def test_a_label_stays_inside_the_frame_wherever_its_person_is() -> None:
