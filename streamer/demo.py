@@ -5,6 +5,7 @@ them, there is a stretch with nobody in it, and people are in view when segments
 frames; a clip that was made before is used again.
 """
 
+import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -83,9 +84,9 @@ def demo_footage(folder: Path) -> Path:
         _write(unfinished, demo_frames(canvases))
         unfinished.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise DemoFootageError(f"{folder}: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return path
 
 

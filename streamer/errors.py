@@ -3,7 +3,7 @@
 * StreamerError           the base of all
   * SourceError           a configured source that is not there
   * VideoReadError        a file that is no video, or none that can be read
-  * LedgerError           the ledger cannot be opened
+  * LedgerError           the ledger cannot be opened, read or written
   * DemoFootageError      the packaged pictures for the demo footage are missing
 """
 
@@ -37,14 +37,14 @@ class VideoReadError(StreamerError):
 
 
 class LedgerError(StreamerError):
-    """The ledger cannot be opened."""
+    """The ledger cannot be opened, read or written."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(path, reason)
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"cannot open the ledger {self.path}: {self.reason}; is state.folder writable?"
+        return f"cannot use the ledger {self.path}: {self.reason}; is state.folder writable?"
 
 
 class DemoFootageError(StreamerError):

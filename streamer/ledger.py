@@ -4,7 +4,8 @@ A segment is entered once its video lies in the media store, and marked as publi
 with that broker's incarnation beside it. Every method is one short transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,7 +16,7 @@ from sqlalchemy import Engine, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from streamer.bus.cameras import open_database
+from streamer.bus.cameras import make_tables, open_database
 from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 from streamer.errors import LedgerError
 from streamer.tables import FileRow, HashRow, LedgerTables, RejectRow, SegmentRow
@@ -72,12 +73,15 @@ class Unpublished(Generic[Told]):
 
 
 class Ledger:
-    """The ledger in the database behind an engine; several processes may read while one writes."""
+    """The ledger in the database behind an engine; several processes may read while one writes.
+
+    Raises (every method): `LedgerError` naming the file and what SQLite said.
+    """
 
     def __init__(self, engine: Engine) -> None:
         """Use `engine`; the tables are made when missing."""
         self.engine = engine
-        LedgerTables.metadata.create_all(engine)
+        make_tables(engine, LedgerTables.metadata)
 
     @classmethod
     def open(cls, state_folder: Path) -> "Ledger":
@@ -94,7 +98,7 @@ class Ledger:
 
     def enter_file(self, camera_id: str, content_key: str, name: str) -> FileProgress:
         """The line of this content; a new one, named `name`, when it was never seen."""
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             row = session.scalar(select(FileRow).filter_by(camera_id=camera_id, content_key=content_key))
             if row is None:
                 row = FileRow(camera_id=camera_id, content_key=content_key, name=name, cut_s=0.0, next_index=0)
@@ -105,7 +109,7 @@ class Ledger:
 
     def begin(self, file_id: int, *, duration_s: float, started_at: datetime, time_origin: TimeOrigin) -> FileProgress:
         """Note that cutting has begun; when the file began is decided the first time and kept."""
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             row = session.get_one(FileRow, file_id)
             row.state, row.duration_s = FileState.CUTTING, duration_s
             if row.started_at is None:
@@ -114,7 +118,7 @@ class Ledger:
 
     def enter_segment(self, file_id: int, index: int, segment: SegmentReady, *, partition: int, cut_s: float) -> None:
         """Enter the segment of piece `index`: the file is cut up to `cut_s`. Repeats change nothing."""
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             row = session.get_one(FileRow, file_id)
             row.cut_s, row.next_index = max(row.cut_s, cut_s), max(row.next_index, index + 1)
             if session.scalar(select(SegmentRow.sequence).filter_by(segment_id=segment.segment_id)) is None:
@@ -131,13 +135,13 @@ class Ledger:
 
     def finish(self, file_id: int, *, reason: str | None = None) -> None:
         """Note that the file is cut to its end; `reason` says why that came early."""
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             row = session.get_one(FileRow, file_id)
             row.state, row.reason = FileState.DONE, reason
 
     def reject(self, file_id: int, rejected: Rejected, *, partition: int) -> None:
         """Note that the file is refused; repeats change nothing."""
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             row = session.get_one(FileRow, file_id)
             row.state, row.reason = FileState.REJECTED, rejected.reason
             if session.scalar(select(RejectRow.sequence).filter_by(rejected_id=rejected.rejected_id)) is None:
@@ -147,7 +151,7 @@ class Ledger:
 
     def known_hash(self, path: Path, size_bytes: int, mtime_ns: int) -> str | None:
         """The content hash noted for `path`, if size and time are as they were then."""
-        with Session(self.engine) as session:
+        with self._reading() as session:
             row = session.get(HashRow, str(path))
             is_same = row is not None and (row.size_bytes, row.mtime_ns) == (size_bytes, mtime_ns)
             return row.content_sha256 if row is not None and is_same else None
@@ -155,24 +159,24 @@ class Ledger:
     def note_hash(self, path: Path, size_bytes: int, mtime_ns: int, content_sha256: str) -> None:
         """Note a content hash, so that a restart need not read every file again."""
         row = HashRow(path=str(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_sha256=content_sha256)
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             session.merge(row)
 
     def files(self) -> list[FileProgress]:
         """Every file, in the order it was first seen."""
-        with Session(self.engine) as session:
+        with self._reading() as session:
             return [_progress(row) for row in session.scalars(select(FileRow).order_by(FileRow.file_id))]
 
     def entries(self, *, after: int = 0) -> list[CutEntry]:
         """The segments entered after line `after`, in order."""
         columns = (SegmentRow.sequence, SegmentRow.segment_id, SegmentRow.file_id, SegmentRow.duration_s)
-        with Session(self.engine) as session:
+        with self._reading() as session:
             found = session.execute(select(*columns).where(SegmentRow.sequence > after).order_by(SegmentRow.sequence))
             return [CutEntry(*row) for row in found]
 
     def cameras(self) -> list[str]:
         """The cameras that have segments."""
-        with Session(self.engine) as session:
+        with self._reading() as session:
             return list(session.scalars(select(SegmentRow.camera_id).distinct().order_by(SegmentRow.camera_id)))
 
     def unpublished_segments(self, incarnation: str, *, at_most: int = BATCH) -> list[Unpublished[SegmentReady]]:
@@ -195,26 +199,26 @@ class Ledger:
             return
         table = SegmentRow if isinstance(lines[0].message, SegmentReady) else RejectRow
         sequences = [line.sequence for line in lines]
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             session.execute(update(table).where(table.sequence.in_(sequences)).values(incarnation=incarnation))
 
     def forget_published(self, segment_ids: Iterable[str]) -> None:
         """Note that these segments are to be published again."""
         wanted = list(segment_ids)
-        with Session(self.engine) as session, session.begin():
+        with self._writing() as session:
             for start in range(0, len(wanted), BATCH):
                 chosen = wanted[start : start + BATCH]
                 session.execute(update(SegmentRow).where(SegmentRow.segment_id.in_(chosen)).values(incarnation=None))
 
     def segment_ids(self, camera_id: str) -> list[str]:
         """The ids of a camera's segments, in the order they were cut."""
-        with Session(self.engine) as session:
+        with self._reading() as session:
             query = select(SegmentRow.segment_id).filter_by(camera_id=camera_id).order_by(SegmentRow.sequence)
             return list(session.scalars(query))
 
     def counts(self) -> tuple[int, int]:
         """How many segments and refusals there are."""
-        with Session(self.engine) as session:
+        with self._reading() as session:
             segments = session.scalar(select(func.count()).select_from(SegmentRow)) or 0
             return segments, session.scalar(select(func.count()).select_from(RejectRow)) or 0
 
@@ -222,9 +226,24 @@ class Ledger:
         """Close the database."""
         self.engine.dispose()
 
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        try:
+            with Session(self.engine) as session:
+                yield session
+        except SQLAlchemyError as error:
+            raise LedgerError(
+                Path(self.engine.url.database or ""), str(getattr(error, "orig", None) or error)
+            ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._reading() as session, session.begin():
+            yield session
+
     def _unpublished(self, table: type[Line], incarnation: str, at_most: int) -> Sequence[Line]:
         is_unknown_there = or_(table.incarnation.is_(None), table.incarnation != incarnation)
-        with Session(self.engine) as session:
+        with self._reading() as session:
             return session.scalars(select(table).where(is_unknown_there).order_by(table.sequence).limit(at_most)).all()
 
 

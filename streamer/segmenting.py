@@ -5,7 +5,7 @@ settings that always give the same bytes. No frame is lost or doubled at a borde
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -109,21 +109,35 @@ def plan_cuts(path: Path, *, sha256: str, cadence: Cadence = FAST) -> CutPlan:
     return CutPlan(found, plan_pieces(found, cadence), key)
 
 
-def cut(plan: CutPlan, *, camera_id: str, folder: Path, from_index: int = 0) -> Iterator[CutSegment]:
+def cut(
+    plan: CutPlan,
+    *,
+    camera_id: str,
+    folder: Path,
+    from_index: int = 0,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Iterator[CutSegment]:
     """The segments of `plan` from piece `from_index` on, each written into `folder` just before it is yielded.
 
-    A piece in which nothing decodes is left out.
+    A piece in which nothing decodes is left out. Encoding takes a while: as soon as `is_stopping`, what it was at is
+    given up and nothing more comes.
 
     Raises:
         VideoReadError: the file cannot be opened any more.
     """
+
+    def name(piece: Piece) -> Path:
+        return folder / f"{plan.segment_id(camera_id, piece.index)}.mp4"
+
     folder.mkdir(parents=True, exist_ok=True)
     left = [piece for piece in plan.pieces if piece.index >= from_index]
     for must_encode, run in groupby(left, key=lambda piece: piece.packet_count is None):
         pieces = list(run)
-        write = encoded_videos if must_encode else copied_videos
-        for video in write(plan.scan, pieces, lambda piece: folder / f"{plan.segment_id(camera_id, piece.index)}.mp4"):
-            yield _segment(plan, video, camera_id)
+        if must_encode:
+            videos = encoded_videos(plan.scan, pieces, name, is_stopping)
+        else:
+            videos = copied_videos(plan.scan, pieces, name)
+        yield from (_segment(plan, video, camera_id) for video in videos)
 
 
 def cut_file(path: Path, *, camera_id: str, folder: Path, cadence: Cadence = FAST) -> Iterator[CutSegment]:

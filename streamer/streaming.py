@@ -80,6 +80,7 @@ class Streamer:
         self._feeds, self._ledger, self._cameras, self._media = list(feeds), ledger, cameras, media
         self._publisher, self._work_folder, self._look_every_s = publisher, work_folder, look_every_s
         self._clock, self._utc_now = clock, utc_now
+        self._is_stopping: Callable[[], bool] = lambda: False
 
     def run(self, *, once: bool, is_stopping: Callable[[], bool]) -> None:
         """Stream until told to stop; with `once`, until all is cut and acknowledged.
@@ -88,6 +89,7 @@ class Streamer:
             BrokerUnreachableError: with `once`, the broker takes nothing although all else is done.
             MediaStoreError: the media store takes no segment.
         """
+        self._is_stopping = is_stopping
         shutil.rmtree(self._work_folder, ignore_errors=True)
         self._publisher.start()
         while not is_stopping():
@@ -136,7 +138,14 @@ class Streamer:
         begun = self._ledger.begin(
             entered.file_id, duration_s=plan.scan.duration_s, started_at=started_at, time_origin=origin
         )
-        return FileCutting(feed, plan, sha256, begun, self._work_folder)
+        segments = cut(
+            plan,
+            camera_id=feed.camera_id,
+            folder=self._work_folder,
+            from_index=begun.next_index,
+            is_stopping=self._is_stopping,
+        )
+        return FileCutting(feed, plan, sha256, begun, segments)
 
     def _cut_next(self, cutting: "FileCutting") -> bool:
         """Cut one segment; false when the file is through."""
@@ -145,8 +154,9 @@ class Streamer:
         except VideoReadError as error:
             self._reject(cutting.feed, cutting.begun, cutting.sha256, error)
             return False
-        if segment is None:
+        if segment is None and not self._is_stopping():
             self._finish(cutting)
+        if segment is None:
             return False
         message = cutting.message(segment)
         self._media.adopt(message.uri, segment.path)
@@ -173,6 +183,10 @@ class Streamer:
         self._ledger.finish(cutting.begun.file_id, reason=reason)
 
     def _reject(self, feed: Feed, entered: FileProgress, sha256: str, error: VideoReadError) -> None:
+        if not error.path.exists():
+            # Gone is not unreadable: should the same content come back, it is to be cut.
+            logger.warning("file is gone", extra={"path": str(error.path)})
+            return
         logger.warning("file refused", extra={"path": str(error.path), "reason": error.reason})
         rejected = Rejected(
             rejected_id=rejected_id("file", feed.camera_id, sha256),
@@ -198,14 +212,13 @@ class Streamer:
 class FileCutting:
     """One file on its way through the cutter."""
 
-    def __init__(self, feed: Feed, plan: CutPlan, sha256: str, begun: FileProgress, work_folder: Path) -> None:
-        """Go on with `plan` where the ledger says that it stopped."""
-        self.feed, self.plan, self.sha256, self.begun = feed, plan, sha256, begun
+    def __init__(
+        self, feed: Feed, plan: CutPlan, sha256: str, begun: FileProgress, segments: Iterator[CutSegment]
+    ) -> None:
+        """Take the `segments` of `plan` from where the ledger says that it stopped."""
+        self.feed, self.plan, self.sha256, self.begun, self.segments = feed, plan, sha256, begun, segments
         self.next_index = begun.next_index
         self.has_segments = begun.next_index > 0
-        self.segments: Iterator[CutSegment] = cut(
-            plan, camera_id=feed.camera_id, folder=work_folder, from_index=begun.next_index
-        )
 
     @property
     def due_at(self) -> datetime:

@@ -55,8 +55,10 @@ def copied_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Iter
             yield WrittenVideo(path, piece, piece.start_pts, length_s, count, found.width_px, found.height_px)
 
 
-def encoded_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Iterator[WrittenVideo]:
-    """The pieces, which follow one another, as files encoded anew.
+def encoded_videos(
+    found: Scan, pieces: Sequence[Piece], name: NamePiece, is_stopping: Callable[[], bool]
+) -> Iterator[WrittenVideo]:
+    """The pieces, which follow one another, as files encoded anew; ends early, leaving half a file, when stopping.
 
     Raises:
         VideoReadError: the source cannot be opened.
@@ -70,6 +72,9 @@ def encoded_videos(found: Scan, pieces: Sequence[Piece], name: NamePiece) -> Ite
             continue
         encoder = _Encoder(name(piece), waiting, found)
         while waiting is not None and (waiting.pts < piece.end_pts or piece.end_pts == found.end_pts):
+            if is_stopping():
+                encoder.give_up()
+                return
             encoder.add(waiting)
             waiting = next(frames, None)
         yield encoder.finish(piece)
@@ -173,6 +178,9 @@ class _Encoder:
         frame.pict_type = PictureType.NONE  # the source's own choice of keyframes is not ours
         self._output.mux(self._stream.encode(frame))
         self._last_pts, self._count = shown, self._count + 1
+
+    def give_up(self) -> None:
+        self._cleanup.close()
 
     def finish(self, piece: Piece) -> WrittenVideo:
         self._output.mux(self._stream.encode(None))

@@ -6,7 +6,7 @@ same number on every topic.
 
 from pathlib import Path
 
-from sqlalchemy import Engine, Integer, String, create_engine, event, func, select
+from sqlalchemy import Engine, Integer, MetaData, String, create_engine, event, func, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -35,13 +35,20 @@ def open_database(path: Path) -> Engine:
     return engine
 
 
+def make_tables(engine: Engine, tables: MetaData) -> None:
+    """Make the tables that are missing; several processes may meet an empty database at once."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        tables.create_all(connection)
+
+
 class CameraTable:
     """The camera table in the database behind `engine`."""
 
     def __init__(self, engine: Engine, *, partitions: int) -> None:
         """Use `engine`; make the table when it is missing."""
         self._engine, self._partitions = engine, partitions
-        CameraTables.metadata.create_all(engine)
+        make_tables(engine, CameraTables.metadata)
 
     def partition_of(self, camera_id: str) -> int:
         """The camera's partition, 0 up to the count of partitions; the same for good once it was asked for."""

@@ -232,9 +232,11 @@ def test_kill_9_at_any_moment_changes_no_id_and_loses_no_frame(
     config = _settings_file(rough, broker.address, [{"camera": "gate", "file": str(long_footage)}])
     for wanted in (0, 1, 3, 4, 6):
         process = _start(config)
-        wait_until(lambda wanted=wanted: len(_entries(rough / "state")) >= wanted and _is_cutting(rough / "state"))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        try:
+            wait_until(lambda wanted=wanted: len(_entries(rough / "state")) >= wanted and _is_cutting(rough / "state"))
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
     assert _start(config).wait(120) == 0
     assert _entries(rough / "state") == expected
     store = MediaStore(str(rough / "state" / "media"))
@@ -284,3 +286,32 @@ def test_sigterm_ends_a_watching_streamer_within_five_seconds(
     finally:
         process.kill()
         process.wait()
+
+
+def test_sigterm_ends_a_streamer_within_five_seconds_in_the_middle_of_encoding(
+    tmp_path: Path, long_footage: Path, broker: EmbeddedBroker
+) -> None:
+    config = _settings_file(tmp_path / "home", broker.address, [{"camera": "gate", "file": str(long_footage)}])
+    process = _start(config)
+    try:
+        wait_until(lambda: _is_cutting(tmp_path / "home" / "state"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+    ledger = Ledger.open(tmp_path / "home" / "state")
+    assert [file.state for file in ledger.files()] == [FileState.CUTTING]
+    ledger.close()
+
+
+def test_a_file_that_goes_away_before_it_is_cut_is_cut_when_it_comes_back(household: Household, footage: Path) -> None:
+    source = make_video(footage / "a.mp4", frame_count=50)
+    content = source.read_bytes()
+    feed = Feed("gate", FileSource(source))
+    feed.waiting.extend(feed.source.look(0))
+    source.unlink()
+    household.run(feed)
+    source.write_bytes(content)
+    household.run(Feed("gate", FileSource(source)))
+    household.published(segments=1)

@@ -1,4 +1,6 @@
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,6 +12,7 @@ from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 from streamer.errors import LedgerError
 from streamer.ledger import FileState, Ledger
 
+ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
@@ -110,10 +113,10 @@ def test_a_reader_sees_the_ledger_while_it_is_written(ledger: Ledger, tmp_path: 
 
 def test_a_ledger_that_cannot_be_opened_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").write_bytes(b"this is no database" * 100)
-    with pytest.raises(LedgerError, match="cannot open the ledger"):
+    with pytest.raises(LedgerError, match="cannot use the ledger"):
         Ledger.open(tmp_path)
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(LedgerError, match="cannot open the ledger"):
+    with pytest.raises(LedgerError, match="cannot use the ledger"):
         Ledger.open(tmp_path / "file")
 
 
@@ -135,3 +138,19 @@ def test_a_camera_whose_partition_is_gone_gets_another(tmp_path: Path) -> None:
     assert chosen == [0, 1, 2]
     assert [narrow.partition_of(name) for name in ("a", "b", "c")] == [0, 1, 0]
     engine.dispose()
+
+
+def test_many_processes_may_meet_an_empty_state_folder_at_once(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from streamer.bus.cameras import CameraTable\n"
+        "from streamer.ledger import Ledger\n"
+        "ledger = Ledger.open(Path(sys.argv[1]))\n"
+        "sys.stdout.write(str(CameraTable(ledger.engine, partitions=4).partition_of(sys.argv[2])))\n"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path), f"cam{index}"], cwd=ROOT, stdout=subprocess.PIPE)
+        for index in range(4)
+    ]
+    chosen = sorted(process.communicate(timeout=60)[0] for process in started)
+    assert chosen == [b"0", b"1", b"2", b"3"]
