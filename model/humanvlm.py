@@ -25,6 +25,7 @@ from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, SPECIAL_WORDS, S
 from model.vision_tower import resized
 
 SMALLEST_PERSON_PX = 64  # below it nothing was measured, and a hat is some ten pixels wide
+FAR_AWAY = "person too far away to describe."
 CAPTION_WORDS_AT_MOST = 40
 CROPS_AT_ONCE = 64  # bounds the memory of a pass; more would not be faster on a CPU
 
@@ -162,7 +163,7 @@ class HumanVLM(TextTower):
 
     @torch.inference_mode()
     def describe(self, seen: ImageTokens | Sequence[Crop]) -> list[str]:
-        """A caption of each crop, the most probable word at a time."""
+        """A caption of each crop, the most probable word at a time; of a person under 64 px tall, only that."""
         looked = self._seen(seen)
         never = torch.tensor([self._words.id_of(w) for w in SPECIAL_WORDS if w != END], device=self._device)
         captions: list[str] = []
@@ -175,7 +176,8 @@ class HumanVLM(TextTower):
                 at_most=CAPTION_WORDS_AT_MOST,
             )
             captions.extend(self._words.text(ids) for ids in written)
-        return captions
+        tall = [height_px >= SMALLEST_PERSON_PX for height_px in looked.person_heights_px]
+        return [caption if is_tall else FAR_AWAY for caption, is_tall in zip(captions, tall, strict=True)]
 
     @property
     def _device(self) -> torch.device:

@@ -83,6 +83,12 @@ def test_a_person_under_64_px_is_too_small_to_tell(model: HumanVLM) -> None:
     assert tall[0].reason != TOO_SMALL
 
 
+def test_a_caption_of_a_person_under_64_px_claims_nothing(model: HumanVLM) -> None:
+    small, tall = model.describe([*crops(1, height_px=63), *crops(1, height_px=64)])
+    assert small == FAR_AWAY
+    assert tall != FAR_AWAY
+
+
 UNRELATED = (
     "Is this person happy?", "Is this a giraffe?", "Is the sky blue?", "Is this person tall?", "Is it raining?",
     "Does this person own a car?", "Is this person wearing a hard hat", "is this person wearing a hard hat?",
