@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import psutil
 import pytest
@@ -49,6 +50,25 @@ def test_a_file_that_is_no_video_is_refused_with_its_path(tmp_path: Path, conten
         sample_frames(path, target_fps=5)
     assert refused.value.path == path
     assert "github" not in str(refused.value), "Decord names its build machine"
+
+
+def test_a_video_of_no_frames_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "none.mkv"
+    with av.open(str(path), "w") as output:
+        output.add_stream("mpeg4", rate=10)
+        output.start_encoding()
+    with pytest.raises(VideoReadError):
+        sample_frames(path, target_fps=5)
+
+
+def test_a_video_with_a_hole_in_it_is_read_up_to_the_hole(tmp_path: Path) -> None:
+    content = bytearray(make_video(tmp_path / "v.mp4", frame_count=60, size_wh=(384, 216)).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 1500] = bytes(1500)
+    sampled = sample_frames(as_file(tmp_path, "hole.mp4", bytes(content)), target_fps=5)
+    assert sampled.truncated_after_s is not None
+    assert [number_of(frame) for frame in sampled.frames] == list(range(0, 2 * len(sampled.frames), 2))
+    assert 5 < len(sampled.frames) < 30
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
