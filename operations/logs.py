@@ -31,3 +31,4 @@ def configure_logging(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kafka").setLevel(logging.ERROR)  # it narrates every reconnect; the bus tells what matters
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it narrates which of its builds it did not find
