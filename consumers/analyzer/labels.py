@@ -31,6 +31,7 @@ PEOPLE: tuple[Colour, ...] = (
     (120, 150, 255),
 )
 PADDING_PX = 4
+NOTHING = "none"  # the answer of a choice about something that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def answer_lines(person: PersonSeen, questions: Sequence[AskedQuestion]) -> list
         answer = max(probabilities, key=lambda one: probabilities[one])
         about = question.label
         if question.kind == "choice":
-            if answer != CANNOT_TELL and not any(about.startswith(thing) for thing in refuted):
+            if answer not in (CANNOT_TELL, NOTHING) and not any(about.startswith(thing) for thing in refuted):
                 lines.append(Line("-", f"{about}: {answer} {probabilities[answer]:.0%}", CHOSEN))
             continue
         if answer != "yes":
