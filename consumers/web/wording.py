@@ -49,8 +49,10 @@ def age(instant: datetime, now: datetime) -> str:
 
     >>> from datetime import UTC
     >>> now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    >>> [age(now - timedelta(seconds=s), now) for s in (3, 40, 200, 7300, 90000, 10**7)]
-    ['just now', '40 s ago', '3 min ago', '2 h ago', '1 day ago', '115 days ago']
+    >>> [age(now - timedelta(seconds=s), now) for s in (3, 40, 200, 7300, 90000)]
+    ['just now', '40 s ago', '3 min ago', '2 h ago', '1 day ago']
+    >>> [age(now - timedelta(days=d), now) for d in (59, 100, 3344)]
+    ['59 days ago', '3 months ago', '9 years ago']
     """
     seconds = (now - instant).total_seconds()
     if seconds < -5:
@@ -60,7 +62,10 @@ def age(instant: datetime, now: datetime) -> str:
     for limit_s, unit_s, unit in ((MINUTE_S, 1, "s"), (HOUR_S, MINUTE_S, "min"), (DAY_S, HOUR_S, "h")):
         if seconds < limit_s:
             return f"{int(seconds // unit_s)} {unit} ago"
-    return f"{count(int(seconds // DAY_S), 'day')} ago"
+    days = int(seconds // DAY_S)
+    if days < 60:
+        return f"{count(days, 'day')} ago"
+    return f"{days // 30} months ago" if days < 730 else f"{int(days / 365.25)} years ago"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -81,6 +86,16 @@ def lasted(first: datetime, last: datetime) -> str:
     """
     minutes, seconds = divmod(round((last - first) / timedelta(seconds=1)), MINUTE_S)
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def chosen(label: str, answer: str) -> str:
+    """The answer to a choice in the fewest words.
+
+    >>> chosen("hard hat colour", "yellow"), chosen("posture", "kneeling")
+    ('yellow hard hat', 'posture: kneeling')
+    """
+    thing = re.sub(r" colou?r$", "", label)
+    return f"{label}: {answer}" if thing == label else f"{answer} {thing}"
 
 
 def short_label(question: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from consumers.web.components.markup import Markup, icon, tag
 from consumers.web.schemas import AnswerShape
-from consumers.web.wording import count
+from consumers.web.wording import chosen, count
 from model.questions import CANNOT_TELL
 
 THRESHOLD = 0.5
@@ -49,7 +49,7 @@ def length_of(answer: AnswerShape) -> float:
 
 def _chip(answer: AnswerShape) -> Markup:
     style = VERDICTS.get(answer.answer, ("pick", ""))[0]
-    words = answer.label if answer.kind == "predicate" else f"{answer.label}: {answer.answer}"
+    words = answer.label if answer.kind == "predicate" else chosen(answer.label, answer.answer)
     return tag(
         "li", words, class_=f"chip {style}", title=f"{answer.text} {numbers(answer)}",
         style=f"--p:{length_of(answer):.3f};--threshold:{THRESHOLD}",
@@ -64,12 +64,12 @@ def _untold_chip(answers: Sequence[AnswerShape], reason: str | None) -> Markup:
 
 def _question(answer: AnswerShape) -> Markup:
     style, drawing = VERDICTS.get(answer.answer, ("pick", "label"))
+    verdict = f"{answer.answer}: {answer.reason}" if answer.reason else answer.answer
     return tag(
         "li",
         tag("span", answer.text),
-        tag("span", icon(drawing), tag("span", answer.answer), class_=f"verdict {style}"),
+        tag("span", icon(drawing), tag("span", verdict), class_=f"verdict {style}"),
         _bar(answer),
-        *([tag("span", f"Cannot tell: {answer.reason}", class_="why")] if answer.reason else []),
         class_="question", title=numbers(answer),
     )
 

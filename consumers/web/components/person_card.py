@@ -11,6 +11,7 @@ from consumers.web.wording import age, count, seen_time
 
 LIST_HEIGHT_PX = 176
 HIT_HEIGHT_PX = 224
+WIDE = 0.56  # width to height; a wider crop loses its sides in a list, or it would stand less than 160 px tall
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class PersonCard:
         self.element = Words("a", "", "person fresh" if is_fresh else "person", href=address)
         with self.element:
             still(card_body(person))
-            self._at = Words("span", time_and_age(self._last_seen_at, now), "at")
+            with Words("div", person.camera_id, "where"):
+                self._at = Words("span", time_and_age(self._last_seen_at, now), "at")
 
     def tell_time(self, now: Now) -> None:
         """Say when the person was last seen, as seen from now."""
@@ -49,15 +51,10 @@ class PersonCard:
 
 def card_body(person: PersonShape) -> Markup:
     """All of a card that does not change."""
+    is_wide = person.crop.width_px > WIDE * person.crop.height_px
     return together(
-        tag("div", crop_image(person.crop, LIST_HEIGHT_PX), class_="crop"),
-        tag(
-            "div",
-            tag("p", person.caption, class_="caption"),
-            answer_chips(person.answers),
-            tag("span", person.camera_id, class_="camera", title=f"Camera {person.camera_id}"),
-            class_="body",
-        ),
+        tag("div", crop_image(person.crop, LIST_HEIGHT_PX), class_="crop wide" if is_wide else "crop"),
+        tag("div", tag("p", person.caption, class_="caption"), answer_chips(person.answers), class_="body"),
     )
 
 
