@@ -27,7 +27,7 @@ from streamer.bus.media import MediaStore
 from tests.builders_web import COLOUR, HAT, MASK, VEST, Box, Walk, enter_segment, panned_clip, picture, sure
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts"
@@ -66,6 +66,7 @@ class Site:
     """A page that runs, and the folder behind it."""
 
     url: str
+    process: subprocess.Popen[bytes]
     store: MediaStore
     table: PeopleTable
     folder: Path
@@ -93,7 +94,7 @@ def running(folder: Path, *told: str) -> Iterator[Site]:
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         wait_until_it_answers(f"http://127.0.0.1:{port}/api/v1/health", process)
-        yield Site(f"http://127.0.0.1:{port}", store, table, folder)
+        yield Site(f"http://127.0.0.1:{port}", process, store, table, folder)
     finally:
         process.terminate()
         assert process.wait(timeout=END_S) == 0
@@ -208,7 +209,7 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: complaints.append(said.text) if is_fault(said) else None)
         page.on("request", lambda asked: None if is_own(asked.url, site) else complaints.append(f"asks {asked.url}"))
         page.goto(site.url + path)
         page.locator(".light.good, .light.behind, .light.down").wait_for()
@@ -218,6 +219,11 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def is_fault(said: "ConsoleMessage") -> bool:
+    """Whether the browser's words are a complaint; a server that was told to end may refuse."""
+    return said.type == "error" and "ERR_CONNECTION_REFUSED" not in said.text
 
 
 def is_own(url: str, site: Opened) -> bool:

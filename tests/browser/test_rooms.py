@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import ARTEFACTS, THUMB, WIDE, Site, serious_faults
+from tests.browser.conftest import ARTEFACTS, END_S, THUMB, WIDE, Site, serious_faults
 from tests.builders_web import Walk
 
 if TYPE_CHECKING:
@@ -267,3 +267,10 @@ def test_a_list_that_could_not_be_read_comes_back_by_itself(site: Site, open_pag
     site.alter("ALTER TABLE hidden RENAME TO people")
     page.locator("a.person").first.wait_for()
     page.locator(".light.good").wait_for()
+
+
+def test_the_page_ends_in_time_while_it_is_being_looked_at(empty_site: Site, open_page: Open):
+    page = open_page(empty_site)
+    page.get_by_text("No camera has sent anything").wait_for()
+    empty_site.process.terminate()
+    assert empty_site.process.wait(timeout=END_S) == 0
