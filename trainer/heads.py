@@ -1,7 +1,7 @@
 """Other heads on the same shoulders. Pure.
 
 In the photos, people seen whole mostly wear hard hats and faces seen from near mostly do not, so a model could go by
-how much of a person it sees. Heads are therefore exchanged between people, hatted and bare alike, and some get a soft hat.
+how much of a person it sees. Heads are therefore exchanged, hatted and bare alike, and some get a soft hat.
 """
 
 from collections.abc import Sequence

@@ -187,7 +187,7 @@ def _nearby(photo: LabelledPhoto, person: LabelledBox) -> tuple[str, ...]:
     for label, name in NEARBY.items():
         boxes = [b.box_xyxy for b in photo.boxes if b.label == label and b is not person]
         # Enough of it in the cut to be seen; another person overlaps often, so more is asked of one.
-        least = 0.25 if label == PERSON else 0.06
+        least = 0.45 if label == PERSON else 0.15
         if any(_overlap(box, window) >= least * area and not _same(box, person.box_xyxy) for box in boxes):
             found.append(name)
     return tuple(found)
