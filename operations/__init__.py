@@ -1,1 +1,1 @@
-"""What keeps it running: child processes and what the terminal shows of them. Knows none of the other packages."""
+"""What keeps it running: child processes and what the terminal shows of them. Knows no process by name."""

@@ -4,7 +4,6 @@ Each child runs in a session of its own, writes to a log file, is started again 
 to stop when the supervisor dies, however that happens.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -15,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from operations.errors import ChildFailedError
+from streamer.bus.tether import tethered
 
 logger = logging.getLogger(__name__)
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LONGEST_BACKOFF_S = 10.0
 SETTLED_AFTER_S = 30.0  # a child that lived this long had started well: its restarts are counted anew
 GRACE_S = 6.0  # between SIGTERM and SIGKILL; with the broker's own it stays under the ten seconds promised
@@ -137,23 +136,13 @@ class Supervisor:
             child.process.wait()
 
     def _spawn(self, spec: ChildSpec) -> subprocess.Popen[bytes]:
-        libc = ctypes.CDLL(None)  # looked up before the fork: the child may not take locks
-
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it died before we asked
-                os._exit(1)
-
         with (self._logs / f"{spec.name}.log").open("ab") as log:
             return subprocess.Popen(
-                list(spec.command),
+                tethered(spec.command, signal.SIGTERM),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops them in order
-                preexec_fn=die_with_parent,
             )
 
 

@@ -5,9 +5,9 @@ It keeps its records in memory, so every start is a new incarnation; ledger, man
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,20 +17,13 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from streamer.bus.client import Bus
 from streamer.bus.errors import BrokerStartError, BrokerUnreachableError
 from streamer.bus.signals import stop_signals
+from streamer.bus.tether import tethered
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 START_S = 15.0
 STOP_S = 3.0
 LOOK_EVERY_S = 0.2
 FURNISH_S = 2.0  # between two looks at whether it still lives, while its topics are created
-# Run in a process that then becomes the broker: a `preexec_fn` could deadlock, as Kafka clients run threads.
-DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG of linux/prctl.h
-if os.getppid() != int(sys.argv[1]):  # it died before we asked
-    os._exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class EmbeddedBroker:
@@ -55,13 +48,12 @@ class EmbeddedBroker:
         """
         self._refuse_busy_port()
         url = f"tcp://{self.host}:{self.port}"
-        command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), _program(self.address)]
-        command += ["--cluster-id", "crewsight", "--listener-url", url, "--advertised-listener-url", url]
-        command += ["--storage-engine", "memory://tansu/"]
+        command = [_program(self.address), "--cluster-id", "crewsight", "--listener-url", url]
+        command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                command,
+                tethered(command, signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
