@@ -127,8 +127,9 @@ class MissedPersonsLoss:
             learnt.centres.new_ones(2),
             learnt.strides,
         )
-        loss: Tensor = SCORE_GAIN * (of_scores * (counted | chosen)).sum() / mass + BOX_GAIN * of_boxes
-        return loss + SIDE_GAIN * of_sides
+        of_scores = (of_scores * (counted | chosen)).sum() / mass
+        loss: Tensor = SCORE_GAIN * of_scores + BOX_GAIN * of_boxes + SIDE_GAIN * of_sides
+        return loss
 
 
 def _side_divergence(learnt: Tensor, taught: Tensor) -> Tensor:
