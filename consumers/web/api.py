@@ -36,8 +36,12 @@ Camera = Annotated[str | None, Query(description="Only this camera.")]
 def create_api(search: Search, people: PeopleReader, media: MediaStore) -> FastAPI:
     """The API over these three, testable alone: `/api/v1/…` and `/media/…`."""
     api = FastAPI(
-        title="Crewsight", version="1", docs_url=None, redoc_url=None,  # their assets would come from a CDN
-        openapi_url="/api/v1/openapi.json", responses=PROBLEMS,
+        title="Crewsight",
+        version="1",
+        docs_url=None,
+        redoc_url=None,  # their assets would come from a CDN
+        openapi_url="/api/v1/openapi.json",
+        responses=PROBLEMS,
     )
     desk = Desk(search, people, media)
     api.state.desk = desk

@@ -35,8 +35,13 @@ def judge(standing: Standing) -> StatusShape:
     counts = standing.counts or Counts(people=0, segments=0, rejections=0, chains=0)
     level, reason = _level(standing)
     return StatusShape(
-        level=level, reason=reason, people=counts.chains, sightings=counts.people, segments=counts.segments,
-        rejections=counts.rejections, search_answers=standing.search_error is None,
+        level=level,
+        reason=reason,
+        people=counts.chains,
+        sightings=counts.people,
+        segments=counts.segments,
+        rejections=counts.rejections,
+        search_answers=standing.search_error is None,
     )
 
 

@@ -41,8 +41,15 @@ def create_page(api: FastAPI, look: PageLook) -> None:
     api.include_router(_theme_router())
     app.on_startup(lambda: background_tasks.create(feed.run(), name="feed"))
     ui.run_with(
-        api, root=lambda: Page(desk, feed, look).build(), title=look.site_name, dark=True, language="en-US",
-        tailwind=False, favicon=FAVICON, show_welcome_message=False, reconnect_timeout=10.0,
+        api,
+        root=lambda: Page(desk, feed, look).build(),
+        title=look.site_name,
+        dark=True,
+        language="en-US",
+        tailwind=False,
+        favicon=FAVICON,
+        show_welcome_message=False,
+        reconnect_timeout=10.0,
     )
 
 
@@ -84,6 +91,7 @@ class Page:
             self._header.enter(self._room.path)
             self._entitle()
             background_tasks.create(self._room.follow(self._address), context=ui.context.client)
+
         return build
 
     def _follow(self, path: str) -> None:

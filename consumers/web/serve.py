@@ -87,6 +87,11 @@ def zone_of(name: str) -> tzinfo:
 
 def _config(api: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
-        api, log_level="warning", access_log=False, log_config=None, server_header=False, date_header=False,
+        api,
+        log_level="warning",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )

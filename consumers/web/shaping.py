@@ -33,19 +33,30 @@ def media_address(uri: str) -> str:
 def shape_person(person: Person, questions: Questions) -> PersonShape:
     """What the API says of one person; questions nobody knows any more are left out."""
     return PersonShape(
-        id=person.id, person_id=person.person_id, track_id=person.track_id, chain_id=person.chain_id,
-        camera_id=person.camera_id, first_seen_at=person.first_seen_at, last_seen_at=person.last_seen_at,
-        time_origin=person.time_origin, caption=person.caption,
+        id=person.id,
+        person_id=person.person_id,
+        track_id=person.track_id,
+        chain_id=person.chain_id,
+        camera_id=person.camera_id,
+        first_seen_at=person.first_seen_at,
+        last_seen_at=person.last_seen_at,
+        time_origin=person.time_origin,
+        caption=person.caption,
         crop=_crop(person),
         clip=ClipShape(
-            url=media_address(person.segment_uri), started_at=person.segment_started_at, at_s=person.best_at_s,
-            width_px=person.frame_size_wh[0], height_px=person.frame_size_wh[1],
+            url=media_address(person.segment_uri),
+            started_at=person.segment_started_at,
+            at_s=person.best_at_s,
+            width_px=person.frame_size_wh[0],
+            height_px=person.frame_size_wh[1],
         ),
         answers=tuple(
             shape_answer(question, person.answers[question_id], person.reasons.get(question_id))
-            for question_id, question in questions.items() if question_id in person.answers
+            for question_id, question in questions.items()
+            if question_id in person.answers
         ),
-        detection_score=person.detection_score, analysis_revision=person.analysis_revision,
+        detection_score=person.detection_score,
+        analysis_revision=person.analysis_revision,
         revisions=dict(person.revisions),
     )
 
@@ -56,8 +67,13 @@ def shape_answer(question: AskedQuestion, probabilities: Mapping[str, float], re
     ordered = {answer: probabilities[answer] for answer in order if answer in probabilities}
     answer = max(ordered, key=ordered.__getitem__)
     return AnswerShape(
-        question_id=question.question_id, text=question.text, label=short_label(question.text), kind=question.kind,
-        answer=answer, probabilities=ordered, reason=reason if answer == CANNOT_TELL else None,
+        question_id=question.question_id,
+        text=question.text,
+        label=short_label(question.text),
+        kind=question.kind,
+        answer=answer,
+        probabilities=ordered,
+        reason=reason if answer == CANNOT_TELL else None,
     )
 
 

@@ -109,6 +109,6 @@ def short_label(question: str) -> str:
     plain = question.strip().rstrip("?. ")
     which = _WHICH.match(plain)
     if which:
-        return f"{plain[which.end():]} {which.group(1).lower()}"
+        return f"{plain[which.end() :]} {which.group(1).lower()}"
     about = _ASKED_OF.sub("", plain).strip() or plain
     return re.sub(r"^the\s+", "", about) if about == plain else about

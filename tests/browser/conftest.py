@@ -34,8 +34,14 @@ ARTEFACTS = ROOT / "artefacts"
 AXE = ROOT / ".cache" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 WIDE, THUMB = (1440, 900), (390, 844)
 START_S, END_S = 60, 5
@@ -75,9 +81,14 @@ class Site:
         """Let people arrive, as the indexer would."""
         started_at = datetime.now(UTC) - timedelta(seconds=ago_s)
         return enter_segment(
-            self.store, self.table, self.folder / "bus.mp4", walks, camera=camera, started_at=started_at, **more,  # type: ignore[arg-type]
+            self.store,
+            self.table,
+            self.folder / "bus.mp4",
+            walks,
+            camera=camera,
+            started_at=started_at,
+            **more,  # type: ignore[arg-type]
         )
-
 
     def alter(self, statement: str) -> None:
         """Do something to the database behind everybody's back."""
@@ -129,9 +140,11 @@ def bus_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def crops() -> dict[str, np.ndarray]:
     bus, zidane = picture("bus.jpg"), picture("zidane.jpg")
     return {
-        "blue": bus[395:905, 45:250], "black": bus[400:865, 215:350], "far": np.asarray(
-            Image.fromarray(bus[400:865, 215:350]).resize((23, 79))
-        ), "right": bus[385:880, 665:810], "coach": zidane[40:715, 740:1150],
+        "blue": bus[395:905, 45:250],
+        "black": bus[400:865, 215:350],
+        "far": np.asarray(Image.fromarray(bus[400:865, 215:350]).resize((23, 79))),
+        "right": bus[385:880, 665:810],
+        "coach": zidane[40:715, 740:1150],
     }
 
 
@@ -238,5 +251,6 @@ def serious_faults(page: "Page") -> list[str]:
     faults = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
     return [
         f"{fault['id']}: {fault['help']}: {[node['html'][:160] for node in fault['nodes'][:4]]}"
-        for fault in faults if fault["impact"] in ("serious", "critical")
+        for fault in faults
+        if fault["impact"] in ("serious", "critical")
     ]

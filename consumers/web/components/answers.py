@@ -51,7 +51,10 @@ def _chip(answer: AnswerShape) -> Markup:
     style = VERDICTS.get(answer.answer, ("pick", ""))[0]
     words = answer.label if answer.kind == "predicate" else chosen(answer.label, answer.answer)
     return tag(
-        "li", words, class_=f"chip {style}", title=f"{answer.text} {numbers(answer)}",
+        "li",
+        words,
+        class_=f"chip {style}",
+        title=f"{answer.text} {numbers(answer)}",
         style=f"--p:{length_of(answer):.3f};--threshold:{THRESHOLD}",
     )
 
@@ -70,7 +73,8 @@ def _question(answer: AnswerShape) -> Markup:
         tag("span", answer.text),
         tag("span", icon(drawing), tag("span", verdict), class_=f"verdict {style}"),
         _bar(answer),
-        class_="question", title=numbers(answer),
+        class_="question",
+        title=numbers(answer),
     )
 
 

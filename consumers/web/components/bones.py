@@ -28,5 +28,6 @@ def sheet_bones() -> Markup:
         "div",
         tag("div", _bone("aspect-ratio:16/9"), class_="stage"),
         tag("div", _bone("height:190px;width:100px"), *words, class_="facts"),
-        class_="sheet-body bones", aria_hidden="true",
+        class_="sheet-body bones",
+        aria_hidden="true",
     )

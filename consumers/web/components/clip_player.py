@@ -29,8 +29,14 @@ class ClipPlayer:
             screen.style(f"max-width:calc(60dvh * {clip.width_px / clip.height_px:.4f})")
             Words("style", walk_keyframes(person))
             self._video = Words(
-                "video", src=f"{clip.url}#t={clip.at_s:.2f}", controls=True, muted=True, autoplay=True,
-                playsinline=True, preload="auto", controlslist="nodownload noplaybackrate noremoteplayback",
+                "video",
+                src=f"{clip.url}#t={clip.at_s:.2f}",
+                controls=True,
+                muted=True,
+                autoplay=True,
+                playsinline=True,
+                preload="auto",
+                controlslist="nodownload noplaybackrate noremoteplayback",
                 disablepictureinpicture=True,
                 aria_label=f"Video of camera {person.camera_id}",
             )

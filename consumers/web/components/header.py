@@ -8,7 +8,9 @@ from consumers.web.schemas import StatusShape
 
 ROOMS = {LIVE: ("Live", "groups"), SEARCH: ("Search", "search")}
 LIGHTS: Mapping[str, tuple[str, str]] = {  # level -> drawing, and what it says to a screen reader
-    "good": ("check_circle", "All is well"), "behind": ("schedule", "Behind"), "down": ("error", "Something is wrong"),
+    "good": ("check_circle", "All is well"),
+    "behind": ("schedule", "Behind"),
+    "down": ("error", "Something is wrong"),
 }
 
 

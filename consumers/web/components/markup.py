@@ -21,7 +21,8 @@ def tag(name: str, *inside: str, **attributes: str | int | None) -> Markup:
     """
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(setting))}"'
-        for key, setting in attributes.items() if setting is not None
+        for key, setting in attributes.items()
+        if setting is not None
     )
     return Markup(f"<{name}{written}>{together(*inside)}" + ("" if name == "img" else f"</{name}>"))
 

@@ -75,8 +75,12 @@ def hit_body(hit: HitShape, rank: int, sightings: int, now: Now) -> Markup:
         tag(
             "div",
             tag(
-                "span", class_="score", role="img", aria_label=f"nearness {hit.score:.2f}",
-                title=f"Nearness {hit.score:.3f}", style=f"--p:{near:.3f}",
+                "span",
+                class_="score",
+                role="img",
+                aria_label=f"nearness {hit.score:.2f}",
+                title=f"Nearness {hit.score:.3f}",
+                style=f"--p:{near:.3f}",
             ),
             tag("p", person.caption, class_="caption"),
             tag("span", person.camera_id, class_="camera"),

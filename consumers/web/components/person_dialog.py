@@ -22,7 +22,10 @@ WHO_HEIGHT_PX = 190
 STRIP_HEIGHT_PX = 84
 BONES_AFTER_S = 0.4
 REVISIONS = {
-    "detector": "Found by", "answer": "Answered by", "caption": "Described by", "embedding_space": "Made searchable by",
+    "detector": "Found by",
+    "answer": "Answered by",
+    "caption": "Described by",
+    "embedding_space": "Made searchable by",
 }
 
 
@@ -74,12 +77,14 @@ class PersonDialog:
 
     def _await(self, person_id: str) -> None:
         """If the person takes a moment to come, show that they will."""
+
         def show_bones() -> None:
             if self.person_id == person_id and not self._dialog.value:
                 with self._sheet:
                     self._head("", "")
                     still(sheet_bones())
                 self._dialog.open()
+
         ui.timer(BONES_AFTER_S, show_bones, once=True)
 
     def _fill(self, person: PersonDetailShape) -> None:
@@ -150,12 +155,14 @@ def answers_in_full(person: PersonDetailShape) -> Markup:
 def ledger(person: PersonDetailShape, now: Now) -> Markup:
     """When, and how one knows."""
     first, last = (seen_time(at, now.zone, now.instant) for at in (person.first_seen_at, person.last_seen_at))
-    return _entries({
-        "Since": first,
-        "Until": f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})",
-        "Time from": ORIGINS[TimeOrigin(person.time_origin)],
-        "Picture": f"{person.crop.width_px} × {person.crop.height_px} px",
-    })
+    return _entries(
+        {
+            "Since": first,
+            "Until": f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})",
+            "Time from": ORIGINS[TimeOrigin(person.time_origin)],
+            "Picture": f"{person.crop.width_px} × {person.crop.height_px} px",
+        }
+    )
 
 
 def provenance(person: PersonDetailShape) -> Markup:

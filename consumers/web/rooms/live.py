@@ -257,20 +257,27 @@ def why_empty(camera: str | None, cameras: tuple[CameraShape, ...], *, is_demo: 
     if camera is not None:
         return "videocam_off", "No people yet", f"The camera '{camera}' has sent nothing."
     if is_demo:
-        return "hourglass_empty", "The demo is starting", (
-            "The footage is being cut and looked at. The first person appears here within a minute."
+        return (
+            "hourglass_empty",
+            "The demo is starting",
+            ("The footage is being cut and looked at. The first person appears here within a minute."),
         )
-    return "videocam_off", "No people yet", (
-        "No camera has sent anything. Name files or folders under 'sources' in crewsight.yaml and start "
-        "'crewsight up'; people appear here as they are found."
+    return (
+        "videocam_off",
+        "No people yet",
+        (
+            "No camera has sent anything. Name files or folders under 'sources' in crewsight.yaml and start "
+            "'crewsight up'; people appear here as they are found."
+        ),
     )
 
 
 def _demo_note() -> Markup:
-    return tag("p", markup.icon("movie"), tag("span", (
+    words = (
         "This is demonstration footage, made from two pictures of people. To watch your own, name files or folders "
         "under 'sources' in crewsight.yaml and start 'crewsight up --config crewsight.yaml'."
-    )), class_="note")
+    )
+    return tag("p", markup.icon("movie"), tag("span", words), class_="note")
 
 
 def _filter(name: str, people: int | None, address: Address, *, is_on: bool) -> Markup:

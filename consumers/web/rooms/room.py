@@ -94,5 +94,3 @@ class Selection:
     def is_made(self) -> bool:
         """Whether something is selected."""
         return self._chosen is not None
-
-

@@ -104,10 +104,8 @@ class SearchRoom:
             )
         except SearchUnavailableError as error:
             self._is_off = True
-            self._say("search_off", "Search does not answer", (
-                f"The indexer is starting, or has stopped ({error.reason}). People already found are still in Live. "
-                "This page asks again by itself."
-            ))
+            why = f"The indexer is starting, or has stopped ({error.reason}). People already found are still in Live."
+            self._say("search_off", "Search does not answer", f"{why} This page asks again by itself.")
             return
         except PeopleTableError as error:
             self._say("error", "The list of people cannot be read", str(error))
@@ -204,7 +202,9 @@ def results_head(found: SearchShape, cameras: Sequence[CameraShape], asked: Addr
     many = f"{count(len(one_a_person(found.hits)), 'person', 'people')}, nearest first"
     filters = (
         tag(
-            "a", name or "All cameras", href=str(asked.but(**{CAMERA: name})),
+            "a",
+            name or "All cameras",
+            href=str(asked.but(**{CAMERA: name})),
             aria_current="true" if name == asked.get(CAMERA) else None,
         )
         for name in (None, *(camera.camera_id for camera in cameras))

@@ -135,8 +135,14 @@ def test_tracks_of_one_chain_know_each_other(
     client: TestClient, store: MediaStore, table: PeopleTable, grey_clip: Path, gate: Manifest
 ):
     later = enter_segment(
-        store, table, grey_clip, [walk("worker in an orange vest")], camera="gate",
-        started_at=NOON + timedelta(seconds=2), follows=gate, links={0: 0},
+        store,
+        table,
+        grey_clip,
+        [walk("worker in an orange vest")],
+        camera="gate",
+        started_at=NOON + timedelta(seconds=2),
+        follows=gate,
+        links={0: 0},
     )
     chain = client.get(f"/api/v1/people/{later.people[0].person_id}").json()["chain"]
     assert [sighting["person_id"] for sighting in chain] == [gate.people[0].person_id, later.people[0].person_id]
@@ -183,8 +189,12 @@ def test_a_database_that_is_none_is_a_problem(store: MediaStore, table: PeopleTa
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/api/v1/people/nobody", 404), ("/api/v1/people?limit=0", 422), ("/api/v1/people?limit=9999", 422),
-        ("/api/v1/search?q=", 422), ("/api/v1/search", 422), ("/api/v1/search?q=vest&k=0", 422),
+        ("/api/v1/people/nobody", 404),
+        ("/api/v1/people?limit=0", 422),
+        ("/api/v1/people?limit=9999", 422),
+        ("/api/v1/search?q=", 422),
+        ("/api/v1/search", 422),
+        ("/api/v1/search?q=vest&k=0", 422),
         ("/api/v1/nothing", 404),
     ],
 )
@@ -229,9 +239,17 @@ def test_a_crop_is_a_jpeg(client: TestClient, gate: Manifest):
 @pytest.mark.parametrize(
     "path",
     [
-        "media/gate/none.mp4", "crops/../../people.sqlite3", "media/%2e%2e/%2e%2e/people.sqlite3",
+        "media/gate/none.mp4",
+        "crops/../../people.sqlite3",
+        "media/%2e%2e/%2e%2e/people.sqlite3",
         "media/..%2f..%2fx.mp4",
-        "/etc/passwd", "%2fetc%2fpasswd", "media/%2fetc%2fpasswd.mp4", "people.sqlite3", "crops", "", "media/a%00.mp4",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "media/%2fetc%2fpasswd.mp4",
+        "people.sqlite3",
+        "crops",
+        "",
+        "media/a%00.mp4",
         "crops/..%5c..%5cx.jpg",
     ],
 )

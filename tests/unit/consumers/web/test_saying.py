@@ -31,21 +31,40 @@ NOW = Now(NOON, UTC)
 
 def answer(answer: str, probability: float = 0.9, *, kind: str = "predicate", reason: str | None = None) -> AnswerShape:
     others = {"yes", "no", CANNOT_TELL} - {answer}
-    return AnswerShape.model_validate({
-        "question_id": "q", "text": "Is this person wearing a hard hat?", "label": "hard hat", "kind": kind,
-        "answer": answer, "reason": reason,
-        "probabilities": {answer: probability, **dict.fromkeys(sorted(others), (1 - probability) / len(others))},
-    })
+    return AnswerShape.model_validate(
+        {
+            "question_id": "q",
+            "text": "Is this person wearing a hard hat?",
+            "label": "hard hat",
+            "kind": kind,
+            "answer": answer,
+            "reason": reason,
+            "probabilities": {answer: probability, **dict.fromkeys(sorted(others), (1 - probability) / len(others))},
+        }
+    )
 
 
 def person(chain: str = "c1", caption: str = "a person", **more: object) -> PersonShape:
-    return PersonShape.model_validate({
-        "id": 1, "person_id": f"p-{chain}", "track_id": "s/1", "chain_id": chain, "camera_id": "gate",
-        "first_seen_at": NOON, "last_seen_at": NOON, "time_origin": "clock", "caption": caption,
-        "crop": CropShape(url="/media/crops/1.jpg", width_px=60, height_px=200), "answers": (),
-        "clip": ClipShape(url="/media/media/1.mp4", started_at=NOON, at_s=1, width_px=640, height_px=480),
-        "detection_score": 0.9, "analysis_revision": "r", "revisions": {}, **more,
-    })
+    return PersonShape.model_validate(
+        {
+            "id": 1,
+            "person_id": f"p-{chain}",
+            "track_id": "s/1",
+            "chain_id": chain,
+            "camera_id": "gate",
+            "first_seen_at": NOON,
+            "last_seen_at": NOON,
+            "time_origin": "clock",
+            "caption": caption,
+            "crop": CropShape(url="/media/crops/1.jpg", width_px=60, height_px=200),
+            "answers": (),
+            "clip": ClipShape(url="/media/media/1.mp4", started_at=NOON, at_s=1, width_px=640, height_px=480),
+            "detection_score": 0.9,
+            "analysis_revision": "r",
+            "revisions": {},
+            **more,
+        }
+    )
 
 
 def test_words_from_outside_are_escaped_wherever_they_stand():
@@ -103,9 +122,11 @@ def test_hits_of_one_chain_are_one_person_in_the_order_of_nearness():
 @pytest.mark.parametrize(
     ("question", "label"),
     [
-        ("Is this person wearing a hard hat?", "hard hat"), ("Is the worker wearing safety glasses?", "safety glasses"),
+        ("Is this person wearing a hard hat?", "hard hat"),
+        ("Is the worker wearing safety glasses?", "safety glasses"),
         ("Does this person carry a ladder?", "carry a ladder"),
-        ("What colour is the safety vest?", "safety vest colour"), ("Is this person kneeling?", "kneeling"),
+        ("What colour is the safety vest?", "safety vest colour"),
+        ("Is this person kneeling?", "kneeling"),
     ],
 )
 def test_a_question_has_a_short_name(question: str, label: str):
@@ -144,7 +165,8 @@ def test_the_light_has_a_reason(standing: Standing, level: str, words: str):
 @pytest.mark.parametrize(
     ("camera", "sent", "is_demo", "words"),
     [
-        (None, (), False, "No camera has sent anything"), (None, (), True, "within a minute"),
+        (None, (), False, "No camera has sent anything"),
+        (None, (), True, "within a minute"),
         ("roof", ("gate",), False, "The camera 'roof' has sent nothing"),
         (None, ("gate", "yard"), True, "from 'gate' and 'yard', and nobody was in it"),
     ],

@@ -28,7 +28,10 @@ def port() -> int:
 def start(folder: Path, **settings: str) -> subprocess.Popen[str]:
     told = {f"CREWSIGHT_PAGE__{name.upper()}": value for name, value in settings.items()}
     return subprocess.Popen(
-        [sys.executable, "-m", "crewsight", "page"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "crewsight", "page"],
+        cwd=ROOT,
+        text=True,
+        stderr=subprocess.PIPE,
         env={**os.environ, "CREWSIGHT_STATE__FOLDER": str(folder / "state"), **told},
     )
 
@@ -84,9 +87,7 @@ def test_a_zone_that_is_none_is_one_line(tmp_path: Path, port: int):
     assert "Berlin/Europe is no time zone" in refusal(start(tmp_path, port=str(port), time_zone="Berlin/Europe"))
 
 
-def test_the_page_answers_without_an_indexer_and_ends_in_time(
-    page: subprocess.Popen[str], port: int
-):
+def test_the_page_answers_without_an_indexer_and_ends_in_time(page: subprocess.Popen[str], port: int):
     wait_until_it_answers(port, page)
     assert "Crewsight" in httpx.get(f"http://127.0.0.1:{port}/", timeout=30).text
     assert httpx.get(f"http://127.0.0.1:{port}/api/v1/search?q=vest").status_code == 503
