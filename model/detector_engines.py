@@ -4,7 +4,6 @@ Both take placed canvases and give the same rows; neither lets one frame's resul
 OpenVINO models are converted once for each canvas size and kept in `cache_dir` under the weights' hash.
 """
 
-import contextlib
 import logging
 import os
 import shutil
@@ -162,6 +161,15 @@ def _exported(network: Any) -> Any:
     return fused.requires_grad_(False)
 
 
+def _name(filled: Path, entry: Path) -> None:
+    """Give a complete folder its name, unless another process was first."""
+    try:
+        filled.rename(entry)
+    except OSError:  # "not empty", which Python gives no class of its own
+        if not entry.is_dir():
+            raise
+
+
 def _store_whole(write: Callable[[Path], None], entry: Path) -> None:
     """Let `write` fill a folder and give it its name only once it is complete; a folder already there stays.
 
@@ -174,7 +182,6 @@ def _store_whole(write: Callable[[Path], None], entry: Path) -> None:
             filled = Path(draft) / "entry"
             filled.mkdir()
             write(filled)
-            with contextlib.suppress(FileExistsError):
-                filled.rename(entry)
+            _name(filled, entry)
     except (OSError, RuntimeError) as error:  # OpenVINO reports a full disk as a RuntimeError
         raise ModelCacheError(entry.parent, str(error).splitlines()[0]) from error

@@ -36,8 +36,7 @@ def test_an_empty_scene_has_no_persons(detector: PersonDetector) -> None:
 
 def test_the_persons_of_packaged_pictures_are_found(detector: PersonDetector) -> None:
     bus, zidane = detector.detect([packaged_picture("bus.jpg"), packaged_picture("zidane.jpg")])
-    assert (bus.scores > 0.5).sum() == 3  # and a fourth, cut by the left border, with less certainty
-    assert len(bus) >= 4
+    assert (bus.scores > 0.5).sum() == 4  # the fourth is cut by the left border
     assert (zidane.scores > 0.5).sum() == 2
     assert bus.boxes_xyxy.dtype == bus.scores.dtype == np.float32
 
@@ -114,7 +113,7 @@ def test_several_workers_may_convert_at_the_same_time(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(timeout=120)
+        worker.join(timeout=240)
     assert len(results) == 2
     np.testing.assert_array_equal(results[0].boxes_xyxy, results[1].boxes_xyxy)
     assert len(list(tmp_path.iterdir())) == 1  # and no draft left behind

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -101,22 +104,24 @@ def test_a_box_that_nothing_else_shares_is_uncovered() -> None:
     assert covered_share(box, np.float32([[20, 20, 30, 30]])) == 0.0
 
 
+@pytest.fixture(scope="module")
+def persons_in(clip, tmp_path_factory) -> Callable[[str], list[Detections]]:
+    """What the shipped detector finds in a real clip, looked at once for all tests."""
+    from trainer.detector_evaluation import detections_on_clip
+
+    detector = PersonDetector.load(engine="openvino", cache_dir=tmp_path_factory.mktemp("converted"))
+    return cache(lambda name: detections_on_clip(detector, clip(name)))
+
+
 @pytest.mark.parametrize(
     ("name", "fewest", "most"),
     [("store-aisle.mp4", 2, 5), ("worker-zone.mp4", 1, 2), ("one-by-one.mp4", 6, 7), ("classroom.mp4", 4, 4)],
 )
-def test_real_clips_hold_as_many_tracks_as_people(clip, tmp_path_factory, name: str, fewest: int, most: int) -> None:
-    from trainer.detector_evaluation import detections_on_clip
-
-    detector = PersonDetector.load(engine="openvino", cache_dir=tmp_path_factory.mktemp("converted"))
-    tracks = followed(detections_on_clip(detector, clip(name)))
-    assert fewest <= len(tracks) <= most
+def test_real_clips_hold_as_many_tracks_as_people(persons_in, name: str, fewest: int, most: int) -> None:
+    assert fewest <= len(followed(persons_in(name))) <= most
 
 
-def test_empty_stretches_of_the_corridor_hold_nobody(clip, tmp_path_factory) -> None:
-    from trainer.detector_evaluation import detections_on_clip
-
-    detector = PersonDetector.load(engine="openvino", cache_dir=tmp_path_factory.mktemp("converted"))
-    detections = detections_on_clip(detector, clip("one-by-one.mp4"))
+def test_empty_stretches_of_the_corridor_hold_nobody(persons_in) -> None:
+    detections = persons_in("one-by-one.mp4")
     for first, last in ((0, 28), (228, 250), (352, 371), (436, 460), (602, 616), (682, 697)):
         assert followed(detections[first:last]) == []
