@@ -17,6 +17,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from consumers.errors import PeopleTableError
+from consumers.indexer.rows import (
+    CameraSeen,
+    Counts,
+    Person,
+    SegmentSeen,
+    person_of,
+    person_record,
+    segment_of,
+)
 from consumers.indexer.schema import (
     PersonRecord,
     QuestionRecord,
@@ -25,74 +34,13 @@ from consumers.indexer.schema import (
     Tombstone,
     open_engine,
 )
-from streamer.bus.manifest import Manifest, PersonSeen
+from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
+
+__all__ = ["CameraSeen", "Counts", "Links", "PeopleReader", "PeopleTable", "Person", "SegmentSeen"]
 
 Found = TypeVar("Found")
 Embeddings = tuple[list[int], npt.NDArray[np.float32]]  # keys and their vectors (n, d)
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One track of one segment, as the page and the command line show it."""
-
-    id: int
-    person_id: str
-    track_id: str
-    chain_id: str
-    camera_id: str
-    segment_id: str
-    segment_uri: str
-    segment_started_at: datetime
-    time_origin: str
-    analysis_revision: str
-    first_seen_at: datetime
-    last_seen_at: datetime
-    best_at_s: float
-    crop_uri: str
-    box_xyxy: tuple[float, float, float, float]
-    crop_size_wh: tuple[int, int]
-    frame_size_wh: tuple[int, int]
-    caption: str
-    answers: Mapping[str, Mapping[str, float]]
-    reasons: Mapping[str, str]
-    revisions: Mapping[str, str]
-    detection_score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much the table holds."""
-
-    people: int
-    segments: int
-    rejections: int
-    chains: int
-
-
-@dataclass(frozen=True, slots=True)
-class CameraSeen:
-    """One camera that has sent at least one segment."""
-
-    camera_id: str
-    segments: int
-    people: int
-    last_segment_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentSeen:
-    """One indexed segment."""
-
-    segment_id: str
-    analysis_revision: str
-    camera_id: str
-    uri: str
-    manifest_uri: str
-    started_at: datetime
-    duration_s: float
-    previous_segment_id: str | None
-    person_count: int
 
 
 class PeopleReader:
@@ -216,7 +164,7 @@ class PeopleReader:
                     SegmentRecord.analysis_revision == analysis_revision,
                 )
             )
-            return (_segment(before) if before else None), [_segment(row) for row in after]
+            return (segment_of(before) if before else None), [segment_of(row) for row in after]
 
         return self._read(look)
 
@@ -242,7 +190,7 @@ class PeopleReader:
         self._engine.dispose()
 
     def _people(self, chosen: Select[PersonRecord]) -> list[Person]:
-        return self._read(lambda session: [_person(row) for row in session.scalars(chosen)])
+        return self._read(lambda session: [person_of(row) for row in session.scalars(chosen)])
 
     def _read(self, look: Callable[[Session], Found]) -> Found:
         with self._session() as session:
@@ -337,7 +285,7 @@ class PeopleTable(PeopleReader):
         there = set(session.scalars(select(PersonRecord.person_id).where(PersonRecord.person_id.in_(ids))))
         erased = set(session.scalars(select(Tombstone.person_id).where(Tombstone.person_id.in_(ids))))
         session.add_all(
-            _record(manifest, person, embeddings[person.person_id])
+            person_record(manifest, person, embeddings[person.person_id])
             for person in manifest.people
             if person.person_id not in there | erased
         )
@@ -362,74 +310,3 @@ def _chain(session: Session, links: Links) -> None:
             session.execute(
                 update(PersonRecord).where(PersonRecord.chain_id == chain_of[later]).values(chain_id=chain_of[earlier])
             )
-
-
-def _record(manifest: Manifest, person: PersonSeen, embedding: bytes) -> PersonRecord:
-    best = person.looks[person.best_look]
-    return PersonRecord(
-        person_id=person.person_id,
-        track_id=person.track_id,
-        chain_id=person.person_id,
-        camera_id=manifest.camera_id,
-        segment_id=manifest.segment_id,
-        segment_uri=manifest.segment_uri,
-        segment_started_at=manifest.started_at,
-        time_origin=manifest.time_origin.value,
-        analysis_revision=manifest.analysis_revision,
-        first_seen_at=person.first_seen_at,
-        last_seen_at=person.last_seen_at,
-        best_at_s=best.at_s,
-        crop_uri=best.crop_uri,
-        box_xyxy=list(best.box_xyxy),
-        crop_size_wh=list(best.crop_size_wh),
-        frame_size_wh=[manifest.width_px, manifest.height_px],
-        caption=person.caption,
-        answers={question: dict(answers) for question, answers in person.answers.items()},
-        reasons=dict(person.reasons),
-        revisions=manifest.revisions.model_dump(),
-        embedding=embedding,
-        embedding_space=manifest.revisions.embedding_space,
-        detection_score=person.detection_score,
-    )
-
-
-def _person(row: PersonRecord) -> Person:
-    left, top, right, bottom = row.box_xyxy
-    return Person(
-        id=row.id,
-        person_id=row.person_id,
-        track_id=row.track_id,
-        chain_id=row.chain_id,
-        camera_id=row.camera_id,
-        segment_id=row.segment_id,
-        segment_uri=row.segment_uri,
-        segment_started_at=row.segment_started_at,
-        time_origin=row.time_origin,
-        analysis_revision=row.analysis_revision,
-        first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_seen_at,
-        best_at_s=row.best_at_s,
-        crop_uri=row.crop_uri,
-        box_xyxy=(left, top, right, bottom),
-        crop_size_wh=(row.crop_size_wh[0], row.crop_size_wh[1]),
-        frame_size_wh=(row.frame_size_wh[0], row.frame_size_wh[1]),
-        caption=row.caption,
-        answers=row.answers,
-        reasons=row.reasons,
-        revisions=row.revisions,
-        detection_score=row.detection_score,
-    )
-
-
-def _segment(row: SegmentRecord) -> SegmentSeen:
-    return SegmentSeen(
-        segment_id=row.segment_id,
-        analysis_revision=row.analysis_revision,
-        camera_id=row.camera_id,
-        uri=row.uri,
-        manifest_uri=row.manifest_uri,
-        started_at=row.started_at,
-        duration_s=row.duration_s,
-        previous_segment_id=row.previous_segment_id,
-        person_count=row.person_count,
-    )

@@ -1,4 +1,4 @@
-"""The indexer on its topics, over a real broker: rows, vectors, chains and searches, whatever is lost or comes twice."""
+"""The indexer on its topics, over a real broker: rows, vectors, chains and searches, whatever is lost or repeated."""
 
 import shutil
 from collections.abc import Callable, Iterator
