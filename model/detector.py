@@ -82,7 +82,7 @@ class PersonDetector:
         for size_wh in dict.fromkeys((frame.shape[1], frame.shape[0]) for frame in frames):
             placement = Letterbox.fit(size_wh, self.image_size)
             chosen = [i for i, frame in enumerate(frames) if (frame.shape[1], frame.shape[0]) == size_wh]
-            canvases = [placement.place(frames[i]) for i in chosen]
+            canvases = (placement.place(frames[i]) for i in chosen)
             for i, candidates in zip(chosen, self._engine.candidates(canvases, self.confidence), strict=True):
                 found[i] = _persons(candidates, placement)
         return [detections for detections in found if detections is not None]

@@ -4,12 +4,13 @@ Both take placed canvases and give the same rows; neither lets one frame's resul
 OpenVINO models are converted once for each canvas size and kept in `cache_dir` under the weights' hash.
 """
 
+import itertools
 import logging
 import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -34,8 +35,8 @@ CUDA_BATCH = 16  # every batch is padded to this, so that the same kernels run h
 class Engine(Protocol):
     """Runs the network over canvases of one size."""
 
-    def candidates(self, canvases: Sequence[Frame], confidence: float) -> list[Candidates]:
-        """The boxes of each canvas that score above `confidence`, before suppression."""
+    def candidates(self, canvases: Iterable[Frame], confidence: float) -> list[Candidates]:
+        """The boxes of each canvas that score above `confidence`, before suppression; canvases are asked for lazily."""
 
 
 def _above(rows: NDArray[np.float32], confidence: float) -> Candidates:
@@ -58,21 +59,21 @@ class OpenVinoEngine:
         }
         self._queues: dict[tuple[int, int], openvino.AsyncInferQueue] = {}
 
-    def candidates(self, canvases: Sequence[Frame], confidence: float) -> list[Candidates]:
+    def candidates(self, canvases: Iterable[Frame], confidence: float) -> list[Candidates]:
         """The boxes of each canvas (all of one size) that score above `confidence`."""
-        found: list[Candidates] = [np.empty((0, 5), np.float32)] * len(canvases)
-        if not canvases:
-            return found
-        queue = self._queue(canvases[0].shape[:2])
+        found: dict[int, Candidates] = {}
 
         def keep(request: Any, position: int) -> None:
             found[position] = _above(request.get_output_tensor(0).data[0], confidence)
 
-        queue.set_callback(keep)
-        for position, canvas in enumerate(canvases):
+        for position, canvas in enumerate(canvases):  # the next canvas is placed while others are looked at
+            queue = self._queue(canvas.shape[:2])
+            if position == 0:
+                queue.set_callback(keep)
             queue.start_async({0: canvas[None]}, position)
-        queue.wait_all()
-        return found
+        for queue in self._queues.values():
+            queue.wait_all()
+        return [found[position] for position in range(len(found))]
 
     def _queue(self, size_hw: tuple[int, ...]) -> "openvino.AsyncInferQueue":
         import openvino
@@ -116,11 +117,11 @@ class TorchEngine:
         self._batch = CUDA_BATCH if self._device.type == "cuda" else 1
         self._network = _exported(folder.network()).to(self._device, self._dtype)
 
-    def candidates(self, canvases: Sequence[Frame], confidence: float) -> list[Candidates]:
+    def candidates(self, canvases: Iterable[Frame], confidence: float) -> list[Candidates]:
         """The boxes of each canvas (all of one size) that score above `confidence`."""
-        found: list[Candidates] = []
-        for start in range(0, len(canvases), self._batch):
-            found += self._run(canvases[start : start + self._batch], confidence)
+        waiting, found = iter(canvases), []
+        while batch := list(itertools.islice(waiting, self._batch)):
+            found += self._run(batch, confidence)
         return found
 
     def _run(self, canvases: Sequence[Frame], confidence: float) -> list[Candidates]:
