@@ -14,7 +14,10 @@ from model.questions import CANNOT_TELL, PART_HIDDEN, Decision, Question, Questi
 
 
 class MeasuredQuestion(BaseModel):
-    """A question that a checkpoint was trained on, how its logits are softened, and how well it answers."""
+    """A question that a checkpoint was trained on, how its logits are put right, and how well it answers.
+
+    `leaning` is taken from the logits of the answers, in their order; `temperature` then divides them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -22,6 +25,7 @@ class MeasuredQuestion(BaseModel):
     text: str
     answers: tuple[str, ...]
     temperature: PositiveFloat = 1.0
+    leaning: tuple[float, ...] = ()
     figures: dict[str, float] = {}
 
     @property
@@ -58,10 +62,20 @@ def decided(question: Question, probabilities: Sequence[float]) -> Decision:
     return decision
 
 
-def answer_probabilities(logits: Tensor, answer_ids: Sequence[int], temperature: float) -> Tensor:
+def answer_probabilities(
+    logits: Tensor, answer_ids: Sequence[int], temperature: float, leaning: Sequence[float] = ()
+) -> Tensor:
     """Calibrated probabilities (B, answers) from next-word logits (B, V): only the answers' words take part.
+
+    Args:
+        logits: (B, V).
+        answer_ids: The token of each answer, and last that of *cannot tell*.
+        temperature: Above 1 makes sure answers less sure.
+        leaning: What the network adds to each answer that it should not; missing ones are 0.
 
     >>> answer_probabilities(torch.tensor([[0.0, 2.0, 9.0]]), [0, 1], temperature=2.0).round(decimals=2).tolist()
     [[0.27000001072883606, 0.7300000190734863]]
     """
-    return torch.softmax(logits[:, list(answer_ids)] / temperature, dim=-1)
+    surplus = torch.zeros(len(answer_ids), device=logits.device)
+    surplus[: len(leaning)] = torch.tensor(leaning, device=logits.device)
+    return torch.softmax((logits[:, list(answer_ids)] - surplus) / temperature, dim=-1)

@@ -206,7 +206,7 @@ class HumanVLM(TextTower):
         assert measured is not None
         answer_ids = [self._words.id_of(word) for word in (*question.answers, CANNOT_TELL_WORD)]
         logits = self._network.language_model.logits(hidden)
-        return answer_probabilities(logits, answer_ids, measured.temperature)
+        return answer_probabilities(logits, answer_ids, measured.temperature, measured.leaning)
 
     def _decision(
         self, question: Question, height_px: int, probabilities: dict[str, list[list[float]]], crop: int

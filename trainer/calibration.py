@@ -1,6 +1,8 @@
 """How sure a network may be: its answers on people that it did not learn from.
 
-A temperature per question, found by search on the held-out people, seen whole and in halves that hide a part.
+A temperature per question, and for predicates how far the network leans to yes, found by search on the held-out people,
+seen whole and in halves that hide a part. Yes and no weigh the same there: a model that meets few masks in training
+must not lean to "no mask" at work.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from trainer.people import Person
 from trainer.texts import answers_of
 
 _TEMPERATURES = np.geomspace(0.5, 6.0, 60)
+_LEANINGS = np.arange(-2.0, 2.05, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,28 @@ class Answered:
         ]
         return float(np.mean(recalls)) if recalls else float("nan")
 
-    def temperature(self) -> float:
-        """The temperature under which the right answers are most probable."""
+    def calibration(self) -> tuple[float, float]:
+        """The temperature, and the leaning to the first answer, under which the right answers are most probable."""
         if not len(self.right):
-            return 1.0
-        losses = [float(functional.cross_entropy(self.logits / t, self.right)) for t in _TEMPERATURES]
-        return round(float(_TEMPERATURES[int(np.argmin(losses))]), 3)
+            return 1.0, 0.0
+        leanings = _LEANINGS if self.question.kind == "predicate" else [0.0]
+        weights = self._weights()
+        first = functional.one_hot(torch.tensor(0), self.logits.shape[1])
+        losses = {
+            (float(t), float(b)): float(functional.cross_entropy((self.logits - b * first) / t, self.right, weights))
+            for t in _TEMPERATURES
+            for b in leanings
+        }
+        temperature, leaning = min(losses, key=lambda pair: losses[pair])
+        return round(temperature, 3), round(leaning, 3)
+
+    def _weights(self) -> torch.Tensor:
+        """Weights by answer: those of a predicate weigh the same, *cannot tell* keeps its share."""
+        weights = torch.ones(self.logits.shape[1])
+        if self.question.kind == "predicate":
+            counts = torch.bincount(self.right, minlength=3)[:2].clamp(min=1)
+            weights[:2] = counts.sum() / 2 / counts
+        return weights
 
 
 def held_out_views(people: Sequence[Person]) -> list[View]:

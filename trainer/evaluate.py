@@ -42,6 +42,7 @@ _PLAIN_WORDS: dict[str, str | dict[str, str]] = {
     "beside": "beside {}",
 }
 _DENIALS = ("no", "without a")
+LISTED_FROM = 0.7  # of the 95% interval of balanced accuracy, the lower end
 _HELD_BY_AT_MOST = 10  # a combination that half of the people have is no search
 
 
@@ -138,17 +139,20 @@ def labelled_looks(photos: Iterable[LabelledPhoto]) -> list[LabelledLook]:
 
 
 def record_figures(folder: Path, report: Report) -> None:
-    """Write what was measured of each question into a checkpoint's `decision.json`."""
+    """Write what was measured of each question into a checkpoint's `decision.json`, and all figures beside it.
+
+    A question that may well be answered little better than by chance is struck off: it will get *cannot tell*.
+    """
     path = folder / DECISIONS
     sheet = DecisionSheet.model_validate_json(path.read_text(encoding="utf-8"))
     questions = [
         stated.model_copy(update={"figures": {**stated.figures, **_figures(report.questions[stated.text])}})
-        if stated.text in report.questions
-        else stated
         for stated in sheet.questions
+        if stated.text in report.questions and report.questions[stated.text].interval[0] >= LISTED_FROM
     ]
     measured = sheet.model_copy(update={"questions": tuple(questions)})
     path.write_text(json.dumps(measured.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+    (folder / "metrics.json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
 
 
 def _figures(score: QuestionScore) -> dict[str, float]:

@@ -30,6 +30,7 @@ Box = NDArray[np.float32]
 MARGIN = 0.3  # of the person's box on each side, so that training can move and widen the cut
 LONGEST_SIDE_PX = 400  # the model reads 256 px; more only costs memory
 INSIDE = 0.7
+SLIMMEST_PX = 4  # slimmer, and a box is an edge of the photo
 NEARBY = {CONE: "a safety cone", MACHINERY: "machinery", VEHICLE: "a vehicle", PERSON: "another person"}
 
 
@@ -70,7 +71,7 @@ def people_in(photo: LabelledPhoto, *, smallest_px: int) -> list[Person]:
     found = []
     for box in boxes:
         width, height = _size(box.box_xyxy)
-        if height >= smallest_px and width >= smallest_px / 4:
+        if height >= smallest_px and width >= SLIMMEST_PX:
             found.append(_person(photo, box, boxes))
     return found
 

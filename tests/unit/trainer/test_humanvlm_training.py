@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from model.network import HumanNetwork, NetworkSizes
 from model.questions import CANNOT_TELL, Decision
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
+from tests.builders_model import tiny_humanvlm
 from tests.builders_photos import photo_folder
 from trainer.augment import plain_view
 from trainer.calibration import Answered
 from trainer.errors import RecipeError
-from trainer.evaluate import measure
+from trainer.evaluate import measure, record_figures
 from trainer.holdout import split_people
 from trainer.looks import Looks, LooksOfEpoch, looks_of
 from trainer.people import Person, people_in
@@ -127,7 +129,16 @@ def test_the_temperature_softens_what_is_too_sure() -> None:
     logits = torch.nn.functional.one_hot(said, 3) * 9.0
     found = Answered(HARD_HAT, logits, right)
     assert found.balanced_accuracy() == pytest.approx(0.75, abs=0.06)
-    assert found.temperature() > 3
+    assert found.calibration()[0] > 3
+
+
+def test_a_network_that_leans_to_no_is_put_upright() -> None:
+    chance = torch.Generator().manual_seed(0)
+    right = torch.randint(0, 2, (600,), generator=chance)
+    evidence = torch.where(right == 0, 1.0, -1.0) + torch.randn(600, generator=chance)
+    logits = torch.stack([evidence - 1.5, -evidence, torch.full((600,), -9.0)], dim=1)
+    _, leaning = Answered(HARD_HAT, logits, right).calibration()
+    assert leaning == pytest.approx(-1.5, abs=0.3)
 
 
 def test_scores_count_abstentions_as_wrong_and_forced_choices_as_made() -> None:
@@ -158,13 +169,23 @@ def test_a_run_goes_from_photos_to_a_checkpoint_that_answers_and_is_measured(tmp
     origin = json.loads((out / "training.json").read_text())
     assert origin["people_learnt"] + origin["people_held_out"] == 16
     assert (work / "last.ckpt").exists()
-    report = measure(str(out), tmp_path / "ppe" / "val", record=True)
+    report = measure(str(out), tmp_path / "ppe" / "val")
     assert report.people == 4
-    assert "balanced accuracy" in report.as_markdown()
-    sheet = json.loads((out / "decision.json").read_text())
-    figures = {question["text"]: question["figures"] for question in sheet["questions"]}
-    assert figures[HARD_HAT.text]["people"] == 4
-    assert 0 <= figures[SAFETY_VEST.text]["balanced_accuracy"] <= 1
+    assert 0 <= report.questions[SAFETY_VEST.text].balanced_accuracy <= 1
+    assert HARD_HAT.text in report.as_markdown()
+
+
+def test_figures_are_recorded_and_what_is_near_chance_is_struck_off(tmp_path: Path) -> None:
+    folder = tiny_humanvlm(tmp_path)
+    photos = photo_folder(tmp_path / "val", count=1)
+    report = measure(str(folder), photos)
+    good, poor = report.questions[HARD_HAT.text], report.questions[SAFETY_VEST.text]
+    good, poor = replace(good, interval=(0.8, 0.9)), replace(poor, interval=(0.6, 0.9))
+    record_figures(folder, replace(report, questions={HARD_HAT.text: good, SAFETY_VEST.text: poor}))
+    model = HumanVLM.load(folder, device="cpu")
+    assert model.questions == (HARD_HAT,)
+    sheet = json.loads((folder / "decision.json").read_text())
+    assert sheet["questions"][0]["figures"]["interval_low"] == 0.8
 
 
 @pytest.mark.parametrize(
