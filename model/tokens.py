@@ -67,7 +67,8 @@ class WordTokens:
 
     def unknown(self, text: str) -> tuple[str, ...]:
         """The words of a text that the vocabulary lacks, each once, in the order of the text."""
-        return tuple(dict.fromkeys(word for word in split_words(text) if word not in self._ids))
+        words = (word for word in split_words(text) if word not in _PUNCTUATION)
+        return tuple(dict.fromkeys(word for word in words if word not in self._ids))
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of some tokens."""
