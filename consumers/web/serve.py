@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, tzinfo
@@ -22,7 +24,8 @@ from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from streamer.bus.media import MediaStore
 
-SHUTDOWN_S = 2
+SHUTDOWN_S = 1  # an open page is a connection that never ends by itself
+LEAVE_AFTER_S = 3
 SEARCH_TIMEOUT_S = 5.0
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 LOCALTIME = Path("/etc/localtime")
@@ -48,7 +51,7 @@ def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
         reason = "only this machine's own address (127.0.0.1) until there are users to sign in; correct page.host"
         raise AddressError(f"{host}:{port}", reason)
     with listen(host, port, setting="page") as listening:
-        server = uvicorn.Server(_config(build()))
+        server = _Server(_config(build()))
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
         server.run(sockets=[listening])
@@ -95,3 +98,14 @@ def _config(api: FastAPI) -> uvicorn.Config:
         date_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
+
+
+class _Server(uvicorn.Server):
+    """Ends in time even where a thread still waits for an indexer that does not answer; the page only reads."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is open, and leave in any case."""
+        leaving = threading.Timer(LEAVE_AFTER_S, os._exit, args=(0,))
+        leaving.daemon = True
+        leaving.start()
+        await super().shutdown(sockets)

@@ -226,7 +226,7 @@ class LiveRoom:
 
     def _stand(self, status: StatusShape) -> None:
         seen = count(status.people, "person", "people")
-        self._sum.set_text(f"{seen} in {count(status.segments, 'clip')}")
+        self._sum.set_text(f"{seen} in all" if self._camera else f"{seen} in {count(status.segments, 'clip')}")
         if self._has_failed:
             self._has_failed = False
             background_tasks.create(self._load(), context=self._room)

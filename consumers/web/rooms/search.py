@@ -14,8 +14,9 @@ from consumers.web.components.markup import Markup, tag, together
 from consumers.web.components.person_card import hit_card, nobody
 from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Selection, Surroundings
-from consumers.web.schemas import CameraShape, HitShape, SearchShape, StatusShape
+from consumers.web.schemas import CameraShape, HitShape, PersonShape, SearchShape, StatusShape
 from consumers.web.wording import count
+from model.questions import CANNOT_TELL
 
 FIRST, MOST = 24, 192  # hits on the sheet at first, and at most
 TRIES = 4  # captions offered as searches
@@ -157,7 +158,7 @@ class SearchRoom:
         except PeopleTableError:
             captions: list[str] = []
         else:
-            captions = list(dict.fromkeys(person.caption for person in newest.people if person.caption))[:TRIES]
+            captions = tellable(newest.people)[:TRIES]
         if self._found.is_deleted:
             return
         self._found.clear()
@@ -177,6 +178,12 @@ def one_a_person(hits: Sequence[HitShape]) -> list[tuple[HitShape, int]]:
         best.setdefault(hit.person.chain_id, hit)
     sightings = Counter(hit.person.chain_id for hit in hits)
     return [(hit, sightings[chain]) for chain, hit in best.items()]
+
+
+def tellable(people: Sequence[PersonShape]) -> list[str]:
+    """The captions, each once, of people of whom something could be told."""
+    told = (p.caption for p in people if p.caption and any(a.answer != CANNOT_TELL for a in p.answers))
+    return list(dict.fromkeys(told))
 
 
 def invitation(captions: Sequence[str]) -> Markup:

@@ -25,14 +25,14 @@ def port() -> int:
     return port
 
 
-def start(folder: Path, **settings: str) -> subprocess.Popen[str]:
+def start(folder: Path, environment: dict[str, str] | None = None, **settings: str) -> subprocess.Popen[str]:
     told = {f"CREWSIGHT_PAGE__{name.upper()}": value for name, value in settings.items()}
     return subprocess.Popen(
         [sys.executable, "-m", "crewsight", "page"],
         cwd=ROOT,
         text=True,
         stderr=subprocess.PIPE,
-        env={**os.environ, "CREWSIGHT_STATE__FOLDER": str(folder / "state"), **told},
+        env={**os.environ, "CREWSIGHT_STATE__FOLDER": str(folder / "state"), **told, **(environment or {})},
     )
 
 
@@ -99,3 +99,19 @@ def test_a_name_that_is_not_this_machine_is_turned_away(page: subprocess.Popen[s
     wait_until_it_answers(port, page)
     assert health(port) == 200
     assert health(port, host="attacker.example") == 400
+
+
+def test_the_page_ends_in_time_while_a_search_waits_for_an_indexer_that_never_answers(tmp_path: Path, port: int):
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        environment = {"CREWSIGHT_SEARCH__PORT": str(deaf.getsockname()[1])}
+        process = start(tmp_path, environment, port=str(port))
+        wait_until_it_answers(port, process)
+        with socket.create_connection(("127.0.0.1", port)) as asking:
+            asking.sendall(b"GET /api/v1/search?q=vest HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            deaf.settimeout(START_S)
+            deaf.accept()  # the page asks, and waits
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=END_S) == 0
+    process.communicate()
