@@ -25,7 +25,7 @@ Picture = NDArray[np.uint8]  # (height, width, 3), blue green red
 
 FPS = 12
 WIDTH_PX, HEIGHT_PX = 960, 540
-RECIPE = 1  # another number whenever the frames would change
+RECIPE = 2  # another number whenever the frames would change
 X264 = {"preset": "superfast", "crf": "23", "threads": "2"}
 PILLAR_GREY = (92, 96, 98)
 
@@ -61,8 +61,9 @@ class Shot:
 SHOTS = (
     Shot("street", 13.0, View(960, 600, 1500), View(850, 640, 1020), pillar_s=(4.5, 8.0)),
     Shot("street", 5.0, View(900, 185, 600), View(1010, 190, 560)),  # balconies: nobody
-    Shot("match", 10.0, View(640, 360, 1280), View(700, 330, 1080)),
-    Shot("street", 8.0, View(860, 650, 1050), View(1180, 640, 1000)),
+    Shot("match", 6.0, View(640, 360, 1280), View(700, 330, 1080)),
+    Shot("street", 3.0, View(1010, 190, 560), View(980, 185, 590)),  # nobody, longer than someone hidden is waited for
+    Shot("street", 11.0, View(860, 650, 1050), View(1180, 640, 1000)),
 )
 EMPTY_STRETCH_S = (SHOTS[0].seconds, SHOTS[0].seconds + SHOTS[1].seconds)  # nobody is in it
 DURATION_S = sum(shot.seconds for shot in SHOTS)
