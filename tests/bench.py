@@ -27,7 +27,7 @@ from rich.table import Table
 from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch
 from consumers.analyzer.decode import sample_frames
 from consumers.analyzer.eyes import Eyes
-from streamer.bus.messages import SegmentReady, TimeOrigin
+from streamer.bus.messages import TimeOrigin
 from streamer.segmenting import cut_file
 from tests.conftest import DATA
 
@@ -123,23 +123,9 @@ def naive_model(eyes: Eyes, scratch: Path) -> Any:
 
 def cut_clip(clip: Path, scratch: Path) -> list[Segment]:
     """The clip as the streamer would cut it."""
-    started_at = datetime(2026, 1, 1, tzinfo=UTC)
+    began_at = datetime(2026, 1, 1, tzinfo=UTC)
     return [
-        Segment(
-            SegmentReady(
-                segment_id=cut.segment_id,
-                previous_segment_id=cut.previous_segment_id,
-                camera_id="bench",
-                uri=f"media:///media/bench/{cut.segment_id}.mp4",
-                started_at=started_at,
-                time_origin=TimeOrigin.FILE,
-                duration_s=cut.duration_s,
-                fps=cut.fps,
-                width_px=cut.width_px,
-                height_px=cut.height_px,
-            ),
-            cut.path,
-        )
+        Segment(cut.ready("bench", began_at, TimeOrigin.FILE), cut.path)
         for cut in cut_file(clip, camera_id="bench", folder=scratch / "segments")
     ]
 

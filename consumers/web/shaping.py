@@ -12,7 +12,6 @@ from consumers.web.schemas import (
     SightingShape,
     StepShape,
 )
-from consumers.web.wording import short_label
 from model.questions import CANNOT_TELL
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import SCHEME
@@ -69,7 +68,7 @@ def shape_answer(question: AskedQuestion, probabilities: Mapping[str, float], re
     return AnswerShape(
         question_id=question.question_id,
         text=question.text,
-        label=short_label(question.text),
+        label=question.label,
         kind=question.kind,
         answer=answer,
         probabilities=ordered,

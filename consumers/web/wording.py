@@ -1,4 +1,4 @@
-"""How the page says things: times, ages, sizes, question labels. Pure."""
+"""How the page says things: times, ages, sizes, answers. Pure."""
 
 import re
 from datetime import datetime, timedelta, tzinfo
@@ -6,12 +6,6 @@ from datetime import datetime, timedelta, tzinfo
 from streamer.bus.messages import TimeOrigin
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
-_ASKED_OF = re.compile(
-    r"^(?:is|are|does|do|has|have)\s+(?:the|this|that)?\s*(?:person|worker|man|woman|they)?\s*"
-    r"(?:wearing|wear|have|has|got|holding|carrying|using|use|in|on)?\s*(?:an?|any|the|their|some)?\s+",
-    re.IGNORECASE,
-)
-_WHICH = re.compile(r"^what\s+(colou?r|kind|type)\s+(?:is|are|of)\s+(?:the|their|this person'?s)?\s*", re.IGNORECASE)
 ORIGINS = {
     TimeOrigin.CLOCK: "the clock of the machine that received the frame",
     TimeOrigin.CONTAINER: "the creation time stored in the video file",
@@ -96,19 +90,3 @@ def chosen(label: str, answer: str) -> str:
     """
     thing = re.sub(r" colou?r$", "", label)
     return f"{label}: {answer}" if thing == label else f"{answer} {thing}"
-
-
-def short_label(question: str) -> str:
-    """What a question is about, short enough for a chip.
-
-    >>> short_label("Is this person wearing a hard hat?"), short_label("What colour is the hard hat?")
-    ('hard hat', 'hard hat colour')
-    >>> short_label("Is the person's face covered?")
-    "person's face covered"
-    """
-    plain = question.strip().rstrip("?. ")
-    which = _WHICH.match(plain)
-    if which:
-        return f"{plain[which.end() :]} {which.group(1).lower()}"
-    about = _ASKED_OF.sub("", plain).strip() or plain
-    return re.sub(r"^the\s+", "", about) if about == plain else about

@@ -10,6 +10,13 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+_ASKED_OF = re.compile(
+    r"^(?:is|are|does|do|has|have)\s+(?:the|this|that)?\s*(?:person|worker|man|woman|they)?\s*"
+    r"(?:wearing|wear|have|has|got|holding|carrying|using|use|in|on)?\s*(?:an?|any|the|their|some)?\s+",
+    re.IGNORECASE,
+)
+_WHICH = re.compile(r"^what\s+(colou?r|kind|type)\s+(?:is|are|of)\s+(?:the|their|this person'?s)?\s*", re.IGNORECASE)
+
 
 class Message(BaseModel):
     """Anything that crosses a process boundary as JSON."""
@@ -88,7 +95,7 @@ class AskedQuestion(Message):
         >>> ask("Is this person wearing a hard hat?"), ask("What colour is the hard hat?")
         ('hard hat', 'hard hat colour')
         """
-        text = self.text.strip().rstrip("?")
-        if colour := re.match(r"(?i)what colou?r (?:is|are) (?:the |their )?(.+)", text):
-            return f"{colour[1]} colour"
-        return re.sub(r"(?i)^(is|are|does|has) (this|the) person (wearing |have |has )?(an? |any )?", "", text)
+        plain = self.text.strip().rstrip("?. ")
+        if which := _WHICH.match(plain):
+            return f"{plain[which.end() :]} {which[1].lower()}"
+        return _ASKED_OF.sub("", plain).strip() or plain

@@ -22,7 +22,6 @@ from consumers.web.schemas import (
     PersonShape,
     StepShape,
 )
-from consumers.web.wording import short_label
 from model.questions import CANNOT_TELL
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -117,20 +116,6 @@ def test_hits_of_one_chain_are_one_person_in_the_order_of_nearness():
     hits = [HitShape(score=s, person=person(chain)) for s, chain in ((0.9, "b"), (0.8, "a"), (0.7, "b"))]
     people = [(hit.person.chain_id, hit.score, seen) for hit, seen in one_a_person(hits)]
     assert people == [("b", 0.9, 2), ("a", 0.8, 1)]
-
-
-@pytest.mark.parametrize(
-    ("question", "label"),
-    [
-        ("Is this person wearing a hard hat?", "hard hat"),
-        ("Is the worker wearing safety glasses?", "safety glasses"),
-        ("Does this person carry a ladder?", "carry a ladder"),
-        ("What colour is the safety vest?", "safety vest colour"),
-        ("Is this person kneeling?", "kneeling"),
-    ],
-)
-def test_a_question_has_a_short_name(question: str, label: str):
-    assert short_label(question) == label
 
 
 def test_a_walk_known_at_one_second_stands_still_and_a_longer_one_moves():
