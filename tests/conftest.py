@@ -8,8 +8,23 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("YOLO_OFFLINE", "1")
+# Two test workers on two cores: a second thread of torch would only wait for the first at every barrier.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DATA = Path(os.environ.get("CREWSIGHT_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")).resolve()
+
+
+SYSTEM_TEST_S = 900  # whole runs of all processes over all clips, beside another worker
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one file together, and all system tests, which share the runs they look at."""
+    for item in items:
+        is_system = "tests/system/" in item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group("system" if is_system else item.path.as_posix()))
+        if is_system:
+            item.add_marker(pytest.mark.timeout(SYSTEM_TEST_S))
 
 
 def real_data(relative: str) -> Path:

@@ -53,7 +53,7 @@ class Finished:
 
 def finished(installation: Installation, *flags: str) -> Finished:
     """Run `up --once` to its end."""
-    run = installation.run("up", "--once", "--config", str(installation.config), *flags, timeout_s=290)
+    run = installation.run("up", "--once", "--config", str(installation.config), *flags, timeout_s=600)
     logs = "\n".join(path.read_text()[-2000:] for path in sorted(installation.state.glob("logs/*.log")))
     assert run.returncode == 0, f"{run.stdout[-2000:]}\n{run.stderr[-2000:]}\n{logs}"
     return Finished(installation, run.stdout, installation.manifests())
