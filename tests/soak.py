@@ -48,9 +48,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, default=DATA / "videos" / "one-by-one.mp4")
     parser.add_argument("--passes", type=int, default=20)
+    parser.add_argument("--segments", type=int, help="of the clip, at most; all by default")
     chosen = parser.parse_args(arguments)
     resident = []
-    for number, size in enumerate(resident_bytes(chosen.clip, passes=chosen.passes), 1):
+    for number, size in enumerate(
+        resident_bytes(chosen.clip, passes=chosen.passes, segments_at_most=chosen.segments), 1
+    ):
         resident.append(size)
         sys.stdout.write(f"pass {number:>2}: {size / 1e6:.0f} MB resident\n")
         sys.stdout.flush()
