@@ -210,6 +210,7 @@ class Household:
         from consumers.listening import listen
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
+        from streamer.bus.broker import EmbeddedBroker
         from streamer.bus.media import MediaStore
         from streamer.process import feed_of
 
@@ -221,6 +222,8 @@ class Household:
         MediaStore(self.streamer.media_url).check_writable()
         DetectorFolder.open(self.analyzer.detector.name)
         checkpoint_folder(self.analyzer.vlm.name)
+        if self.streamer.bus.embedded:
+            EmbeddedBroker(self.streamer.bus.bootstrap_servers, self.logs / "tansu.log").refuse_busy_port()
         listen(self.page.page.host, self.page.page.port, setting="page").close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
 

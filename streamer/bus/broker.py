@@ -46,7 +46,7 @@ class EmbeddedBroker:
         Raises:
             BrokerStartError: the port is busy, the program is missing, or it ends or stays silent.
         """
-        self._refuse_busy_port()
+        self.refuse_busy_port()
         url = f"tcp://{self.host}:{self.port}"
         command = [_program(self.address), "--cluster-id", "crewsight", "--listener-url", url]
         command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
@@ -81,7 +81,12 @@ class EmbeddedBroker:
             self._process.kill()
             self._process.wait()
 
-    def _refuse_busy_port(self) -> None:
+    def refuse_busy_port(self) -> None:
+        """Make sure that nobody listens where this broker would.
+
+        Raises:
+            BrokerStartError: somebody does.
+        """
         attempts = Retrying(
             # A broker whose parent was killed is itself just dying.
             retry=retry_if_exception_type(OSError),

@@ -45,7 +45,7 @@ FLAGS = (
 )
 WIDE, THUMB = (1440, 900), (390, 844)
 START_S, END_S = 60, 5
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 
 
 @pytest.fixture(scope="session")
