@@ -10,6 +10,7 @@ import decord
 import numpy as np
 import pytest
 
+from streamer.demo import DURATION_S, FPS
 from streamer.errors import VideoReadError
 from streamer.segmenting import FAST, LIVE, Cadence, CutSegment, content_sha256, cut, cut_file, plan_cuts
 from tests.builders_video import make_video, numbers_in
@@ -97,9 +98,9 @@ def test_real_clips_keep_every_frame(
 
 def test_the_demo_clip_keeps_every_frame(demo_clip: Path, tmp_path: Path) -> None:
     segments = list(cut_file(demo_clip, camera_id="demo", folder=tmp_path))
-    assert [round(segment.duration_s, 3) for segment in segments] == [10.0, 10.0, 10.0, 6.0]
+    assert [round(segment.duration_s, 3) for segment in segments] == [10.0, 10.0, 10.0, 8.0]
     assert all(segment.is_copy for segment in segments)
-    assert sum(frames_av(segment.path) for segment in segments) == 432
+    assert sum(frames_av(segment.path) for segment in segments) == DURATION_S * FPS
     _assert_they_follow_one_another(segments)
 
 
