@@ -18,6 +18,7 @@ DATA = Path(os.environ.get("CREWSIGHT_TEST_DATA", Path(__file__).parents[2] / "s
 SYSTEM_TEST_S = 900  # whole runs of all processes over all clips, beside another worker
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers' plugin reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one file together, and all system tests, which share the runs they look at."""
     for item in items:

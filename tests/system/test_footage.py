@@ -1,10 +1,13 @@
 """What must be found in footage, from the streamer to the search, by the real processes."""
 
+import itertools
 import json
 from typing import Any
 
 import pytest
 
+from consumers.indexer.people import PeopleReader
+from streamer.bus.manifest import Manifest
 from tests.system.conftest import Finished
 
 
@@ -30,20 +33,20 @@ def test_no_shopper_has_a_hard_hat(all_clips: Finished) -> None:
     assert "yes" not in {all_clips.answer(person, "hard hat") for person in people}
 
 
-def test_a_corridor_that_is_empty_yields_nobody(all_clips: Finished) -> None:
-    manifests = all_clips.of("corridor")
-    assert len(manifests) > 10
-    assert any(not manifest["people"] for manifest in manifests)
+def test_a_corridor_that_is_empty_yields_nobody_and_each_walk_through_is_one_chain(all_clips: Finished) -> None:
+    seen_s = seconds_seen(all_clips, "corridor")
+    empty = [later - earlier for earlier, later in itertools.pairwise(seen_s) if later - earlier > 2]
+    reader = PeopleReader(f"sqlite:///{all_clips.installation.state / 'people.sqlite3'}")
+    chains = {person.chain_id for person in reader.newest(1000, camera="corridor")}
+    reader.close()
+    assert len(empty) >= 4
+    assert len(chains) == len(empty) + 1  # one walk before, between and behind the empty stretches
 
 
 def test_the_demo_finds_people_where_there_are_some_and_nobody_in_the_empty_stretch(demo: Finished) -> None:
     from streamer.demo import EMPTY_STRETCH_S
 
-    seen_s = []
-    began = demo.of("demo")[0]["started_at"]
-    for manifest in demo.of("demo"):
-        offset_s = seconds_between(began, manifest["started_at"])
-        seen_s += [offset_s + point["at_s"] for person in manifest["people"] for point in person["path"]]
+    seen_s = seconds_seen(demo, "demo")
     start_s, end_s = EMPTY_STRETCH_S
     assert len(demo.people("demo")) >= 4
     assert not [at_s for at_s in seen_s if start_s + 0.5 < at_s < end_s - 0.5]
@@ -83,10 +86,16 @@ def test_up_says_a_line_for_each_person_and_a_summary(any_run: Finished) -> None
     assert f"in {len(everyone)} tracks" in lines[-1]
 
 
-def seconds_between(earlier: str, later: str) -> float:
-    from datetime import datetime
-
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+def seconds_seen(run: Finished, camera: str) -> list[float]:
+    """When anybody is seen, in seconds from the first frame, in order."""
+    manifests = [Manifest.model_validate(manifest) for manifest in run.of(camera)]
+    began_at = manifests[0].started_at
+    return sorted(
+        (manifest.started_at - began_at).total_seconds() + point.at_s
+        for manifest in manifests
+        for person in manifest.people
+        for point in person.path
+    )
 
 
 class TestSearch:
