@@ -62,6 +62,14 @@ def make_video(
     return path
 
 
+def make_frameless_video(path: Path) -> None:
+    """A whole MP4 with a video stream that holds no frame."""
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        output.start_encoding()
+
+
 def numbers_in(path: Path) -> list[int]:
     """The numbers of all frames that decode, in the order shown."""
     numbers: list[int] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders_video import make_video
+from tests.builders_video import make_frameless_video
 from tests.conftest import real_data
 from tests.installation import Installation
 
@@ -64,7 +64,7 @@ def rubbish(folder: Path, good: Path) -> Path:
     folder.mkdir()
     (folder / "a-empty.mp4").touch()
     (folder / "b-text.mp4").write_text("minutes of the safety meeting\n" * 50)
-    make_video(folder / "c-frameless.mp4", frame_count=0)
+    make_frameless_video(folder / "c-frameless.mp4")
     shutil.copy(good, folder / "d-good.mp4")
     return folder
 

@@ -8,6 +8,7 @@ import pytest
 
 from consumers.indexer.people import PeopleReader
 from streamer.bus.manifest import Manifest
+from tests.installation import until
 from tests.system.conftest import Finished
 
 
@@ -98,31 +99,19 @@ def seconds_seen(run: Finished, camera: str) -> list[float]:
     )
 
 
-class TestSearch:
-    """Searches against the indexer alone, started again over what a run has left."""
+def test_a_search_finds_the_worker_first_shows_a_table_and_names_a_word_never_learnt(all_clips: Finished) -> None:
+    installation = all_clips.installation
 
-    @pytest.fixture(scope="class")
-    def search(self, all_clips: Finished) -> Any:
-        from tests.installation import until
+    def search(*words: str) -> Any:
+        run = installation.run("search", *words, "--config", str(installation.config))
+        return run if run.returncode == 0 else None
 
-        installation = all_clips.installation
-        with installation.running("up", "--config", str(installation.config)):
-
-            def find(*words: str) -> Any:
-                run = installation.run("search", *words, "--config", str(installation.config))
-                return run if run.returncode == 0 else None
-
-            until(lambda: find("person", "--json"), 120, "the indexer answers")
-            yield find
-
-    def test_the_worker_in_an_orange_vest_comes_first(self, search: Any) -> None:
+    with installation.running("up", "--config", str(installation.config)):
+        until(lambda: search("person", "--json"), 120, "an indexer that answers")
         hits = [json.loads(line) for line in search("worker in an orange safety vest", "--json").stdout.splitlines()]
-        assert hits[0]["person"]["camera_id"] in ("zone", "inbox")
-
-    def test_the_table_shows_time_camera_score_caption_and_crop(self, search: Any) -> None:
         table = search("worker in an orange safety vest").stdout
-        for heading in ("time", "camera", "score", "caption", "crop"):
-            assert heading in table
-
-    def test_a_word_that_was_never_learnt_is_named(self, search: Any) -> None:
-        assert "giraffe" in search("giraffe", "--json").stderr
+        unknown = search("giraffe", "--json").stderr
+    assert hits[0]["person"]["camera_id"] in ("zone", "inbox")  # the inbox holds a copy of the same clip
+    for heading in ("time", "camera", "score", "caption", "crop"):
+        assert heading in table
+    assert "giraffe" in unknown

@@ -13,7 +13,7 @@ import pytest
 from streamer.demo import DURATION_S, FPS
 from streamer.errors import VideoReadError
 from streamer.segmenting import FAST, LIVE, Cadence, CutSegment, content_sha256, cut, cut_file, plan_cuts
-from tests.builders_video import make_video, numbers_in
+from tests.builders_video import make_frameless_video, make_video, numbers_in
 
 B_FRAMES = {"preset": "ultrafast", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=10:min-keyint=10"}
 OPEN_GOPS = {"preset": "ultrafast", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=10:min-keyint=10:open-gop=1"}
@@ -173,13 +173,6 @@ def _turned(path: Path, quarter_turns: int) -> Path:
     return path
 
 
-def _no_frames(path: Path) -> None:
-    with av.open(str(path), "w") as output:
-        stream: Any = output.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        output.start_encoding()
-
-
 def _playlist(path: Path) -> None:
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n/etc/hostname\n#EXT-X-ENDLIST\n")
 
@@ -190,7 +183,7 @@ def _playlist(path: Path) -> None:
         lambda path: path.write_bytes(b""),
         lambda path: path.write_text("this is no video\n" * 100),
         lambda path: path.write_bytes(b"\x00\x00\x00\x20ftypisom" + bytes(2000)),
-        _no_frames,
+        make_frameless_video,
         _playlist,
     ],
     ids=["empty", "text", "no-index", "no-frames", "playlist"],
