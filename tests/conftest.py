@@ -8,11 +8,14 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("YOLO_OFFLINE", "1")
-# Two test workers on two cores: a second thread of torch would only wait for the first at every barrier.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DATA = Path(os.environ.get("CREWSIGHT_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")).resolve()
+
+
+def pytest_configure() -> None:
+    """Keep torch to one thread: beside another test worker a second one only waits for the first at every barrier."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 SYSTEM_TEST_S = 900  # whole runs of all processes over all clips, beside another worker
