@@ -46,8 +46,8 @@ def combined(decisions: Sequence[Decision], heights_px: Sequence[int]) -> Decisi
 def mean_direction(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The unit vector (d,) in the mean direction of unit vectors (n, d).
 
-    >>> mean_direction(np.array([[1, 0], [0, 1]], dtype=np.float32)).round(3)
-    array([0.707, 0.707], dtype=float32)
+    >>> [f"{part:.3f}" for part in mean_direction(np.array([[1, 0], [0, 1]], dtype=np.float32))]
+    ['0.707', '0.707']
     """
     mean = vectors.mean(axis=0)
     length = float(np.linalg.norm(mean))
