@@ -34,7 +34,6 @@ M = TypeVar("M", bound=Message)
 SESSION_MS = 6000  # Kafka's least: a killed member's partitions are free after this
 HEARTBEAT_MS = 1500
 COMMIT_MS = 5000
-JOIN_S = 1.0  # bounds how long a member that is told to stop goes on joining
 AWAY_MS = 100  # between looks for a broker that does not answer
 KEPT_BYTES = 256 * 1024  # of an unreadable message: a dead letter must itself fit into a message
 
@@ -108,6 +107,23 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
         return events
 
 
+class _UnspentJoin:
+    """A join of the group that counts as under way until a poll has taken its result.
+
+    kafka-python 3.0.12 throws away a join that completes between two polls and begins another one, three seconds each:
+    a member whose polls kept that rhythm needed up to 39 s to get its partitions.
+    """
+
+    is_done = False
+
+    def __init__(self, join: Any) -> None:
+        self.add_callback, self.add_errback = join.add_callback, join.add_errback
+
+    @classmethod
+    def of(cls, join: Any) -> "_UnspentJoin":
+        return join if isinstance(join, cls) else cls(join)
+
+
 class TypedConsumer(Generic[M]):
     """Made by `Bus.consumer`."""
 
@@ -155,26 +171,15 @@ class TypedConsumer(Generic[M]):
         if current != self.incarnation:
             raise IncarnationChangedError(self.incarnation, current)
         try:
-            polled = self._poll_through_join(timeout_ms, max_records)
+            polled: dict[Any, list[Any]] = self._consumer.poll(timeout_ms, max_records=max_records)
         except KafkaError as error:
             logger.warning("poll failed, trying again", extra={"reason": str(error)})
             time.sleep(min(timeout_ms, AWAY_MS) / 1000)
             return []
         finally:
+            self._keep_join()
             self._tell_listeners()
         return [self._typed(record) for records in polled.values() for record in records]
-
-    def _poll_through_join(self, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
-        """Poll; while the group is being joined, again and again without a gap, for up to a second more.
-
-        kafka-python 3.0.12 throws away a join that completes while nobody polls and begins another one, three seconds
-        each: with twenty milliseconds between two polls a member needed 6 to 39 s to get its partitions, without 3.
-        """
-        give_up_s = time.monotonic() + JOIN_S
-        while True:
-            polled: dict[Any, list[Any]] = self._consumer.poll(timeout_ms, max_records=max_records)
-            if polled or time.monotonic() > give_up_s or not self._consumer._coordinator.need_rejoin():
-                return polled
 
     def assignment(self) -> set[TopicPartition]:
         """The partitions that are this member's now."""
@@ -241,6 +246,11 @@ class TypedConsumer(Generic[M]):
             self._consumer.close(autocommit=False, timeout_ms=2000)
         except KafkaError as error:
             logger.debug("close failed", extra={"reason": str(error)})
+
+    def _keep_join(self) -> None:
+        coordinator = self._consumer._coordinator
+        if coordinator._join_task is not None:
+            coordinator._join_task = _UnspentJoin.of(coordinator._join_task)
 
     def _tell_listeners(self) -> None:
         for kind, places in self._rebalances.taken():

@@ -50,6 +50,20 @@ def test_a_consumer_notices_a_broker_without_memory_and_a_new_one_reads_from_its
     bus.close()
 
 
+def test_a_join_that_completes_between_two_polls_is_kept(broker: EmbeddedBroker) -> None:
+    bus = Bus(broker.address, partitions=3)
+    consumer = bus.consumer([PEOPLE], "readers")
+
+    def is_assigned_after_a_moment_elsewhere() -> bool:
+        consumer.poll(1)
+        time.sleep(0.3)  # joins complete here, and almost never in the millisecond above
+        return len(consumer.assignment()) == 3
+
+    wait_until(is_assigned_after_a_moment_elsewhere, within_s=15)
+    consumer.close()
+    bus.close()
+
+
 def test_a_flush_waits_for_a_broker_that_is_away_and_loses_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
     bus = Bus(broker.address, partitions=3)
     bus.ensure_topics()
