@@ -22,6 +22,7 @@ from model.folders import checkpoint_folder
 from model.network import HumanNetwork, TextReader
 from model.questions import NOT_TRAINED, TOO_SMALL, Decision, Question
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, SPECIAL_WORDS, SUMMARY, WordTokens
+from model.vision_engine import OpenVinoEyes
 from model.vision_tower import resized
 
 SMALLEST_PERSON_PX = 64  # below it nothing was measured, and a hat is some ten pixels wide
@@ -88,6 +89,7 @@ class HumanVLM(TextTower):
     def __init__(self, network: HumanNetwork, checkpoint: Checkpoint) -> None:
         super().__init__(network, checkpoint.words, _embedding_space(checkpoint))
         self._network = network.eval().to(memory_format=torch.channels_last)
+        self._eyes = OpenVinoEyes(self._network) if self._device.type == "cpu" else None
         self._sheet: DecisionSheet = checkpoint.decisions
         self.questions: tuple[Question, ...] = tuple(m.question for m in self._sheet.questions)
         self.answer_revision = f"humanvlm-compact-{checkpoint.answers_digest}"
@@ -131,7 +133,7 @@ class HumanVLM(TextTower):
         seen = []
         for start in range(0, len(crops), CROPS_AT_ONCE):
             pixels = np.stack([resized(crop.pixels, sizes) for crop in crops[start : start + CROPS_AT_ONCE]])
-            seen.append(self._network.see(torch.from_numpy(pixels).to(self._device)))
+            seen.append(self._look(pixels))
         width = self._network.language_model.sizes.width
         tokens = torch.cat(seen) if seen else torch.zeros((0, sizes.patches, width), device=self._device)
         return ImageTokens(tokens, tuple(crop.person_height_px for crop in crops))
@@ -182,6 +184,11 @@ class HumanVLM(TextTower):
     @property
     def _device(self) -> torch.device:
         return self._network.connector.position.device
+
+    def _look(self, pixels: NDArray[np.uint8]) -> Tensor:
+        if self._eyes is not None:
+            return self._eyes.see(pixels)
+        return self._network.see(torch.from_numpy(pixels).to(self._device))
 
     def _seen(self, seen: ImageTokens | Sequence[Crop]) -> ImageTokens:
         return seen if isinstance(seen, ImageTokens) else self.see(seen)
