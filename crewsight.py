@@ -173,6 +173,7 @@ def _person_line(video: Path, manifest: "Manifest", person: "PersonSeen") -> dic
         "caption": person.caption,
         "answers": {labels[asked]: probabilities for asked, probabilities in person.answers.items()},
         "reasons": {labels[asked]: reason for asked, reason in person.reasons.items()},
+        "unmeasured": [labels[asked] for asked in person.unmeasured],
         "crops": [look.crop_uri.removeprefix(SCHEME) for look in person.looks],
     }
 

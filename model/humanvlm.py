@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.checkpoint import Checkpoint, read_checkpoint
 from model.crops import Crop
-from model.decisions import DecisionSheet, answer_probabilities, decided, refused
+from model.decisions import DecisionSheet, decided, refused
 from model.errors import ModelFolderError
 from model.folders import checkpoint_folder
 from model.network import HumanNetwork, TextReader
@@ -202,11 +202,9 @@ class HumanVLM(TextTower):
         return rows, np.concatenate(vectors)
 
     def _answered(self, question: Question, hidden: Tensor) -> Tensor:
-        measured = self._sheet.measured(question)
-        assert measured is not None
         answer_ids = [self._words.id_of(word) for word in (*question.answers, CANNOT_TELL_WORD)]
         logits = self._network.language_model.logits(hidden)
-        return answer_probabilities(logits, answer_ids, measured.temperature, measured.leaning)
+        return self._sheet.calibrated(question, logits[:, answer_ids])
 
     def _decision(
         self, question: Question, height_px: int, probabilities: dict[str, list[list[float]]], crop: int

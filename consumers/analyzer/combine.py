@@ -7,6 +7,7 @@ other end near an even chance and never at a sure answer.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ def combined(decisions: Sequence[Decision], heights_px: Sequence[int]) -> Decisi
     log_mean = np.average(np.log(np.maximum(rows, LEAST_PROBABILITY)), axis=0, weights=weights)
     shares = np.exp(log_mean - log_mean.max())
     probabilities = rounded(dict(zip(answers, (shares / shares.sum()).tolist(), strict=True)))
-    decision = Decision(chosen[0].question_id, probabilities)
+    decision = Decision(chosen[0].question_id, probabilities, is_measured=all(look.is_measured for look in decisions))
     return decision if decision.answer != CANNOT_TELL else _with_reason(decision, chosen, weights)
 
 
@@ -64,4 +65,4 @@ def _with_reason(decision: Decision, looks: Sequence[Decision], weights: npt.NDA
     """The reason of the weightiest look that could not tell; when every look could, they disagree."""
     told = [(weight, look.reason) for look, weight in zip(looks, weights.tolist(), strict=True) if look.reason]
     reason = max(told)[1] if told else LOOKS_DISAGREE
-    return Decision(decision.question_id, decision.probabilities, reason)
+    return replace(decision, reason=reason)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from model.questions import CANNOT_TELL
+from model.questions import CANNOT_TELL, UNMEASURED
 from streamer.bus.manifest import PersonSeen
 from streamer.bus.messages import AskedQuestion
 
@@ -53,21 +53,20 @@ def answer_lines(person: PersonSeen, questions: Sequence[AskedQuestion]) -> list
             continue
         answer = max(probabilities, key=lambda one: probabilities[one])
         about = question.label
-        if question.kind == "choice":
+        mark = f" ({UNMEASURED})" if question.question_id in person.unmeasured else ""
+        if question.kind != "predicate":
             if answer not in (CANNOT_TELL, NOTHING) and not any(about.startswith(thing) for thing in refuted):
-                lines.append(Line("-", f"{about}: {answer} {probabilities[answer]:.0%}", CHOSEN))
+                lines.append(Line("-", f"{about}: {answer} {probabilities[answer]:.0%}{mark}", CHOSEN))
             continue
         if answer != "yes":
             refuted.append(about)
-        lines.append(_predicate_line(about, answer, probabilities[answer], person.reasons.get(question.question_id)))
+        if answer == CANNOT_TELL:
+            reason = person.reasons.get(question.question_id, CANNOT_TELL)
+            lines.append(Line("?", f"{about}: {reason}{mark}", UNSURE))
+        else:
+            drawn, colour = ("v", YES) if answer == "yes" else ("x", NO)
+            lines.append(Line(drawn, f"{about} {probabilities[answer]:.0%}{mark}", colour))
     return lines
-
-
-def _predicate_line(about: str, answer: str, probability: float, reason: str | None) -> Line:
-    if answer == CANNOT_TELL:
-        return Line("?", f"{about}: {reason or CANNOT_TELL}", UNSURE)
-    is_yes = answer == "yes"
-    return Line("v" if is_yes else "x", f"{about} {probability:.0%}", YES if is_yes else NO)
 
 
 def person_colour(number: int) -> Colour:

@@ -92,7 +92,7 @@ class _Scribe:
     def person(self, track: Track, looks: Sequence[Look], said: Described) -> PersonSeen:
         name = track_id(self._ready.segment_id, track.ordinal)
         path = tuple(self._point(int(p), box) for p, box in zip(track.frame_positions, track.boxes_xyxy, strict=True))
-        answers, reasons = self._combined(looks, said)
+        decisions = self._combined(looks, said)
         return PersonSeen(
             person_id=person_id(name, self.analysis_revision),
             track_id=name,
@@ -104,8 +104,9 @@ class _Scribe:
             ),
             best_look=said.best_look,
             path=path,
-            answers=answers,
-            reasons=reasons,
+            answers={d.question_id: dict(d.probabilities) for d in decisions},
+            reasons={d.question_id: d.reason for d in decisions if d.reason},
+            unmeasured=tuple(d.question_id for d in decisions if not d.is_measured),
             combination=COMBINATION,
             caption=said.caption,
             embedding_base64=base64.b64encode(mean_direction(said.vectors).astype("<f2").tobytes()).decode(),
@@ -128,13 +129,9 @@ class _Scribe:
             reasons={d.question_id: d.reason for d in decisions if d.reason},
         )
 
-    def _combined(self, looks: Sequence[Look], said: Described) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    def _combined(self, looks: Sequence[Look], said: Described) -> list[Decision]:
         heights_px = [look.crop.person_height_px for look in looks]
-        decisions = [combined(about, heights_px) for about in zip(*said.decisions, strict=True)]
-        return (
-            {d.question_id: dict(d.probabilities) for d in decisions},
-            {d.question_id: d.reason for d in decisions if d.reason},
-        )
+        return [combined(about, heights_px) for about in zip(*said.decisions, strict=True)]
 
     def _point(self, position: int, box: npt.NDArray[np.float32]) -> PathPoint:
         width, height = self._sampled.size_wh

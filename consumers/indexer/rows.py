@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consumers.indexer.schema import PersonRecord, SegmentRecord
+from model.questions import UNMEASURED
 from streamer.bus.manifest import Manifest, PersonSeen
 
 
@@ -93,7 +94,7 @@ def person_record(manifest: Manifest, person: PersonSeen, embedding: bytes) -> P
         frame_size_wh=[manifest.width_px, manifest.height_px],
         caption=person.caption,
         answers={question: dict(answers) for question, answers in person.answers.items()},
-        reasons=dict(person.reasons),
+        reasons={**dict.fromkeys(person.unmeasured, UNMEASURED), **person.reasons},
         revisions=manifest.revisions.model_dump(),
         embedding=embedding,
         embedding_space=manifest.revisions.embedding_space,

@@ -23,10 +23,10 @@ class AnswerShape(Shape):
     question_id: str
     text: str
     label: str = Field(description="What the question is about, in a word or two.")
-    kind: Literal["predicate", "choice"]
+    kind: Literal["predicate", "choice", "score"]
     answer: str = Field(description="The most probable answer.")
     probabilities: dict[str, float]
-    reason: str | None = Field(None, description="Why *cannot tell*.")
+    reason: str | None = Field(None, description="Why *cannot tell*; of another answer, that it is *unmeasured*.")
 
 
 class CropShape(Shape):

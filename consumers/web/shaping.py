@@ -12,7 +12,7 @@ from consumers.web.schemas import (
     SightingShape,
     StepShape,
 )
-from model.questions import CANNOT_TELL
+from model.questions import CANNOT_TELL, UNMEASURED
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import SCHEME
 from streamer.bus.messages import AskedQuestion
@@ -72,7 +72,7 @@ def shape_answer(question: AskedQuestion, probabilities: Mapping[str, float], re
         kind=question.kind,
         answer=answer,
         probabilities=ordered,
-        reason=reason if answer == CANNOT_TELL else None,
+        reason=reason if answer == CANNOT_TELL or reason == UNMEASURED else None,
     )
 
 

@@ -60,6 +60,7 @@ class PersonSeen(Part):
     path: tuple[PathPoint, ...]
     answers: dict[str, Probabilities] = Field(description="Combined over the looks by `combination`.")
     reasons: dict[str, str] = Field(default_factory=dict, description="question_id -> why *cannot tell*")
+    unmeasured: tuple[str, ...] = Field((), description="Questions that the answering model was not measured on.")
     combination: str = Field(description="The rule that combined the looks' answers.")
     caption: str
     embedding_base64: str = Field(description="float16, little endian, unit length")

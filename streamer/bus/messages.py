@@ -83,7 +83,7 @@ class AskedQuestion(Message):
     """One typed question as it was asked."""
 
     question_id: str
-    kind: Literal["predicate", "choice"]
+    kind: Literal["predicate", "choice", "score"]
     text: str
     answers: tuple[str, ...] = Field(description="The allowed answers, without *cannot tell*.")
 

@@ -41,7 +41,7 @@ def numbers(answer: AnswerShape) -> str:
 
 def length_of(answer: AnswerShape) -> float:
     """How long a chip's bar is, 0..1: of a predicate *yes* against *no*, of a choice the chosen answer."""
-    if answer.kind == "choice":
+    if answer.kind != "predicate":
         return answer.probabilities[answer.answer]
     yes, no = answer.probabilities.get("yes", 0.0), answer.probabilities.get("no", 0.0)
     return yes / (yes + no) if yes + no else 0.0
@@ -52,7 +52,7 @@ def _chip(answer: AnswerShape) -> Markup:
     words = answer.label if answer.kind == "predicate" else chosen(answer.label, answer.answer)
     return tag(
         "li",
-        words,
+        f"{words} ({answer.reason})" if answer.reason else words,
         class_=f"chip {style}",
         title=f"{answer.text} {numbers(answer)}",
         style=f"--p:{length_of(answer):.3f};--threshold:{THRESHOLD}",
@@ -84,7 +84,7 @@ def _bar(answer: AnswerShape) -> Markup:
         tag("i", class_=_part(name, answer), style=f"--p:{probability:.3f}")
         for name, probability in answer.probabilities.items()
     )
-    if answer.kind == "choice":
+    if answer.kind != "predicate":
         return tag("div", *lengths, role="img", aria_label=numbers(answer), class_="lengths")
     decided = answer.probabilities.get("yes", 0.0) + answer.probabilities.get("no", 0.0)
     mark = f"--mark:{decided * THRESHOLD:.3f}"

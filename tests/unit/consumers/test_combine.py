@@ -58,3 +58,10 @@ def test_probabilities_sum_to_one() -> None:
 def test_opposite_looks_still_point_somewhere() -> None:
     vectors = np.array([[1, 0], [-1, 0]], dtype=np.float32)
     assert np.linalg.norm(mean_direction(vectors)) == pytest.approx(1)
+
+
+def test_one_unmeasured_look_makes_the_answer_unmeasured() -> None:
+    opinion = Decision("q", {"yes": 0.8, "no": 0.1, CANNOT_TELL: 0.1}, is_measured=False)
+    assert not combined([opinion, TOO_FAR], [100, 40]).is_measured
+    assert not combined([Decision("q", says(0.1, 0.1).probabilities, PART_HIDDEN, False)], [100]).is_measured
+    assert combined([says(0.8, 0.1), TOO_FAR], [100, 40]).is_measured

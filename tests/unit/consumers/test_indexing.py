@@ -52,6 +52,16 @@ def desk(tmp_path: Path) -> Any:
     desk.table.close()
 
 
+def test_an_unmeasured_answer_is_told_apart_in_the_table(desk: Desk) -> None:
+    segment = a_segment("s0")
+    opinion = walking(segment, 1, [(0.0, BOX)]).model_copy(
+        update={"unmeasured": ("q1", "q2"), "reasons": {"q2": "too small"}}
+    )
+    desk.enter(announcement(desk.put(a_manifest(segment, [opinion]))))
+    (person,) = desk.table.newest(1)
+    assert person.reasons == {"q1": "unmeasured", "q2": "too small"}
+
+
 def crossing(count: int) -> list[Manifest]:
     """Segments in which one person stands from beginning to end."""
     made = []

@@ -132,9 +132,22 @@ def test_cannot_tell_as_the_top_answer_says_that_the_part_is_hidden() -> None:
     assert decided(question, [0.5, 0.3, 0.2]).reason is None
 
 
-def test_only_the_answers_words_share_the_probability() -> None:
-    probabilities = answer_probabilities(torch.tensor([[5.0, 1.0, 1.0]]), [1, 2], 1.0)
-    assert probabilities.tolist() == [[0.5, 0.5]]
+def test_an_answer_that_is_never_given_has_no_share_in_the_probability() -> None:
+    probabilities = answer_probabilities(torch.tensor([[1.0, 1.0, -torch.inf]]), 1.0)
+    assert probabilities.tolist() == [[0.5, 0.5, 0.0]]
+
+
+def test_a_question_without_a_temperature_of_its_own_has_that_of_its_kind() -> None:
+    asked = Question("choice", "Which?", ("a", "b"))
+    own = MeasuredQuestion(kind="predicate", text="Is it?", answers=("yes", "no"), temperature=4.0)
+    sheet = DecisionSheet(
+        temperature={"choice": 2.0},
+        questions=(own, MeasuredQuestion(kind="choice", text="Which?", answers=("a", "b"))),
+    )
+    scores = torch.tensor([[0.0, 2.0, 1.0]])
+    for question, temperature in ((asked, 2.0), (own.question, 4.0), (Question("score", "How?", ("a", "b")), 1.0)):
+        expected = torch.softmax(scores / temperature, dim=-1)
+        torch.testing.assert_close(sheet.calibrated(question, scores), expected)
 
 
 def test_a_sheet_knows_a_question_by_kind_text_and_answers() -> None:

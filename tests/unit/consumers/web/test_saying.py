@@ -92,6 +92,11 @@ def test_answers_unknown_for_one_reason_share_a_chip_and_other_reasons_have_thei
     assert "hard hat: part hidden" in chips
 
 
+def test_an_unmeasured_answer_says_so_on_its_chip():
+    assert "hat (unmeasured)" in answer_chips([answer("yes", reason="unmeasured")])
+    assert "unmeasured" not in answer_chips([answer("yes")])
+
+
 def test_a_colour_of_nothing_is_not_said_in_a_list():
     assert answer_chips([answer("none", kind="choice")]) == '<ul class="answers"></ul>'
     assert "none" in answer_lengths([answer("none", kind="choice")])
