@@ -4,7 +4,6 @@ Legend: an answer is a mapping from every allowed answer to its probability, or 
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,7 +14,6 @@ from model.questions import CANNOT_TELL, Question
 
 REFUSED = "refused by the model server"
 REASON_LENGTH = 160
-LEAST_PROBABILITY = 1e-9  # a server rounds to 0 what has no logarithm
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -71,23 +69,9 @@ def offering_cannot_tell(question: Question) -> Question:
     >>> offering_cannot_tell(Question("predicate", "Is it a hat?")).answers
     ('yes', 'no', 'cannot tell')
     """
-    if question.kind not in ("predicate", "choice"):
+    if question.kind == "score":
         return question
     return Question("choice", question.text, (*question.answers, CANNOT_TELL))
-
-
-def calibrated(probabilities: Sequence[float], temperature: float, leaning: Sequence[float]) -> list[float]:
-    """Probabilities put right as a decision sheet says; the same as dividing the logits that they came from.
-
-    >>> [f"{p:.3f}" for p in calibrated([0.8, 0.2], temperature=2.0, leaning=[])]
-    ['0.667', '0.333']
-    """
-    surplus = [*leaning, *[0.0] * (len(probabilities) - len(leaning))]
-    logits = [
-        (math.log(max(p, LEAST_PROBABILITY)) - s) / temperature for p, s in zip(probabilities, surplus, strict=True)
-    ]
-    weights = [math.exp(logit - max(logits)) if p > 0 else 0.0 for logit, p in zip(logits, probabilities, strict=True)]
-    return [weight / sum(weights) for weight in weights]
 
 
 def _said(body: bytes) -> str:

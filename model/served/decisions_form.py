@@ -76,7 +76,8 @@ class DecisionsForm:
         said = _Reply.model_validate_json(reply).answers
         if len(said) != len(questions):
             raise ValueError(f"{len(said)} answers to {len(questions)} questions")
-        return [_answer(f"q{number}", question, one) for number, (question, one) in enumerate(zip(questions, said), 1)]
+        names = [f"q{number}" for number in range(1, len(said) + 1)]
+        return [_answer(*one) for one in zip(names, questions, said, strict=True)]
 
 
 def _question(name: str, question: Question) -> dict[str, object]:

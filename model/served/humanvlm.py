@@ -1,7 +1,7 @@
 """HumanVLM behind a model server: the calls of `model.humanvlm.HumanVLM`, answered over HTTP.
 
 Questions and captions are the server's; where a crop lies in the search space is said by a tower in this process. A
-server's model is open to any question. Answers to questions that its decision sheet does not list are unmeasured.
+served model without a decision sheet is open to any question, and all it answers is marked as unmeasured.
 
 Legend: B crops, E width of the search space.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -21,9 +22,9 @@ from model.crops import Crop
 from model.decisions import DecisionSheet, decided, refused
 from model.errors import DecisionSheetError, ModelServerError
 from model.humanvlm import FAR_AWAY, SMALLEST_PERSON_PX, HumanVLM, ImageTokens, Reading, TextEmbedding
-from model.questions import CANNOT_TELL, TOO_SMALL, Decision, Question
+from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 from model.served.address import ServedModel
-from model.served.answers import Answer, Refusal, calibrated, offering_cannot_tell
+from model.served.answers import Answer, Refusal, offering_cannot_tell
 from model.served.chat import chat_ask
 from model.served.forms import question_form
 from model.served.picture import Picture
@@ -73,7 +74,7 @@ class ServedHumanVLM:
 
     def __init__(self, served: ServedModel, tower: HumanVLM, sheet: DecisionSheet | None) -> None:
         self._served, self._tower = served, tower
-        self._sheet = sheet or DecisionSheet()
+        self._sheet = sheet or DecisionSheet(open_to_any_question=True)
         self._form = question_form(served.route, served.pictures)
         self._answering = ModelServer(served.questions)
         self._writing = self._answering if served.captions == served.questions else ModelServer(served.captions)
@@ -147,18 +148,14 @@ class ServedHumanVLM:
     def read(self, seen: SeenCrops | Sequence[Crop], questions: Sequence[Question]) -> Reading:
         """Answer every question about every crop, and place each crop in the search space.
 
-        A question about a person under 64 px tall is *cannot tell* (too small) and is not sent; one that the server
-        refuses is *cannot tell* with the server's reason.
+        A question about a person under 64 px tall is *cannot tell* (too small) and is not sent, nor is one that a
+        closed sheet does not list (not trained); one that the server refuses is *cannot tell* with its reason.
         """
         looked = self._seen(seen)
         tall = looked.tall()
-        answers = dict(zip(tall, self._answers([looked.pictures[crop] for crop in tall], questions), strict=True))
-        decisions = [
-            [self._decision(question, answers[crop][i]) for i, question in enumerate(questions)]
-            if crop in answers
-            else [refused(question, TOO_SMALL) for question in questions]
-            for crop in range(len(looked))
-        ]
+        asked = [question for question in questions if self._may_be_asked(question)]
+        said = dict(zip(tall, self._answers([looked.pictures[crop] for crop in tall], asked), strict=True))
+        decisions = [self._decisions(questions, asked, said.get(crop)) for crop in range(len(looked))]
         return Reading(decisions, self._tower.embed(looked.tokens))
 
     def decide(self, seen: SeenCrops | Sequence[Crop], questions: Sequence[Question]) -> list[list[Decision]]:
@@ -220,14 +217,27 @@ class ServedHumanVLM:
         ]
         return list(self._writing.ask(asks, is_stopping=self._is_stopping))
 
+    def _may_be_asked(self, question: Question) -> bool:
+        return self._sheet.open_to_any_question or self._sheet.measured(question) is not None
+
+    def _decisions(
+        self, questions: Sequence[Question], asked: Sequence[Question], said: Sequence[Answer] | None
+    ) -> list[Decision]:
+        """The decisions about one crop: what was `said` of what was `asked`, or None of somebody too small."""
+        answers = dict(zip((question.question_id for question in asked), said or (), strict=said is not None))
+        return [
+            self._decision(question, answers[question.question_id])
+            if question.question_id in answers
+            else refused(question, TOO_SMALL if self._may_be_asked(question) else NOT_TRAINED)
+            for question in questions
+        ]
+
     def _decision(self, question: Question, said: Answer) -> Decision:
         if isinstance(said, Refusal):
             return refused(question, str(said))
-        probabilities = [said[answer] for answer in question.answers] + [said.get(CANNOT_TELL, 0.0)]
-        measured = self._sheet.measured(question)
-        if measured is not None:
-            probabilities = calibrated(probabilities, measured.temperature, measured.leaning)
-        return decided(question, probabilities)
+        stated = [said[answer] for answer in question.answers] + [said.get(CANNOT_TELL, 0.0)]
+        probabilities = self._sheet.calibrated(question, torch.tensor([stated]).log())[0].tolist()
+        return decided(question, probabilities, is_measured=self._sheet.measured(question) is not None)
 
 
 def read_sheet(path: Path) -> DecisionSheet:

@@ -26,6 +26,7 @@ from model.served.answers import Refusal, refusal_in
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 LOOK_EVERY_S = 0.2  # between two looks at whether to stop
 LONGEST_ASKED_PAUSE_S = 60.0  # a server may ask for a pause of its own, within reason
@@ -41,7 +42,7 @@ def never() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask(Generic[T]):
+class Ask(Generic[T_co]):
     """One request.
 
     Attributes:
@@ -52,7 +53,7 @@ class Ask(Generic[T]):
 
     path: str
     body: Callable[[], Mapping[str, object]]
-    read: Callable[[bytes], T]
+    read: Callable[[bytes], T_co]
 
 
 class _FailedError(Exception):
@@ -116,7 +117,7 @@ class ModelServer:
         trying = AsyncRetrying(
             retry=retry_if_exception_type(_FailedError), wait=self._pause_after, before_sleep=self._say_away
         )
-        said = await trying(self._ask_once, http, turns, ask)
+        said: T | Refusal = await trying(self._ask_once, http, turns, ask)
         self._say_back()
         return said
 

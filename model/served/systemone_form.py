@@ -89,7 +89,7 @@ def _answer(name: str, question: Question, answers: dict[str, _Said]) -> Answer:
         return {yes: said.noul, no: 1.0 - said.noul}
     if isinstance(said, _Choice) and question.kind == "choice":
         return shares(said.probabilities, question.answers)
-    if isinstance(said, _Score) and question.kind not in ("predicate", "choice"):
+    if isinstance(said, _Score) and question.kind == "score":
         levels = shares(said.probabilities, [str(level) for level in range(len(question.answers))])
         return dict(zip(question.answers, levels.values(), strict=True))
     raise ValueError(f"a {question.kind} question was answered as a {said.type}")
