@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
 from model.errors import ModelServerError, WaitAbandonedError
 from model.served.address import ServerAddress
@@ -77,9 +77,8 @@ class ModelServer:
             raise ModelServerError(address.url, "its address does not begin with http:// or https://")
         self.address = address
         self._certificates = httpx.create_ssl_context()
-        self._pause = wait_exponential_jitter(
-            initial=address.first_pause_s, max=address.longest_pause_s, jitter=address.first_pause_s
-        )
+        pause = wait_exponential(multiplier=address.first_pause_s, max=address.longest_pause_s)
+        self._pause = pause + wait_random(0, address.first_pause_s)
         self._is_away = False
 
     def ask(self, asks: Sequence[Ask[T]], *, is_stopping: IsStopping = never) -> list[T | Refusal]:
