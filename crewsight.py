@@ -222,7 +222,7 @@ class Household:
             feed_of(source, self.streamer.folders, once=self._once)
         MediaStore(self.streamer.media_url).check_writable()
         DetectorFolder.open(self.analyzer.detector.name)
-        checkpoint_folder(self.analyzer.vlm.name)
+        checkpoint_folder(self.analyzer.vlm.tower_name)
         if self.streamer.bus.embedded:
             EmbeddedBroker(self.streamer.bus.bootstrap_servers, self.logs / "tansu.log").refuse_busy_port()
         listen(self.page.page.host, self.page.page.port, setting="page").close()

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 
+from streamer.bus.errors import SettingsError
 from streamer.bus.settings import Group, ProcessSettings
 
 
@@ -29,6 +30,65 @@ class Detector(Group):
     )
 
 
+class Server(Group):
+    """A model server that HumanVLM's questions and captions are asked of."""
+
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
+        description="Root of a model server, such as http://gpu:8000; empty: HumanVLM runs in this process.",
+    )
+    model: str = Field("humanvlm", min_length=1, description="The name that the server knows the model by.")
+    api_key: SecretStr | None = Field(None, description="Key that the server asks for, if it does.")
+    api_key_file: Path | None = Field(None, description="A file that holds the key instead.")
+    route: Literal["systemone", "decisions", "sglang"] = Field(
+        "systemone",
+        description="How questions are put: /v1/systemone (transformers, llama.cpp, SGLang), /v1/decisions in OpenAI's "
+        "form (LiteLLM), or /v1/decisions in SGLang's own.",
+    )
+    pictures: Literal["assets", "images"] = Field(
+        "assets",
+        description="Where /v1/systemone takes pictures: in assets (transformers), or in images (llama.cpp, SGLang).",
+    )
+    captions_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
+        description="Root of the server that writes captions (/v1/chat/completions); empty: the same.",
+    )
+    captions_model: str = Field("", description="That server's name for the model; empty: the same.")
+    concurrency: PositiveInt = Field(8, description="Requests under way at once.")
+    timeout_s: PositiveFloat = Field(60.0, description="Seconds after which a silent request is sent again.")
+    tower: str = Field(
+        "embedded",
+        min_length=1,
+        description="The HumanVLM in this process that places people and words for searches: `embedded`, or a folder.",
+    )
+    decision_sheet: Path | None = Field(
+        None,
+        description="A decision.json with the questions that the served model was measured on; empty: none was.",
+    )
+    offers_cannot_tell: bool = Field(
+        False, description="Whether *cannot tell* is put to the model as one more answer; it never says so otherwise."
+    )
+
+    def key(self) -> str:
+        """The key to send; empty: none.
+
+        Raises:
+            SettingsError: The file that holds it cannot be read.
+        """
+        if self.api_key is not None:
+            return self.api_key.get_secret_value()
+        if self.api_key_file is None:
+            return ""
+        try:
+            return self.api_key_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                str(self.api_key_file), "vlm.server.api_key_file", f"cannot be read: {error}"
+            ) from error
+
+
 class Vlm(Group):
     """HumanVLM."""
 
@@ -36,6 +96,12 @@ class Vlm(Group):
     device: str | None = Field(
         None, description="Where it runs, such as cpu or cuda:0; empty: CUDA where there is one."
     )
+    server: Server = Server()
+
+    @property
+    def tower_name(self) -> str:
+        """The HumanVLM in this process, which embeds whether or not a server answers."""
+        return self.server.tower if self.server.url else self.name
 
 
 class Analyzer(Group):

@@ -2,7 +2,10 @@
 
 ModelError
 ├── ModelFolderError     a folder that holds no loadable model
-└── ModelCacheError      a folder for converted models that cannot be written
+├── ModelCacheError      a folder for converted models that cannot be written
+├── ModelServerError     a model server that is set up otherwise than it is asked
+├── DecisionSheetError   a file that holds no decision sheet
+└── WaitAbandonedError   told to stop while waiting for a model server
 """
 
 from pathlib import Path
@@ -34,3 +37,36 @@ class ModelCacheError(ModelError):
         return (
             f"cannot keep a converted model in {self.folder}: {self.reason}; make the folder writable or name another"
         )
+
+
+class ModelServerError(ModelError):
+    """A model server that is set up otherwise than it is asked; it will not mend itself."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"cannot use the model server {self.url}: {self.reason}"
+
+
+class DecisionSheetError(ModelError):
+    """A file that holds no decision sheet."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cannot read decision sheet {self.path}: {self.reason}"
+
+
+class WaitAbandonedError(ModelError):
+    """Told to stop while waiting for a model server; nothing was answered."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"stopped waiting for the model server {self.url}"

@@ -64,7 +64,8 @@ def analyze_batch(
     """
     seen = [_look(segment, eyes, is_stopping) for segment in segments]
     looked = [each for each in seen if isinstance(each, _Seen)]
-    described = iter(_describe(looked, eyes, is_stopping))
+    with eyes.heeding(is_stopping):
+        described = iter(_describe(looked, eyes, is_stopping))
     return [each if isinstance(each, Rejected) else _result(each, next(described), eyes) for each in seen]
 
 

@@ -1,11 +1,13 @@
 """Puts the analyzer together from its settings."""
 
 import os
+from dataclasses import replace
 
 from consumers.analyzer.eyes import Eyes
 from consumers.analyzer.manifests import SegmentAnalysis
 from consumers.runner import Runner
-from consumers.settings import AnalyzerSettings
+from consumers.settings import AnalyzerSettings, Vlm
+from model.served.address import ServedModel, ServerAddress
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady
@@ -15,18 +17,21 @@ GROUP = "analyzer"
 
 
 def open_eyes(settings: AnalyzerSettings) -> Eyes:
-    """The models that the settings name.
+    """The models that the settings name; where HumanVLM is a server's, wait until it answers.
 
     Raises:
         ModelFolderError: A model folder holds no model.
         ModelCacheError: The cache folder cannot be written.
+        ModelServerError: The model server cannot be used as the settings say.
+        DecisionSheetError: The decision sheet cannot be read.
+        SettingsError: The file with the server's key cannot be read.
     """
     os.environ.setdefault("YOLO_OFFLINE", "1")  # nothing of ours is fetched while it runs
     if settings.analyzer.threads is not None:
         import torch
 
         torch.set_num_threads(settings.analyzer.threads)
-    return Eyes.open(
+    eyes = Eyes.open(
         cache_dir=settings.cache_dir,
         detector=settings.detector.name,
         engine=settings.detector.engine,
@@ -34,8 +39,39 @@ def open_eyes(settings: AnalyzerSettings) -> Eyes:
         image_size=settings.detector.image_size,
         vlm=settings.vlm.name,
         device=settings.vlm.device,
+        served=served_model(settings.vlm),
         sampling_fps=settings.sampling.target_fps,
         looks_at_most=settings.sampling.looks_at_most,
+    )
+    eyes.check()
+    return eyes
+
+
+def served_model(vlm: Vlm) -> ServedModel | None:
+    """The model on a server that the settings name; None where HumanVLM runs in this process.
+
+    Raises:
+        SettingsError: The file with the server's key cannot be read.
+    """
+    server = vlm.server
+    if not server.url:
+        return None
+    address = ServerAddress(
+        server.url,
+        server.model,
+        api_key=server.key(),
+        concurrency=server.concurrency,
+        timeout_s=server.timeout_s,
+    )
+    captions = replace(address, url=server.captions_url or server.url, model=server.captions_model or server.model)
+    return ServedModel(
+        address,
+        captions,
+        route=server.route,
+        pictures=server.pictures,
+        tower=server.tower,
+        sheet=server.decision_sheet,
+        offers_cannot_tell=server.offers_cannot_tell,
     )
 
 
@@ -46,6 +82,7 @@ def build_analyzer(settings: AnalyzerSettings, bus: Bus) -> Runner[SegmentReady]
         MediaStoreError: The media store cannot be written.
         ModelFolderError: A model folder holds no model.
         ModelCacheError: The cache folder cannot be written.
+        ModelServerError: The model server cannot be used as the settings say.
     """
     store = MediaStore(settings.media_url)
     store.check_writable()

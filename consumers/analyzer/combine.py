@@ -2,8 +2,8 @@
 
 The rule, named `COMBINATION` in every manifest: the mean of the looks' log-probabilities, each look weighted by how
 tall the person stands in it (up to 200 px), made to sum to 1 again. Looks in which the person is too small to be asked
-about are left out, unless all are. So many weak looks do not outvote one close look, and looks that contradict each
-other end near an even chance and never at a sure answer.
+about, or that a model server refused, are left out, unless all are. So many weak looks do not outvote one close look,
+and looks that contradict each other end near an even chance and never at a sure answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.questions import CANNOT_TELL, TOO_SMALL, Decision
+from model.served.answers import REFUSED
 
 COMBINATION = "height-weighted-log-mean.1"
 TALL_ENOUGH_PX = 200  # more pixels than HumanVLM takes in say nothing more
@@ -32,7 +33,7 @@ def combined(decisions: Sequence[Decision], heights_px: Sequence[int]) -> Decisi
     >>> combined([Decision("q", yes), Decision("q", no)], [180, 60]).answer
     'yes'
     """
-    asked = [pair for pair in zip(decisions, heights_px, strict=True) if pair[0].reason != TOO_SMALL]
+    asked = [pair for pair in zip(decisions, heights_px, strict=True) if not _says_nothing(pair[0])]
     chosen, heights = zip(*(asked or zip(decisions, heights_px, strict=True)), strict=True)
     answers = tuple(chosen[0].probabilities)
     weights = np.minimum(np.asarray(heights, dtype=np.float64), TALL_ENOUGH_PX)
@@ -59,6 +60,11 @@ def mean_direction(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
     """To the digits a manifest keeps: what batches add beyond them is noise."""
     return {answer: round(float(p), DIGITS) for answer, p in probabilities.items()}
+
+
+def _says_nothing(look: Decision) -> bool:
+    """Whether nobody looked: that is no sign of a hidden part."""
+    return look.reason is not None and (look.reason == TOO_SMALL or look.reason.startswith(REFUSED))
 
 
 def _with_reason(decision: Decision, looks: Sequence[Decision], weights: npt.NDArray[np.float64]) -> Decision:

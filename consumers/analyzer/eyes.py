@@ -1,15 +1,22 @@
 """The models that look at a segment, and the name of what they decide together."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from consumers.analyzer.combine import COMBINATION
+from consumers.analyzer.vlm import Vlm
+from consumers.errors import WorkAbandonedError
 from model.crops import crop_person
 from model.detector import EngineName, PersonDetector
+from model.errors import WaitAbandonedError
 from model.humanvlm import HumanVLM
 from model.questions import Question
+from model.served.address import ServedModel
+from model.served.humanvlm import ServedHumanVLM
 from model.tracker import track_people
 from streamer.bus.identity import revision_of
 from streamer.bus.manifest import Revisions
@@ -24,7 +31,7 @@ class Eyes:
     """A detector and a HumanVLM with the rate and the questions they look with; belongs to one thread."""
 
     detector: PersonDetector
-    vlm: HumanVLM
+    vlm: Vlm
     sampling_fps: float = 5.0
     looks_at_most: int = LOOKS_AT_MOST
     questions: tuple[Question, ...] = field(default=())
@@ -44,23 +51,51 @@ class Eyes:
         image_size: int = 640,
         vlm: str = "embedded",
         device: str | None = None,
+        served: ServedModel | None = None,
         sampling_fps: float = 5.0,
         looks_at_most: int = LOOKS_AT_MOST,
     ) -> "Eyes":
-        """Load both models.
+        """Load both models; with `served`, HumanVLM is what that server says, and `vlm` is not loaded.
 
         Raises:
             ModelFolderError: A model folder holds no model.
             ModelCacheError: `cache_dir` cannot be written.
+            ModelServerError: The server's address is no URL.
+            DecisionSheetError: The server's decision sheet cannot be read.
         """
         return cls(
             PersonDetector.load(
                 detector, engine=engine, confidence=confidence, image_size=image_size, cache_dir=cache_dir
             ),
-            HumanVLM.load(vlm, device=device),
+            ServedHumanVLM.open(served, device=device) if served else HumanVLM.load(vlm, device=device),
             sampling_fps=sampling_fps,
             looks_at_most=looks_at_most,
         )
+
+    def check(self) -> None:
+        """Wait for the server behind HumanVLM, where there is one, and find out whether it can be used.
+
+        Raises:
+            ModelServerError: It cannot.
+        """
+        if isinstance(self.vlm, ServedHumanVLM):
+            self.vlm.check()
+
+    @contextmanager
+    def heeding(self, is_stopping: Callable[[], bool]) -> Iterator[None]:
+        """For the time of the block, stop waiting for a server when told to.
+
+        Raises:
+            WorkAbandonedError: `is_stopping` said so while a server was away.
+        """
+        if not isinstance(self.vlm, ServedHumanVLM):
+            yield
+            return
+        try:
+            with self.vlm.heeding(is_stopping):
+                yield
+        except WaitAbandonedError as error:
+            raise WorkAbandonedError from error
 
     def warm_up(self) -> None:
         """Look at a black frame: what is compiled at the first look is then compiled before footage waits for it."""

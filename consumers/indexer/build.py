@@ -34,7 +34,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     """
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
-    tower = HumanVLM.load_text(settings.vlm.name)
+    tower = HumanVLM.load_text(settings.vlm.tower_name)
     indexing = Indexing(
         table,
         MediaStore(settings.media_url),

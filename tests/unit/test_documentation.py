@@ -31,6 +31,9 @@ def all_settings() -> Iterator[tuple[str, str, str]]:
 
 def described(prefix: str, group: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
     for name, field in group.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from described(f"{prefix}.{name}", field.annotation)
+            continue
         default = "" if field.is_required() or field.default in (None, "") else f"`{field.default}`"
         yield f"`{prefix}.{name}`", default, field.description or ""
 
@@ -46,7 +49,7 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/configuration.md", "docs/performance.md", "docs/model-card.md"]
+    "document", ["README.md", "docs/configuration.md", "docs/performance.md", "docs/model-card.md", "docs/serving.md"]
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:
     named = set(re.findall(r"`?crewsight ((?:train |evaluate )?[a-z]+)", (ROOT / document).read_text()))

@@ -5,6 +5,7 @@ import pytest
 
 from consumers.analyzer.combine import LOOKS_DISAGREE, combined, mean_direction
 from model.questions import CANNOT_TELL, PART_HIDDEN, TOO_SMALL, Decision
+from model.served.answers import REFUSED
 
 
 def says(yes: float, no: float, reason: str | None = None) -> Decision:
@@ -22,6 +23,12 @@ def test_looks_that_are_too_small_have_no_say_unless_all_are() -> None:
     assert combined([TOO_FAR, says(0.8, 0.1)], [40, 100]).answer == "yes"
     both = combined([TOO_FAR, TOO_FAR], [40, 50])
     assert (both.answer, both.reason) == (CANNOT_TELL, TOO_SMALL)
+
+
+def test_looks_that_a_server_refused_have_no_say_unless_all_are() -> None:
+    refused = Decision("q", {"yes": 0.0, "no": 0.0, CANNOT_TELL: 1.0}, f"{REFUSED}: 400, too large")
+    assert combined([refused, says(0.8, 0.1)], [150, 100]).probabilities["yes"] == 0.8
+    assert combined([refused, refused], [150, 100]).reason == refused.reason
 
 
 def test_a_close_look_outweighs_a_far_one() -> None:
