@@ -52,10 +52,18 @@ def claims_of(caption: str) -> dict[Thing, Claim]:
                 if _is_denied(clause[: named.start()]):
                     found[thing] = Claim(is_worn=False)
                 else:
-                    after = _SAID_AFTER[thing].search(clause)
-                    colour = named["colour"] or (after["colour"] if after else None)
-                    found[thing] = Claim(True, "grey" if colour == "gray" else colour)
+                    found[thing] = Claim(True, _colour(thing, named, clause) or _colour_of(found.get(thing)))
     return found
+
+
+def _colour(thing: Thing, named: re.Match[str], clause: str) -> str | None:
+    after = _SAID_AFTER[thing].search(clause)
+    colour = named["colour"] or (after["colour"] if after else None)
+    return "grey" if colour == "gray" else colour
+
+
+def _colour_of(claim: Claim | None) -> str | None:
+    return claim.colour if claim else None
 
 
 def _plain(caption: str) -> str:

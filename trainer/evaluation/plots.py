@@ -14,7 +14,7 @@ from trainer.evaluation.scores import Confusion, ReliabilityBin
 
 _PANEL_INCHES = 3.4
 _COLUMNS = 3
-_TITLE_WIDTH = 34
+_TITLE_WIDTH = 40
 
 
 def draw_report(report: Report, folder: Path) -> list[Path]:
@@ -39,6 +39,7 @@ def draw_radar(reports: Sequence[Report], path: Path) -> Path:
         axes.plot([*angles, angles[0]], [*values, values[0]], marker="o", label=report.model)
         axes.fill([*angles, angles[0]], [*values, values[0]], alpha=0.12)
     axes.set_xticks(angles, tasks)
+    axes.tick_params(axis="x", pad=12)
     axes.set_ylim(0, 1)
     axes.set_rlabel_position(180 / max(len(tasks), 1))  # between two axes, where no line hides it
     figure.legend(loc="outside lower center", ncols=2)

@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +12,18 @@ from model.crops import Crop
 from model.humanvlm import HumanVLM
 from model.language_model import LanguageSizes
 from model.network import HumanNetwork, NetworkSizes
-from model.questions import CANNOT_TELL, Decision
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
-from tests.builders_model import tiny_humanvlm
 from tests.builders_photos import photo_folder
 from trainer.augment import plain_view
 from trainer.calibration import Answered
 from trainer.errors import RecipeError
-from trainer.evaluate import measure, record_figures
+from trainer.evaluation.measuring import EvaluationSet, measure
 from trainer.holdout import split_people
 from trainer.looks import Looks, LooksOfEpoch, looks_of
 from trainer.people import Person, people_in
 from trainer.photos import labelled_photos
 from trainer.recipe import PhotosRecipe, Recipe, SizesRecipe, StepsRecipe
-from trainer.scores import score_question
 from trainer.task import HumanVLMTask
 from trainer.texts import HARD_HAT, QUESTIONS, SAFETY_VEST, all_texts
 from trainer.training import train_humanvlm
@@ -141,15 +137,6 @@ def test_a_network_that_leans_to_no_is_put_upright() -> None:
     assert leaning == pytest.approx(-1.5, abs=0.3)
 
 
-def test_scores_count_abstentions_as_wrong_and_forced_choices_as_made() -> None:
-    decisions = [
-        Decision("q", {"yes": 0.9, "no": 0.1, CANNOT_TELL: 0.0}),
-        Decision("q", {"yes": 0.1, "no": 0.3, CANNOT_TELL: 0.6}),
-    ]
-    score = score_question(decisions, ["yes", "no"])
-    assert (score.balanced_accuracy, score.strict_accuracy, score.abstained) == (1.0, 0.5, 0.5)
-
-
 def test_a_run_goes_from_photos_to_a_checkpoint_that_answers_and_is_measured(tmp_path: Path) -> None:
     photo_folder(tmp_path / "ppe" / "train", count=8)
     photo_folder(tmp_path / "ppe" / "val", count=2)
@@ -169,23 +156,10 @@ def test_a_run_goes_from_photos_to_a_checkpoint_that_answers_and_is_measured(tmp
     origin = json.loads((out / "training.json").read_text())
     assert origin["people_learnt"] + origin["people_held_out"] == 16
     assert (work / "last.ckpt").exists()
-    report = measure(str(out), tmp_path / "ppe" / "val")
-    assert report.people == 4
-    assert 0 <= report.questions[SAFETY_VEST.text].balanced_accuracy <= 1
-    assert HARD_HAT.text in report.as_markdown()
-
-
-def test_figures_are_recorded_and_what_is_near_chance_is_struck_off(tmp_path: Path) -> None:
-    folder = tiny_humanvlm(tmp_path)
-    photos = photo_folder(tmp_path / "val", count=1)
-    report = measure(str(folder), photos)
-    good, poor = report.questions[HARD_HAT.text], report.questions[SAFETY_VEST.text]
-    good, poor = replace(good, interval=(0.8, 0.9)), replace(poor, interval=(0.6, 0.9))
-    record_figures(folder, replace(report, questions={HARD_HAT.text: good, SAFETY_VEST.text: poor}))
-    model = HumanVLM.load(folder, device="cpu")
-    assert model.questions == (HARD_HAT,)
-    sheet = json.loads((folder / "decision.json").read_text())
-    assert sheet["questions"][0]["figures"]["interval_low"] == 0.8
+    photos = measure("tiny", model, EvaluationSet.read(tmp_path / "ppe" / "val")).photos
+    assert photos is not None
+    assert photos.people == 4
+    assert 0 <= photos.answering.scores[SAFETY_VEST.text].balanced_accuracy.value <= 1
 
 
 @pytest.mark.parametrize(
