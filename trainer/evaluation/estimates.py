@@ -74,9 +74,9 @@ def calibration_estimate(sure: Shares, is_right: NDArray[np.bool_], *, bins: int
     chance = np.random.default_rng(0)
     # A sorted draw from sorted examples is sorted: its bins are its slices.
     draws = [np.sort(chance.integers(0, len(sure), len(sure))) for _ in range(RESAMPLES)]
-    again = [calibration_error(sure[draw], right[draw], bins=bins) for draw in draws]
+    again = np.array([calibration_error(sure[draw], right[draw], bins=bins) for draw in draws])
     value = calibration_error(sure, right, bins=bins)
-    return _with_interval(value, np.maximum(again - (np.mean(again) - value), 0.0))
+    return _with_interval(value, np.maximum(again - (again.mean() - value), 0.0))
 
 
 def calibration_error(sure: Shares, is_right: NDArray[np.bool_], *, bins: int = 10) -> float:
