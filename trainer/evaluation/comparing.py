@@ -5,9 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainer.evaluation.estimates import Estimate
 from trainer.evaluation.report import Report
+from trainer.evaluation.scores import strict_difference
 
 WORSE_BY_AT_MOST = 0.02  # of a question's balanced accuracy, *cannot tell* counted wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """One question's figure of both models, None where one does not answer it, and how sure the difference is."""
+
+    question: str
+    in_force: float | None
+    candidate: float | None
+    difference: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +31,7 @@ class Verdict:
     promote: str
     reason: str
     refusals: tuple[str, ...]
+    contests: tuple[Contest, ...]
 
     def __str__(self) -> str:
         return f"Promote {self.promote}: {self.reason}."
@@ -31,33 +44,37 @@ def compare(in_force: Report, candidate: Report) -> Verdict:
     others, the one with the higher mean over the tasks that both were measured on is to be promoted; at a tie nothing
     changes.
     """
-    refusals = tuple(_refusals(in_force, candidate))
+    contests = tuple(_contests(in_force, candidate))
+    refusals = tuple(refusal for refusal in map(_refusal, contests) if refusal)
     if refusals:
-        return Verdict(in_force.model, candidate.model, in_force.model, "; ".join(refusals), refusals)
+        return Verdict(in_force.model, candidate.model, in_force.model, "; ".join(refusals), refusals, contests)
     old, new = _mean_of_tasks(in_force, candidate), _mean_of_tasks(candidate, in_force)
-    is_better = new > old
+    better = candidate if new > old else in_force
     reason = f"{candidate.model} has {new:.3f} as mean over the tasks, {in_force.model} {old:.3f}"
-    return Verdict(in_force.model, candidate.model, (candidate if is_better else in_force).model, reason, ())
+    return Verdict(in_force.model, candidate.model, better.model, reason, (), contests)
 
 
-def question_figures(report: Report) -> dict[str, float]:
-    """What a model is judged by, question by question."""
-    figures: dict[str, float] = {}
-    if report.photos is not None:
-        scores = report.photos.answering.scores
-        figures = {text: score.strict_balanced_accuracy.value for text, score in scores.items()}
-    open_questions = report.tasks().get("open questions")
-    return figures if open_questions is None else {**figures, "open questions": open_questions}
+def _contests(in_force: Report, candidate: Report) -> Iterator[Contest]:
+    """What the models are judged by: every closed question, and all open ones as one."""
+    old = in_force.photos.answering.scores if in_force.photos else {}
+    new = candidate.photos.answering.scores if candidate.photos else {}
+    for text in {**old, **new}:
+        difference = strict_difference(old[text], new[text]) if text in old and text in new else None
+        values = [scores[text].strict_balanced_accuracy.value if text in scores else None for scores in (old, new)]
+        yield Contest(text, *values, difference)
+    before, after = (report.tasks().get("open questions") for report in (in_force, candidate))
+    if before is not None or after is not None:
+        yield Contest("open questions", before, after, None)
 
 
-def _refusals(in_force: Report, candidate: Report) -> Iterator[str]:
-    figures = question_figures(candidate)
-    for text, old in question_figures(in_force).items():
-        new = figures.get(text)
-        if new is None:
-            yield f'it does not answer "{text}" ({old:.3f} now)'
-        elif round(old - new, 9) > WORSE_BY_AT_MOST:  # a difference of exactly two points is not more
-            yield f'"{text}" {new:.3f} instead of {old:.3f}'
+def _refusal(contest: Contest) -> str | None:
+    old, new = contest.in_force, contest.candidate
+    if old is None:
+        return None
+    if new is None:
+        return f'it does not answer "{contest.question}" ({old:.3f} now)'
+    # Rounded: a difference of exactly two points is not more.
+    return f'"{contest.question}" {new:.3f} instead of {old:.3f}' if round(old - new, 9) > WORSE_BY_AT_MOST else None
 
 
 def _mean_of_tasks(report: Report, other: Report) -> float:

@@ -17,6 +17,7 @@ from trainer.evaluation.questions import measure_answers
 from trainer.evaluation.report import PhotoScores, Report, Revisions, Speed
 from trainer.evaluation.retrieval import measure_retrieval
 from trainer.photos import fingerprint, labelled_photos
+from trainer.texts import QUESTIONS
 
 _TIMED_CROPS = 256  # enough for a rate
 
@@ -82,7 +83,7 @@ def _photos(model: HumanVLM, looks: Sequence[LabelledLook], photos_fingerprint: 
 def _speed(model: HumanVLM, crops: Sequence[Crop]) -> Speed:
     seen = model.see(crops)
     return Speed(
-        looks_per_s=_rate(len(crops), lambda: model.read(model.see(crops), model.questions)),
+        looks_per_s=_rate(len(crops), lambda: model.read(model.see(crops), QUESTIONS)),
         captions_per_s=_rate(len(crops), lambda: model.describe(seen)),
     )
 

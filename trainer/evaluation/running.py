@@ -3,19 +3,20 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from model.folders import checkpoint_folder
 from model.humanvlm import HumanVLM
 from trainer.errors import EvaluationError
-from trainer.evaluation.comparing import Verdict, compare, question_figures
+from trainer.evaluation.comparing import Verdict, compare
 from trainer.evaluation.judge import Judge
 from trainer.evaluation.measuring import EvaluationSet, measure
 from trainer.evaluation.plots import draw_radar, draw_report
 from trainer.evaluation.recording import record_figures
 from trainer.evaluation.report import Report
-from trainer.evaluation.tables import as_markdown
+from trainer.evaluation.tables import as_markdown, verdict_as_markdown
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def evaluate_models(
         PhotosError, EvaluationError: the set cannot be read, or the report not written.
         JudgeError: the judge's server cannot be asked.
     """
-    _make(out)
+    make_folder(out)
     examples = EvaluationSet.read(data)
     reports = []
     for name in names:
@@ -48,7 +49,7 @@ def evaluate_models(
         reports.append(measure(name, HumanVLM.load(name), examples, judge))
         if record:
             record_figures(checkpoint_folder(name), reports[-1])
-    _write(reports, out)
+    write_reports(reports, out)
     return reports
 
 
@@ -60,23 +61,31 @@ def compare_models(in_force: str, candidate: str, data: Path, *, out: Path, judg
     """
     old, new = evaluate_models([in_force, candidate], data, out=out, judge=judge)
     verdict = compare(old, new)
-    before, after = question_figures(old), question_figures(new)
-    questions = {text: {"in_force": before.get(text), "candidate": after.get(text)} for text in {**before, **after}}
-    said = {**asdict(verdict), "tasks": {"in_force": old.tasks(), "candidate": new.tasks()}, "questions": questions}
-    (out / "comparison.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    (out / "comparison.json").write_bytes(TypeAdapter(Verdict).dump_json(verdict, indent=1) + b"\n")
     with (out / "report.md").open("a", encoding="utf-8") as table:
-        table.write(f"\n{verdict}\n")
+        table.write(f"\n{verdict_as_markdown(verdict)}")
     return verdict
 
 
-def _make(out: Path) -> None:
+def make_folder(out: Path) -> None:
+    """Make the folder of a report.
+
+    Raises:
+        EvaluationError: it cannot be made.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EvaluationError(out, f"the report cannot be written there: {error.strerror}") from error
 
 
-def _write(reports: Sequence[Report], out: Path) -> None:
+def write_reports(reports: Sequence[Report], out: Path) -> None:
+    """Write `report.json`, `report.md` and the pictures.
+
+    Raises:
+        EvaluationError: the folder cannot be made.
+    """
+    make_folder(out)
     whole = [json.loads(report.as_json()) for report in reports]
     (out / "report.json").write_text(json.dumps({"models": whole}, indent=1) + "\n", encoding="utf-8")
     (out / "report.md").write_text(as_markdown(reports), encoding="utf-8")

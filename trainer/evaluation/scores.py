@@ -8,9 +8,11 @@ Legend: n people, A answers that occur, K counts kept of each person.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from model.questions import CANNOT_TELL, Decision
 from trainer.evaluation.estimates import (
@@ -49,7 +51,8 @@ class QuestionScore:
     `balanced_accuracy` is mean recall over the answers that occur, `strict_balanced_accuracy` the same with *cannot
     tell* counted wrong; `coverage` is the share of people of whom something other than *cannot tell* is said.
     `precision` and `recall` are of the forced answer, by answer. `calibration_error` is of the forced answer over ten
-    bins of equal mass.
+    bins of equal mass. `marks` are, person by person, the labelled answer and whether it was said; reports leave them
+    out.
     """
 
     people: int
@@ -62,6 +65,7 @@ class QuestionScore:
     recall: Mapping[str, Estimate]
     confusion: Confusion
     reliability: tuple[ReliabilityBin, ...]
+    marks: Annotated[tuple[tuple[str, bool], ...], Field(exclude=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,29 @@ def score_question(decisions: Sequence[Decision], right: Sequence[str]) -> Quest
         recall={answer: _share_of(hit[:, i], labelled[:, i]) for i, answer in enumerate(answers)},
         confusion=_confusion(truth, said, answers),
         reliability=sureness.bins(),
+        marks=tuple(zip(right, (said == truth).tolist(), strict=True)),
     )
+
+
+def strict_difference(old: QuestionScore, new: QuestionScore) -> Estimate:
+    """By how much the strict balanced accuracy of `new` is above that of `old`, over the same people.
+
+    The same people are drawn for both: what is hard for both does not widen the interval.
+
+    Raises:
+        ValueError: the scores are of other people, or of people labelled otherwise.
+    """
+    labels = [label for label, _ in old.marks]
+    if labels != [label for label, _ in new.marks]:
+        raise ValueError("the two scores are not of the same people")
+    labelled = (np.array(labels)[:, None] == sorted(set(labels))).astype(np.int64)  # (n, A)
+    hits = [labelled * np.array([is_right for _, is_right in score.marks])[:, None] for score in (old, new)]
+
+    def figure(sums: Counts) -> Shares:
+        before, after, asked = np.split(sums, 3, axis=-1)
+        return np.subtract(mean_known(share(after, asked)), mean_known(share(before, asked)))
+
+    return estimate(np.concatenate([*hits, labelled], axis=1), figure)
 
 
 def _mean_share(hits: Counts) -> Estimate:

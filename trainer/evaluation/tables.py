@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trainer.evaluation.comparing import Verdict
 from trainer.evaluation.dialogue import DialogueScore, WrittenScore
 from trainer.evaluation.estimates import Estimate
 from trainer.evaluation.report import PhotoScores, Report
@@ -22,6 +23,20 @@ _QUESTION_COLUMNS = (
 def as_markdown(reports: Sequence[Report]) -> str:
     """The tasks of all models side by side, then each model's figures. Intervals are 95% bootstrap."""
     return "\n\n".join([_tasks(reports), *[_model(report) for report in reports]]) + "\n"
+
+
+def verdict_as_markdown(verdict: Verdict) -> str:
+    """The questions that two models were compared on, and which to promote."""
+    columns = ["question", f"{verdict.in_force} (in force)", verdict.candidate, "difference"]
+    rows = [
+        [c.question, _figure(c.in_force), _figure(c.candidate), "-" if c.difference is None else str(c.difference)]
+        for c in verdict.contests
+    ]
+    return f"{_table(columns, rows)}\n\n{verdict}\n"
+
+
+def _figure(value: float | None) -> str:
+    return "not answered" if value is None else f"{value:.3f}"
 
 
 def _tasks(reports: Sequence[Report]) -> str:

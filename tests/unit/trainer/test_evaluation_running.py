@@ -43,6 +43,7 @@ def test_any_number_of_models_end_in_one_report_with_its_pictures(tiny: Path, ph
     models = json.loads((out / "report.json").read_text())["models"]
     assert [model["model"] for model in models] == ["embedded", str(tiny)]
     assert {model["photos"]["people"] for model in models} == {8}
+    assert "marks" not in (out / "report.json").read_text()
     hat = models[0]["photos"]["answering"]["scores"][HARD_HAT.text]
     assert hat["balanced_accuracy"]["low"] <= hat["balanced_accuracy"]["value"] <= hat["balanced_accuracy"]["high"]
     assert (out / "report.md").read_text() in ran.output
@@ -61,7 +62,8 @@ def test_the_model_in_force_stays_where_the_candidate_only_guesses(tiny: Path, p
     assert f"{tiny} is refused, keep embedded: " in str(ran.exception)
     said = json.loads((tmp_path / "report" / "comparison.json").read_text())
     assert said["promote"] == "embedded"
-    assert said["questions"][SAFETY_VEST.text]["in_force"] is not None
+    vest = next(contest for contest in said["contests"] if contest["question"] == SAFETY_VEST.text)
+    assert vest["difference"]["value"] == pytest.approx(vest["candidate"] - vest["in_force"])
     assert "Promote embedded" in ran.output
 
 

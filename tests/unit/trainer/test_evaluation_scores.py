@@ -14,7 +14,7 @@ from trainer.evaluation.matching import is_match
 from trainer.evaluation.questions import Answering
 from trainer.evaluation.report import PhotoScores, Report, Revisions, Speed
 from trainer.evaluation.retrieval import RetrievalScore
-from trainer.evaluation.scores import score_question
+from trainer.evaluation.scores import score_question, strict_difference
 from trainer.people import Attributes, Person
 from trainer.texts import HARD_HAT, SAFETY_VEST, answers_of
 
@@ -89,6 +89,18 @@ def test_precision_recall_and_confusion_are_those_counted_by_hand() -> None:
     assert score.confusion.said == ("no", "yes", CANNOT_TELL)
     assert score.confusion.people == ((0, 1, 1), (1, 2, 0))
     assert sum(part.people for part in score.reliability) == 5
+
+
+def test_a_difference_is_drawn_over_the_same_people_and_not_over_two_crowds() -> None:
+    right = ["yes"] * 100 + ["no"] * 100
+    hard = [said(0.2, 0.8) if index % 2 else said(0.8, 0.2) for index in range(100)]  # half of them, for both models
+    easy = [said(0.1, 0.9)] * 100
+    old, new = score_question(hard + easy, right), score_question(hard + easy[:-10] + [said(0.9, 0.1)] * 10, right)
+    difference = strict_difference(old, new)
+    assert difference.value == pytest.approx(-0.05)
+    assert difference.high - difference.low < 0.08  # of two crowds it would be about 0.2
+    with pytest.raises(ValueError, match="same people"):
+        strict_difference(old, score_question(easy, ["no"] * 100))
 
 
 @pytest.mark.parametrize(
