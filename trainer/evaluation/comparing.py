@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.evaluation.estimates import Estimate
 from trainer.evaluation.report import Report
-from trainer.evaluation.scores import strict_difference
+from trainer.evaluation.scores import QuestionScore, strict_difference
 
 WORSE_BY_AT_MOST = 0.02  # of a question's balanced accuracy, *cannot tell* counted wrong
 
@@ -60,11 +60,14 @@ def _contests(in_force: Report, candidate: Report) -> Iterator[Contest]:
     new = candidate.photos.answering.scores if candidate.photos else {}
     for text in {**old, **new}:
         difference = strict_difference(old[text], new[text]) if text in old and text in new else None
-        values = [scores[text].strict_balanced_accuracy.value if text in scores else None for scores in (old, new)]
-        yield Contest(text, *values, difference)
+        yield Contest(text, _value(old.get(text)), _value(new.get(text)), difference)
     before, after = (report.tasks().get("open questions") for report in (in_force, candidate))
     if before is not None or after is not None:
         yield Contest("open questions", before, after, None)
+
+
+def _value(score: QuestionScore | None) -> float | None:
+    return None if score is None else score.strict_balanced_accuracy.value
 
 
 def _refusal(contest: Contest) -> str | None:
