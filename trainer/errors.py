@@ -3,7 +3,9 @@
 TrainerError
 ├── PhotosError     a folder that holds no readable labelled photos
 ├── RecipeError     a recipe (a YAML file) that cannot be followed
-└── EvaluationError     a clip or checkpoint that an evaluation cannot read
+├── EvaluationError a clip, file or checkpoint that an evaluation cannot read
+├── JudgeError      a judge model that cannot be asked
+└── CandidateRefusedError   a model that is worse than the one in force
 """
 
 from pathlib import Path
@@ -44,3 +46,25 @@ class EvaluationError(TrainerError):
 
     def __str__(self) -> str:
         return f"cannot evaluate on {self.path}: {self.reason}"
+
+
+class JudgeError(TrainerError):
+    """A judge model that cannot be asked."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"cannot ask the judge at {self.url}: {self.reason}; start its server, or evaluate without --judge"
+
+
+class CandidateRefusedError(TrainerError):
+    """A model that is worse than the one in force."""
+
+    def __init__(self, candidate: str, in_force: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(candidate, in_force, reasons)
+        self.candidate, self.in_force, self.reasons = candidate, in_force, reasons
+
+    def __str__(self) -> str:
+        return f"{self.candidate} is refused, keep {self.in_force}: {'; '.join(self.reasons)}"
