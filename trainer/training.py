@@ -152,7 +152,7 @@ def _measured(question: Question, found: Answered | None) -> MeasuredQuestion:
         return stated
     figures = {"held_out_balanced_accuracy": round(found.balanced_accuracy(), 4)}
     temperature, leaning = found.calibration()
-    return stated.model_copy(update={"temperature": temperature, "leaning": (leaning,), "figures": figures})
+    return stated.model_copy(update={"temperature": temperature, "leaning": leaning, "figures": figures})
 
 
 def _write_origin(out: Path, recipe: Recipe, recipe_path: Path, *, learnt: int, held_out: int) -> None:
