@@ -1,8 +1,8 @@
 """How sure a network may be: its answers on people that it did not learn from.
 
-A temperature per question, and how far the network leans to each answer, found on the held-out people: seen whole, from
-far away, and in halves that hide a part. Answers weigh the same there: a model that meets few masks in training must not
-lean to "no mask" at work.
+A temperature per question, and how far the network leans to each answer, found on the held-out people: seen whole,
+from far away, and in halves that hide a part. Answers weigh the same there: a model that meets few masks in training
+must not lean to "no mask" at work.
 """
 
 from collections.abc import Sequence

@@ -14,16 +14,18 @@ ENOUGH_PX = 320  # taller than what a tower reads, and cheaper to work on than w
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A crop (h, w, 3) uint8 RGB as a camera may give it; `is_colourless` where no colour can be read off it any more."""
+    """A crop (h, w, 3) uint8 RGB as a camera may give it; `is_colourless` where it shows no colour any more."""
 
     pixels: Pixels
     is_colourless: bool = False
 
 
 def filmed(pixels: Pixels, chance: np.random.Generator) -> Shot:
-    """A crop (h, w, 3) uint8 RGB mirrored, lit, blurred, shrunk and compressed at random; four in ten keep their size."""
+    """A crop (h, w, 3) uint8 RGB mirrored, lit, blurred, shrunk, compressed at random; one in five only mirrored."""
     pixels = shrunk(pixels, ENOUGH_PX)
     shot = np.ascontiguousarray(pixels[:, ::-1] if chance.random() < 0.5 else pixels)
+    if chance.random() < 0.2:
+        return Shot(shot)
     at_night, is_grey = chance.random() < 0.05, chance.random() < 0.03
     for share, change in _CHANGES:
         if chance.random() < share:

@@ -21,7 +21,7 @@ from trainer.sampling import draw_weights
 from trainer.texts import SearchText, agrees, answers_of, caption_of, search_text_of
 
 NO_ANSWER = -100  # torch's cross entropy passes over it
-SEARCH_TEXTS_A_LOOK = 2
+SEARCH_TEXTS_A_LOOK = 1
 
 
 class Looks(NamedTuple):

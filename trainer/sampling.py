@@ -16,8 +16,8 @@ Kind = Callable[[Person], tuple[object, ...] | None]
 def draw_weights(people: Sequence[Person]) -> NDArray[np.float64]:
     """Chances (people,) that sum to 1: more for people of whom much is known, and for the rarer answers.
 
-    Hatted and bare heads are evened out among people seen whole and people seen from near by themselves, as what is seen
-    of a person must not say what is on the head.
+    Hatted and bare heads are evened out among people seen whole and people seen from near by themselves, as what is
+    seen of a person must not say what is on the head.
     """
     weights = np.array([_worth(person.attributes) for person in people])
     for kind in (_hat, _mask, _hat_colour, _vest_colour):
