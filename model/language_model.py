@@ -115,7 +115,7 @@ class LanguageModel(nn.Module):
         written = torch.empty((batch, 0), dtype=torch.int64, device=device)
         ended = torch.zeros(batch, dtype=torch.bool, device=device)
         for _ in range(at_most):
-            hidden = self.llama.model(inputs_embeds=fed, past_key_values=cache, use_cache=True).last_hidden_state
+            hidden = self.llama.model(inputs_embeds=fed, cache=cache, use_cache=True).last_hidden_state
             logits = self.logits(hidden[:, -1])
             logits[:, never] = -torch.inf
             word = logits.argmax(dim=-1)

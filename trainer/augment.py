@@ -72,9 +72,9 @@ def changed_view(person: Person, chance: np.random.Generator, donors: Donors | N
     person = recoloured(_dressed(person, donors or Donors(), chance), chance)
     drawn = chance.random()
     view: View | None = None
-    if drawn < 0.24:
+    if drawn < 0.2:
         view = hidden_view(person, "head" if chance.random() < 0.5 else "torso", chance)
-    elif drawn < 0.32:
+    elif drawn < 0.26:
         view = _covered(person, chance)
     if view is None:
         edges = chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])
@@ -85,9 +85,9 @@ def changed_view(person: Person, chance: np.random.Generator, donors: Donors | N
 
 
 def _dressed(person: Person, donors: Donors, chance: np.random.Generator) -> Person:
-    if chance.random() < (0.4 if is_seen_whole(person) else 0.25):
+    if chance.random() < (0.35 if is_seen_whole(person) else 0.2):
         person = with_other_head(person, donors.heads, chance)
-    if chance.random() < 0.2:
+    if chance.random() < 0.15:
         person = with_mask(person, donors.masks, chance)
     return person
 

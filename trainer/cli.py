@@ -1,9 +1,12 @@
 """The trainer's commands: `train …` and `evaluate …`. Heavy imports wait until a command runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from trainer.stages import Stage
 
 app = typer.Typer()
 train_app = typer.Typer(help="Train a model by a recipe.", no_args_is_help=True)
@@ -15,6 +18,8 @@ Recipe = Annotated[Path, typer.Option("--config", help="The recipe, a YAML file.
 Out = Annotated[Path, typer.Option("--out", help="Folder that the trained model is written to.")]
 Work = Annotated[Path, typer.Option("--work", help="Folder for checkpoints and curves of the run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the work folder.")]
+
+FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}  # LightningCLI reads the rest
 
 
 @train_app.command("detector")
@@ -51,18 +56,22 @@ def evaluate_detector_command(
         typer.echo(f"{row:<28} recall {found.recall:.4f}  precision {found.precision:.4f}  of {found.expected}")
 
 
-@train_app.command("humanvlm")
-def train_humanvlm_command(
-    config: Recipe,
-    out: Out = Path("artefacts/humanvlm"),
-    work: Work = Path("runs/humanvlm"),
-    resume: Resume = False,
-) -> None:
-    """Teach a compact HumanVLM to answer, describe and be found, from labelled photos."""
-    from trainer.recipe import Recipe as HumanVLMRecipe
-    from trainer.training import train_humanvlm
+@train_app.command("align", context_settings=FORWARDED)
+def train_align_command(context: typer.Context, config: Recipe, resume: Resume = False) -> None:
+    """Stage 1 of a HumanVLM: only the connector learns. Any entry of the recipe may follow, as --out DIR."""
+    _run_stage("align", context, config, resume=resume)
 
-    train_humanvlm(HumanVLMRecipe.read(config), recipe_path=config, out=out, work=work, resume=resume)
+
+@train_app.command("instruct", context_settings=FORWARDED)
+def train_instruct_command(context: typer.Context, config: Recipe, resume: Resume = False) -> None:
+    """Stage 2 of a HumanVLM: connector and language model learn. Any entry of the recipe may follow, as --start DIR."""
+    _run_stage("instruct", context, config, resume=resume)
+
+
+def _run_stage(stage: "Stage", context: typer.Context, config: Path, *, resume: bool) -> None:
+    from trainer.stage_cli import run_stage
+
+    run_stage(stage, config, [*context.args, *(["--resume=true"] if resume else [])])
 
 
 @evaluate_app.command("humanvlm")

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, PAD, SUMMARY, WordTokens
 from model.vision_tower import VisionSizes, resized
@@ -83,23 +82,6 @@ def looks_of(views: Sequence[View], words: WordTokens, sizes: VisionSizes, chanc
         torch.tensor([len(ids) - 1 for ids in text_ids]),
         torch.from_numpy(_agreement(people, texts)),
     )
-
-
-class PeopleData(lightning.LightningDataModule):
-    """Batches for Lightning: a new draw for each epoch."""
-
-    def __init__(
-        self, people: Sequence[Person], words: WordTokens, sizes: VisionSizes, *, batch: int, seed: int
-    ) -> None:
-        super().__init__()
-        self._people, self._words, self._sizes = people, words, sizes
-        self._batch, self._seed = batch, seed
-
-    def train_dataloader(self) -> DataLoader[Looks]:
-        """The batches of the epoch at hand."""
-        epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        looks = LooksOfEpoch(self._people, self._words, self._sizes, batch=self._batch, seed=self._seed, epoch=epoch)
-        return DataLoader(looks, batch_size=None)
 
 
 def _answer_ids(person: Attributes, words: WordTokens) -> list[int]:

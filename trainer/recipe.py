@@ -1,26 +1,17 @@
-"""A training recipe: what `trainer/configs/compact.yaml` holds."""
+"""What a recipe may say of a compact HumanVLM: the typed groups inside `trainer/configs/compact.yaml`."""
 
-from pathlib import Path
-from typing import Literal
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
-
+from model.language_model import LanguageSizes
+from model.network import NetworkSizes
+from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
-from trainer.errors import RecipeError
+
+POSITIONS = 128
 
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PhotosRecipe(_Group):
-    """Which photos are learnt from."""
-
-    folder: Path = Field(description="Holds train/ and val/, each with images/ and labels/.")
-    smallest_person_px: PositiveInt = 48
-    held_out_percent: PositiveInt = Field(8, description="Share of the source photos kept for calibration.")
-    alike: PositiveFloat = Field(0.6, description="A training crop that resembles a held-out one more is left out.")
 
 
 class SizesRecipe(_Group):
@@ -39,49 +30,32 @@ class SizesRecipe(_Group):
         """The vision tower's share of the sizes."""
         return VisionSizes(self.crop_height_px, self.crop_width_px, self.base_channels)
 
+    def network(self, words: WordTokens) -> NetworkSizes:
+        """The sizes of all parts, for a vocabulary."""
+        language = LanguageSizes(len(words), self.width, self.layers, self.heads, self.feed_forward, POSITIONS)
+        return NetworkSizes(self.vision(), language, self.embedding_width)
+
 
 class StepsRecipe(_Group):
     """How the weights are moved."""
 
-    epochs: PositiveInt = 14
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    crops_a_batch: PositiveInt = 48
     learning_rate: PositiveFloat = 6e-4
     backbone_learning_rate: PositiveFloat = 1e-4
     frozen_backbone_layers: int = Field(
-        3, ge=0, le=11, description="The first layers see edges, which need no learning."
+        3, ge=0, le=11, description="The first layers see edges, which need no learning; 11 freeze the whole backbone."
     )
     weight_decay: NonNegativeFloat = 0.05
     warmup_share: float = Field(0.05, ge=0, lt=1)
     tokens_dropped: float = Field(0.1, ge=0, lt=1)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
+    answer_weight: NonNegativeFloat = 1.0
     caption_weight: NonNegativeFloat = 0.5
     search_weight: NonNegativeFloat = 0.5
 
 
-class Recipe(_Group):
-    """A whole recipe."""
+class WarmUpRecipe(_Group):
+    """How a language model that has read nothing yet is taught to read, from texts alone, before stage 1."""
 
-    seed: int = 0
-    start: Path | None = Field(None, description="A checkpoint folder to go on from; its sizes must be these.")
-    backbone: Path | None = Field(None, description="A YOLO11 checkpoint of Ultralytics; None starts from noise.")
-    photos: PhotosRecipe
-    sizes: SizesRecipe = SizesRecipe()
-    steps: StepsRecipe = StepsRecipe()
-
-    @classmethod
-    def read(cls, path: Path) -> "Recipe":
-        """A recipe from a YAML file; paths in it are relative to the working folder.
-
-        Raises:
-            RecipeError: the file is missing, no YAML, or says something that no recipe says.
-        """
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise RecipeError(path, error.strerror or str(error)) from error
-        except yaml.YAMLError as error:
-            raise RecipeError(path, f"no YAML: {error}") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise RecipeError(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    steps: PositiveInt = 1500
+    people_a_batch: PositiveInt = 48
+    learning_rate: PositiveFloat = 1e-3

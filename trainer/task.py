@@ -1,123 +1,186 @@
-"""The training task: one network, three losses, in Lightning's terms.
+"""The compact HumanVLM in training: one network, three losses, two stages, in Lightning's terms.
 
-Legend: B looks, Q questions, T tokens, N search texts, D width, V vocabulary.
+Legend: B looks, P image tokens, Q questions, T tokens, D width, V vocabulary.
 """
 
+import json
 import math
-from collections.abc import Sequence
+import re
+from pathlib import Path
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.nn import functional
 
+from model.checkpoint import read_checkpoint
 from model.network import HumanNetwork
-from model.questions import Question
 from model.tokens import CANNOT_TELL_WORD, PAD, SUMMARY, WordTokens
-from trainer.looks import NO_ANSWER, Looks
-from trainer.recipe import StepsRecipe
+from trainer.compact_export import write_compact
+from trainer.errors import RecipeError
+from trainer.held_out_progress import HeldOutProgress
+from trainer.looks import Looks
+from trainer.losses import answer_loss, caption_loss, search_loss
+from trainer.photos_data import PhotosData
+from trainer.provenance import TRAINING
+from trainer.ranks import mean_over_ranks
+from trainer.recipe import SizesRecipe, StepsRecipe, WarmUpRecipe
+from trainer.schedule import warmed_then_cosine
+from trainer.stages import Origin, Stage, StageData, StageTask
+from trainer.starting_weights import backbone_weights
+from trainer.texts import QUESTIONS, all_texts
+from trainer.trainable import set_trainable
+from trainer.warm_up import warm_up
+
+_BACKBONE_LAYER = re.compile(r"network\.vision_tower\.backbone\.(\d+)\.")
 
 
-class HumanVLMTask(lightning.LightningModule):
+class CompactTask(StageTask):
     """Teaches a `HumanNetwork` to answer, describe and be found."""
 
     def __init__(
         self,
-        network: HumanNetwork,
-        words: WordTokens,
-        questions: Sequence[Question],
-        steps: StepsRecipe,
-        total_steps: int,
+        sizes: SizesRecipe = SizesRecipe(),  # noqa: B008 (frozen)
+        steps: StepsRecipe = StepsRecipe(),  # noqa: B008
+        warm_up: WarmUpRecipe | None = None,
+        backbone: Path | None = None,
     ) -> None:
+        """Nothing is built before `begin`.
+
+        Args:
+            sizes: How large the network is.
+            steps: How its weights are moved.
+            warm_up: What the language model reads before stage 1; None trusts the weights that the stage starts from.
+            backbone: A YOLO11 checkpoint of Ultralytics that the vision tower starts from; None starts from noise.
+        """
         super().__init__()
-        self.network = network
+        self.words = WordTokens.of(all_texts())
+        self.network = HumanNetwork(sizes.network(self.words))
         self.temperature = nn.Parameter(torch.tensor(math.log(10.0)))  # SigLIP's starting values
         self.bias = nn.Parameter(torch.tensor(-5.0))
-        self._words, self._steps, self._total_steps = words, steps, total_steps
-        self._questions = [torch.tensor([words.ids(question.text)]) for question in questions]
-        allowed = [[words.id_of(w) for w in (*q.answers, CANNOT_TELL_WORD)] for q in questions]
+        self._sizes, self._steps, self._warm_up, self._backbone = sizes, steps, warm_up, backbone
+        self._questions = [torch.tensor([self.words.ids(question.text)]) for question in QUESTIONS]
+        allowed = [[self.words.id_of(w) for w in (*q.answers, CANNOT_TELL_WORD)] for q in QUESTIONS]
         self._allowed = [torch.tensor(ids) for ids in allowed]
         # Twice as fast here: torch's fused attention on a CPU is slow to differentiate.
-        network.language_model.llama.set_attn_implementation("eager")
-        for layer in list(network.vision_tower.backbone)[: steps.frozen_backbone_layers]:
-            layer.requires_grad_(False)
+        self.network.language_model.llama.set_attn_implementation("eager")
+
+    def begin(self, stage: Stage, start: Path | None, data: StageData) -> None:
+        """Load the weights to start from, and let learn what the stage moves.
+
+        Raises:
+            ModelFolderError: `start` holds no checkpoint.
+            RecipeError: the backbone's file is missing, or `start` has other sizes or words.
+        """
+        assert isinstance(data, PhotosData)
+        data.write_in(self.words, self.network.vision_tower.sizes)
+        self.stage = stage
+        if self._backbone is not None:
+            self.network.vision_tower.backbone.load_state_dict(backbone_weights(self._backbone))
+        if start is not None:
+            self._start_from(start)
+        self.network.to(memory_format=torch.channels_last)
+        set_trainable(self)
+
+    def learns(self, name: str) -> bool:
+        """Stage 1 moves the connector; stage 2 everything but the first layers of the backbone."""
+        if self.stage == "align":
+            return name.startswith("network.connector.")
+        layer = _BACKBONE_LAYER.match(name)
+        return layer is None or int(layer[1]) >= self._steps.frozen_backbone_layers
+
+    def rehearse(self, data: StageData, trainer: lightning.Trainer, *, resume: bool) -> None:
+        """Teach the language model to read, where the recipe says so."""
+        assert isinstance(data, PhotosData)
+        if self._warm_up is not None:
+            warm_up(self, self._warm_up, data, trainer, resume=resume)
+            set_trainable(self)
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Held-out people are asked after every epoch."""
+        return [HeldOutProgress(self.network, self.words)]
 
     def training_step(self, looks: Looks, _index: int) -> Tensor:
         """The weighted sum of the three losses of one batch."""
         losses = self.losses(looks)
         self.log_dict({f"train/{name}_loss_nats": loss.detach() for name, loss in losses.items()})
-        weights = {"answer": 1.0, "caption": self._steps.caption_weight, "search": self._steps.search_weight}
+        return self.weighted(losses)
+
+    def weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        """The one number that is made small."""
+        steps = self._steps
+        weights = {"answer": steps.answer_weight, "caption": steps.caption_weight, "search": steps.search_weight}
         return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
     def losses(self, looks: Looks) -> dict[str, Tensor]:
         """Each loss of a batch, in nats."""
-        tokens = self._dropped(self.network.see(looks.pixels))
-        summary_id = torch.tensor([[self._words.id_of(SUMMARY)]])
+        return self.losses_about(self._dropped(self.network.see(looks.pixels)), looks)
+
+    def losses_about(self, tokens: Tensor, looks: Looks) -> dict[str, Tensor]:
+        """Each loss, in nats, of what is said about people who are shown by these tokens (B, P, D)."""
+        device, language_model = tokens.device, self.network.language_model
+        summary_id = torch.tensor([[self.words.id_of(SUMMARY)]])
         asked = [*self._questions, summary_id, looks.captions[:, :-1]]
-        *answered, summary, captioned = self.network.language_model.read_about(
-            tokens, [ids.to(tokens.device) for ids in asked]
+        *answered, summary, captioned = language_model.read_about(tokens, [ids.to(device) for ids in asked])
+        answer = answer_loss(
+            [language_model.logits(hidden[:, -1]) for hidden in answered],
+            looks.answers,
+            [ids.to(device) for ids in self._allowed],
+            label_smoothing=self._steps.label_smoothing,
         )
+        caption = caption_loss(language_model.logits(captioned), looks.captions[:, 1:], pad_id=self.words.id_of(PAD))
+        strategy = self._trainer.strategy if self._trainer is not None else None
         return {
-            "answer": self._answer_loss([hidden[:, -1] for hidden in answered], looks.answers),
-            "caption": self._caption_loss(captioned, looks.captions[:, 1:]),
-            "search": self._search_loss(self.network.embed_summary(summary[:, -1]), looks),
+            "answer": mean_over_ranks(*answer, strategy),
+            "caption": mean_over_ranks(*caption, strategy),
+            "search": search_loss(
+                self.network.embed_summary(summary[:, -1]),
+                self.network.embed_texts(looks.texts, looks.text_ends),
+                looks.agreement,
+                temperature=self.temperature,
+                bias=self.bias,
+            ),
         }
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, slower for the backbone, warmed up and then cooled along a cosine."""
-        backbone = [p for p in self.network.vision_tower.parameters() if p.requires_grad]
-        known = {id(p) for p in self.network.vision_tower.parameters()}
-        others = [p for p in self.parameters() if id(p) not in known]
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        total_steps = (self.trainer.max_epochs or 1) * data.batches_an_epoch
+        share, steps = self._steps.warmup_share, self._steps
+        of_tower = {id(parameter) for parameter in self.network.vision_tower.parameters()}
+        learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = [
-            {"params": backbone, "lr": self._steps.backbone_learning_rate},
-            {"params": others, "lr": self._steps.learning_rate},
+            {"params": [p for p in learning if id(p) in of_tower], "lr": steps.backbone_learning_rate},
+            {"params": [p for p in learning if id(p) not in of_tower], "lr": steps.learning_rate},
         ]
-        optimizer = torch.optim.AdamW(groups, weight_decay=self._steps.weight_decay, betas=(0.9, 0.98))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._speed)
+        optimizer = torch.optim.AdamW(groups, weight_decay=steps.weight_decay, betas=(0.9, 0.98))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmed_then_cosine(step, total_steps=total_steps, warmup_share=share)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _speed(self, step: int) -> float:
-        warmup = max(1, round(self._steps.warmup_share * self._total_steps))
-        if step < warmup:
-            return (step + 1) / warmup
-        done = (step - warmup) / max(1, self._total_steps - warmup)
-        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+    def export(self, out: Path, data: StageData, origin: Origin) -> None:
+        """Calibrate on the held-out people and write the checkpoint folder."""
+        assert isinstance(data, PhotosData)
+        search = {"temperature": float(self.temperature.detach()), "bias": float(self.bias.detach())}
+        write_compact(out, self.network, self.words, data.held_out, origin, search)
+
+    def _start_from(self, start: Path) -> None:
+        checkpoint = read_checkpoint(start)
+        if checkpoint.sizes != self._sizes.network(self.words):
+            raise RecipeError(start, "its sizes are not those of the recipe, or it knows other words")
+        if checkpoint.words != self.words:
+            raise RecipeError(start, "it knows other words than today's texts hold: train stage 1 again")
+        self.network.load_state_dict(dict(checkpoint.weights))
+        origin = start / TRAINING
+        search = json.loads(origin.read_text(encoding="utf-8")).get("search", {}) if origin.is_file() else {}
+        with torch.no_grad():
+            self.temperature.fill_(search.get("temperature", self.temperature.item()))
+            self.bias.fill_(search.get("bias", self.bias.item()))
 
     def _dropped(self, tokens: Tensor) -> Tensor:
         if not self.training or not self._steps.tokens_dropped:
             return tokens
         kept = torch.rand(tokens.shape[:2], device=tokens.device) >= self._steps.tokens_dropped
         return tokens * kept[..., None]
-
-    def _answer_loss(self, hidden: Sequence[Tensor], answers: Tensor) -> Tensor:
-        """Cross entropy among the allowed answers of each question, over everything that was asked."""
-        total, asked = hidden[0].sum() * 0, 0
-        for column, (states, allowed) in enumerate(zip(hidden, self._allowed, strict=True)):
-            known = answers[:, column] != NO_ANSWER
-            if not known.any():
-                continue
-            ids = allowed.to(states.device)
-            logits = self.network.language_model.logits(states[known])[:, ids]
-            wanted = (answers[known, column, None] == ids).int().argmax(dim=1)
-            total = total + functional.cross_entropy(
-                logits, wanted, reduction="sum", label_smoothing=self._steps.label_smoothing
-            )
-            asked += int(known.sum())
-        return total / max(asked, 1)
-
-    def _caption_loss(self, hidden: Tensor, captions: Tensor) -> Tensor:
-        logits = self.network.language_model.logits(hidden)  # (B, T, V)
-        return functional.cross_entropy(logits.flatten(0, 1), captions.flatten(), ignore_index=self._words.id_of(PAD))
-
-    def _search_loss(self, images: Tensor, looks: Looks) -> Tensor:
-        """SigLIP's pairwise loss (https://arxiv.org/abs/2303.15343) over the pairs of which the truth is known.
-
-        True and false pairs weigh the same, since false ones are many.
-        """
-        texts = self.network.embed_texts(looks.texts, looks.text_ends)
-        logits = images @ texts.T * self.temperature.exp() + self.bias  # (B, N)
-        is_true, is_false = looks.agreement == 1, looks.agreement == 0
-        attract = -functional.logsigmoid(logits[is_true]).sum() / is_true.sum().clamp(min=1)
-        repel = -functional.logsigmoid(-logits[is_false]).sum() / is_false.sum().clamp(min=1)
-        return attract + repel

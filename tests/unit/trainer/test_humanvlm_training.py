@@ -1,7 +1,6 @@
 """Training a HumanVLM, tiny but real: the losses, a batch learnt by heart, a run from photos to a checkpoint."""
 
 import json
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,41 +8,30 @@ import numpy as np
 import pytest
 import torch
 
-from model.crops import Crop
+from model.backbone import Backbone
 from model.humanvlm import HumanVLM
-from model.language_model import LanguageSizes
-from model.network import HumanNetwork, NetworkSizes
 from model.questions import CANNOT_TELL, Decision
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
 from tests.builders_model import tiny_humanvlm
 from tests.builders_photos import photo_folder
+from tests.builders_trainer import TINY_SIZES
 from trainer.augment import plain_view
 from trainer.calibration import Answered
-from trainer.errors import RecipeError
 from trainer.evaluate import measure, record_figures
 from trainer.holdout import split_people
 from trainer.looks import Looks, LooksOfEpoch, looks_of
 from trainer.people import Person, people_in
 from trainer.photos import labelled_photos
-from trainer.recipe import PhotosRecipe, Recipe, SizesRecipe, StepsRecipe
+from trainer.photos_data import PhotosData
+from trainer.recipe import StepsRecipe
 from trainer.scores import score_question
-from trainer.task import HumanVLMTask
-from trainer.texts import HARD_HAT, QUESTIONS, SAFETY_VEST, all_texts
-from trainer.training import train_humanvlm
+from trainer.stages import Stage
+from trainer.task import CompactTask
+from trainer.texts import HARD_HAT, SAFETY_VEST, all_texts
 
 WORDS = WordTokens.of(all_texts())
 VISION = VisionSizes(height_px=64, width_px=32, base_channels=4)
-SIZES = SizesRecipe(
-    crop_height_px=64,
-    crop_width_px=32,
-    base_channels=4,
-    width=48,
-    layers=2,
-    heads=4,
-    feed_forward=96,
-    embedding_width=16,
-)
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +40,16 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
     return [person for photo in labelled_photos(folder) for person in people_in(photo, smallest_px=64)]
 
 
-def tiny_task(**steps: object) -> HumanVLMTask:
+def tiny_task(stage: Stage = "instruct", **steps: object) -> CompactTask:
     torch.manual_seed(0)
-    language = LanguageSizes(len(WORDS), width=48, layers=2, heads=4, feed_forward=96)
-    recipe = StepsRecipe(frozen_backbone_layers=0, tokens_dropped=0.0, label_smoothing=0.0, **steps)
-    return HumanVLMTask(HumanNetwork(NetworkSizes(VISION, language, 16)), WORDS, QUESTIONS, recipe, total_steps=100)
+    recipe = StepsRecipe(**{"frozen_backbone_layers": 0, "tokens_dropped": 0.0, "label_smoothing": 0.0, **steps})
+    task = CompactTask(TINY_SIZES, recipe)
+    task.begin(stage, None, PhotosData(Path("unread")))
+    return task
 
 
 @torch.no_grad()
-def measured(task: HumanVLMTask, looks: Looks) -> dict[str, float]:
+def measured(task: CompactTask, looks: Looks) -> dict[str, float]:
     return {name: float(loss) for name, loss in task.losses(looks).items()}
 
 
@@ -69,7 +58,7 @@ def test_one_batch_can_be_learnt_by_heart(people: list[Person]) -> None:
     task = tiny_task()
     optimizer = torch.optim.AdamW(task.parameters(), lr=3e-3)
     first = measured(task, looks)
-    assert first == pytest.approx({"answer": 1.360, "caption": 4.390, "search": 6.858}, abs=0.02)  # of this seed
+    assert first == pytest.approx({"answer": 1.360, "caption": 4.390, "search": 7.309}, abs=0.02)  # of this seed
     for _ in range(120):
         optimizer.zero_grad()
         torch.stack(list(task.losses(looks).values())).sum().backward()
@@ -91,13 +80,15 @@ def test_what_is_not_known_costs_nothing(people: list[Person]) -> None:
 
 
 def test_the_first_layers_of_the_backbone_stay_as_they_are() -> None:
-    torch.manual_seed(0)
-    language = LanguageSizes(len(WORDS), width=48, layers=1, heads=4, feed_forward=96)
-    network = HumanNetwork(NetworkSizes(VISION, language, 16))
-    HumanVLMTask(network, WORDS, QUESTIONS, StepsRecipe(frozen_backbone_layers=3), total_steps=10)
-    backbone = network.vision_tower.backbone
+    backbone = tiny_task(frozen_backbone_layers=3).network.vision_tower.backbone
     assert not any(parameter.requires_grad for layer in list(backbone)[:3] for parameter in layer.parameters())
     assert all(parameter.requires_grad for layer in list(backbone)[3:] for parameter in layer.parameters())
+
+
+def test_stage_one_lets_the_connector_learn_and_nothing_else() -> None:
+    learning = {name for name, parameter in tiny_task("align").named_parameters() if parameter.requires_grad}
+    assert learning
+    assert {name.split(".")[1] for name in learning} == {"connector"}
 
 
 def test_an_epoch_is_drawn_from_the_seed_and_its_number(people: list[Person]) -> None:
@@ -110,7 +101,7 @@ def test_an_epoch_is_drawn_from_the_seed_and_its_number(people: list[Person]) ->
 
 
 def test_people_like_the_held_out_ones_are_not_learnt_from(people: list[Person]) -> None:
-    backbone = HumanNetwork(NetworkSizes(VISION, LanguageSizes(len(WORDS), 48, 1, 4, 96), 16)).vision_tower.backbone
+    backbone = Backbone(4)
     sources = {person.source for person in people}
     percent = next(
         p for p in range(1, 100) if 0 < len(split_people(people, backbone, percent=p, alike=2.0)[1]) < len(people)
@@ -162,31 +153,6 @@ def test_scores_count_abstentions_as_wrong_and_forced_choices_as_made() -> None:
     assert (score.balanced_accuracy, score.strict_accuracy, score.abstained) == (1.0, 0.5, 0.5)
 
 
-def test_a_run_goes_from_photos_to_a_checkpoint_that_answers_and_is_measured(tmp_path: Path) -> None:
-    photo_folder(tmp_path / "ppe" / "train", count=8)
-    photo_folder(tmp_path / "ppe" / "val", count=2)
-    recipe = Recipe(
-        photos=PhotosRecipe(folder=tmp_path / "ppe", held_out_percent=30, alike=2.0),
-        sizes=SIZES,
-        steps=StepsRecipe(epochs=2, crops_a_batch=4, frozen_backbone_layers=0),
-    )
-    out, work = tmp_path / "model", tmp_path / "work"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning advises on worker processes and loggers
-        train_humanvlm(recipe, recipe_path=Path("tiny.yaml"), out=out, work=work)
-    model = HumanVLM.load(out, device="cpu")
-    assert model.questions == QUESTIONS
-    crop = Crop(np.full((120, 50, 3), 90, dtype=np.uint8), 120)
-    assert len(model.decide([crop], model.questions)[0]) == len(QUESTIONS)
-    origin = json.loads((out / "training.json").read_text())
-    assert origin["people_learnt"] + origin["people_held_out"] == 16
-    assert (work / "last.ckpt").exists()
-    report = measure(str(out), tmp_path / "ppe" / "val")
-    assert report.people == 4
-    assert 0 <= report.questions[SAFETY_VEST.text].balanced_accuracy <= 1
-    assert HARD_HAT.text in report.as_markdown()
-
-
 def test_figures_are_recorded_and_what_is_near_chance_is_struck_off(tmp_path: Path) -> None:
     folder = tiny_humanvlm(tmp_path)
     photos = photo_folder(tmp_path / "val", count=1)
@@ -198,27 +164,3 @@ def test_figures_are_recorded_and_what_is_near_chance_is_struck_off(tmp_path: Pa
     assert model.questions == (HARD_HAT,)
     sheet = json.loads((folder / "decision.json").read_text())
     assert sheet["questions"][0]["figures"]["interval_low"] == 0.8
-
-
-@pytest.mark.parametrize(
-    ("contents", "complaint"),
-    [("photos: [", "no YAML"), ("seed: 1", "photos"), ("photos: {folder: x}\nspeed: 2", "speed")],
-)
-def test_a_recipe_that_cannot_be_followed_is_refused(tmp_path: Path, contents: str, complaint: str) -> None:
-    path = tmp_path / "recipe.yaml"
-    path.write_text(contents)
-    with pytest.raises(RecipeError, match=complaint):
-        Recipe.read(path)
-
-
-def test_a_missing_recipe_or_backbone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"recipe\.yaml"):
-        Recipe.read(tmp_path / "recipe.yaml")
-    recipe = Recipe(backbone=tmp_path / "yolo.pt", photos=PhotosRecipe(folder=tmp_path))
-    with pytest.raises(RecipeError, match=r"yolo\.pt"):
-        train_humanvlm(recipe, recipe_path=tmp_path / "recipe.yaml", out=tmp_path / "out", work=tmp_path / "work")
-
-
-def test_the_shipped_recipe_can_be_read() -> None:
-    recipe = Recipe.read(Path(__file__).parents[3] / "trainer" / "configs" / "compact.yaml")
-    assert recipe.sizes.vision() == VisionSizes()

@@ -1,0 +1,111 @@
+"""YOLO-labelled photos as batches of looks at people: what a compact HumanVLM learns from."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from model.backbone import Backbone
+from model.tokens import WordTokens
+from model.vision_tower import VisionSizes
+from trainer.holdout import split_people
+from trainer.looks import Looks, LooksOfEpoch
+from trainer.people import Person, people_in
+from trainer.photos import fingerprint, labelled_photos
+from trainer.resumable import ResumableEpoch
+from trainer.stages import StageData
+from trainer.starting_weights import backbone_weights
+
+logger = logging.getLogger(__name__)
+RANK_STRIDE = 7919  # a prime: no two devices of neighbouring seeds draw the same people
+
+
+class PhotosData(StageData):
+    """People cut out of labelled photos, some of them held out; a new draw for each epoch."""
+
+    def __init__(
+        self,
+        folder: Path,
+        backbone: Path | None = None,
+        crops_a_batch: int = 48,
+        smallest_person_px: int = 48,
+        held_out_percent: int = 8,
+        alike: float = 0.6,
+        seed: int = 0,
+        reads_ahead: bool = True,
+    ) -> None:
+        """Nothing is read before `setup`.
+
+        Args:
+            folder: Holds train/, with images/ and labels/.
+            backbone: The YOLO11 checkpoint of Ultralytics that resemblance is measured with; None measures with noise.
+            crops_a_batch: Looks in a batch.
+            smallest_person_px: Shorter people are left out.
+            held_out_percent: Share of the source photos kept for calibration.
+            alike: A training crop that resembles a held-out one more than this is left out.
+            seed: What the draws follow from, with the number of the epoch.
+            reads_ahead: Whether a process beside the training prepares the next batches.
+        """
+        super().__init__()
+        self._folder, self._backbone, self._batch = folder, backbone, crops_a_batch
+        self._smallest_px, self._percent, self._alike = smallest_person_px, held_out_percent, alike
+        self.seed, self._workers = seed, int(reads_ahead)
+        self._words: WordTokens | None = None
+        self._sizes: VisionSizes | None = None
+        self._is_split = False
+        self.learnt: list[Person] = []
+        self.held_out: list[Person] = []
+
+    def write_in(self, words: WordTokens, sizes: VisionSizes) -> None:
+        """Say in which words and sizes the model reads."""
+        self._words, self._sizes = words, sizes
+
+    def setup(self, stage: str = "fit") -> None:  # noqa: ARG002 (Lightning's)
+        """Cut the people out and hold some of them out; once.
+
+        Raises:
+            PhotosError: the photos cannot be read.
+            RecipeError: the backbone's file is missing.
+        """
+        if self._is_split:
+            return
+        everyone = [
+            person
+            for photo in labelled_photos(self._folder / "train")
+            for person in people_in(photo, smallest_px=self._smallest_px)
+        ]
+        self.learnt, self.held_out = self._split(everyone)
+        self._is_split = True
+        logger.info("%d people learnt from, %d held out", len(self.learnt), len(self.held_out))
+
+    def train_dataloader(self) -> ResumableEpoch[Looks]:
+        """The batches of the epoch at hand."""
+        assert self._words is not None
+        assert self._sizes is not None
+        epoch, rank = (self.trainer.current_epoch, self.trainer.global_rank) if self.trainer is not None else (0, 0)
+        seed = self.seed + RANK_STRIDE * rank
+        looks = LooksOfEpoch(self.learnt, self._words, self._sizes, batch=self._batch, seed=seed, epoch=epoch)
+        # A generator of its own: a loader draws a seed, and that must not come out of the training's chance.
+        loader = DataLoader(looks, batch_size=None, num_workers=self._workers, generator=torch.Generator())
+        return ResumableEpoch(loader)
+
+    @property
+    def batches_an_epoch(self) -> int:
+        """Batches that this process gets in one epoch."""
+        return len(self.learnt) // self._batch
+
+    def fingerprint(self) -> str:
+        """Of the photos' names and labels."""
+        return fingerprint(self._folder / "train")
+
+    def counts(self) -> dict[str, int]:
+        """People learnt from, and people held out."""
+        return {"people_learnt": len(self.learnt), "people_held_out": len(self.held_out)}
+
+    def _split(self, everyone: Sequence[Person]) -> tuple[list[Person], list[Person]]:
+        backbone = Backbone()
+        if self._backbone is not None:
+            backbone.load_state_dict(backbone_weights(self._backbone))
+        return split_people(everyone, backbone.eval(), percent=self._percent, alike=self._alike)

@@ -1,0 +1,21 @@
+"""The weights that a vision tower starts from."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from model.backbone import fused_weights
+from trainer.errors import RecipeError
+
+
+def backbone_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """The weights of our backbone in a YOLO11 checkpoint of Ultralytics.
+
+    Raises:
+        RecipeError: there is no such file.
+    """
+    if not checkpoint.is_file():
+        raise RecipeError(checkpoint, "backbone: there is no such file")
+    from ultralytics import YOLO
+
+    return dict(fused_weights(YOLO(checkpoint).model.float().eval().fuse(verbose=False)))
