@@ -1,8 +1,4 @@
-"""Another view of the same person: cut, covered, recoloured and worn down as cameras do, and what it then shows. Pure.
-
-Hue is only changed where the attributes change with it: a colour that the picture shows and the caption denies would
-teach the model to ignore colours.
-"""
+"""Another view of the same person: dressed anew, cut, covered and filmed from afar, and what it then shows. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.heads import with_other_head
+from trainer.cameras import filmed
+from trainer.dyes import recoloured
+from trainer.faces import has_mask_to_give, with_mask
+from trainer.heads import has_head, is_seen_whole, with_other_head
 from trainer.people import Answer, Attributes, Box, Person
 
 Pixels = NDArray[np.uint8]
-_HUE = {"red": 177, "orange": 9, "yellow": 27, "green": 62, "blue": 110}  # OpenCV's half degrees
-_HAT_SHARES = {"yellow": 0.4, "orange": 0.2, "red": 0.2, "blue": 0.2}
-_TOP_SHARES = {"red": 0.5, "blue": 0.25, "green": 0.25}
-_VEST_SHARES = {"yellow": 0.4, "orange": 0.5, "red": 0.1}
+Part = Literal["head", "torso"]
+MARGIN = np.array([-0.06, -0.06, 0.06, 0.06])  # of the box's size, at each edge
+SHORTEST_CUT_PX = 24
 _HIDDEN_BELOW, _VISIBLE_FROM = 0.2, 0.6  # shares of a part that count as out of sight and in sight
+_CHIN = 0.75  # heights of a head box, which ends above the nose, from its lower edge to the chin
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +30,66 @@ class View:
     attributes: Attributes
 
 
+class Donors:
+    """Those among some people who can lend a head or a mask."""
+
+    def __init__(self, people: Sequence[Person] = ()) -> None:
+        self.heads = [person for person in people if has_head(person)]
+        self.masks = [person for person in people if has_mask_to_give(person)]
+
+
 def plain_view(person: Person, *, margin: float = 0.06) -> View:
     """The person's box with a small margin, nothing changed."""
     window = _window(person, np.array([-margin, -margin, margin, margin]))
     return View(_cut(person.pixels, window), person.attributes)
 
 
-def hidden_view(person: Person, part: Literal["head", "torso"]) -> View | None:
-    """The half of a person that hides a part; None where it is not known where the part is, or nothing else is left."""
-    window = _window(person, np.array([-0.06, -0.06, 0.06, 0.06]))
-    if part == "head" and person.head_xyxy is not None:
-        window[1] = person.head_xyxy[3]
-    elif part == "torso" and person.torso_xyxy is not None:
-        window[3] = person.torso_xyxy[1]
+def hidden_view(person: Person, part: Part, chance: np.random.Generator | None = None) -> View | None:
+    """The share of a person that hides a part; None where it is not known where the part is, or nothing else is left.
+
+    Args:
+        person: Who is cut.
+        part: *head* leaves what lies below the chin, *torso* what lies above the shoulders.
+        chance: Where given, more is cut off at random: down to the legs, which hide both parts.
+    """
+    window = _window(person, MARGIN)
+    chin, shoulders, waist = _chin_y(person), _shoulders_y(person), _waist_y(person)
+    cut_to = chin if part == "head" else waist if chance is not None and chance.random() < 0.4 else None
+    if cut_to is not None:
+        more = 0.0 if chance is None else chance.uniform(0, 0.5) * max(float(window[3]) - cut_to, 0)
+        window[1] = cut_to + more
+    elif part == "torso" and shoulders is not None:
+        window[3] = shoulders
     else:
         return None
-    if window[3] - window[1] < 24 or _share(person.head_xyxy if part == "head" else person.torso_xyxy, window) > 0.1:
+    if window[3] - window[1] < SHORTEST_CUT_PX:
         return None
     return View(_cut(person.pixels, window), _seen_in(person, window))
 
 
-def changed_view(person: Person, chance: np.random.Generator, donors: Sequence[Person] = ()) -> View:
-    """A random other view of a person, who may get the head of one of the donors."""
-    if chance.random() < 0.3:
-        person = with_other_head(person, donors, chance)
-    pixels, attributes = _recoloured(person, chance)
-    coloured = replace_pixels(person, pixels, attributes)
+def changed_view(person: Person, chance: np.random.Generator, donors: Donors | None = None) -> View:
+    """A random other view of a person, who may get the head or the mask of one of the donors."""
+    person = recoloured(_dressed(person, donors or Donors(), chance), chance)
     drawn = chance.random()
     view: View | None = None
     if drawn < 0.2:
-        view = hidden_view(coloured, "head" if chance.random() < 0.55 else "torso")
-    elif drawn < 0.28:
-        view = _covered(coloured, chance)
+        view = hidden_view(person, "head" if chance.random() < 0.5 else "torso", chance)
+    elif drawn < 0.26:
+        view = _covered(person, chance)
     if view is None:
         edges = chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])
-        window = _window(coloured, edges.clip(-0.25, 0.25))
-        view = View(_cut(coloured.pixels, window), _seen_in(coloured, window))
-    return _worn(view, chance)
+        window = _window(person, edges.clip(-0.25, 0.25))
+        view = View(_cut(person.pixels, window), _seen_in(person, window))
+    shot = filmed(view.pixels, chance)
+    return View(shot.pixels, _colourless(view.attributes) if shot.is_colourless else view.attributes)
 
 
-def replace_pixels(person: Person, pixels: Pixels, attributes: Attributes) -> Person:
-    """The same person in other pixels."""
-    return replace(person, pixels=pixels, attributes=attributes)
+def _dressed(person: Person, donors: Donors, chance: np.random.Generator) -> Person:
+    if chance.random() < (0.35 if is_seen_whole(person) else 0.2):
+        person = with_other_head(person, donors.heads, chance)
+    if chance.random() < 0.15:
+        person = with_mask(person, donors.masks, chance)
+    return person
 
 
 def _window(person: Person, edges: NDArray[np.float64]) -> Box:
@@ -89,6 +106,26 @@ def _cut(pixels: Pixels, window: Box) -> Pixels:
     return pixels[y0 : max(y1, y0 + 4), x0 : max(x1, x0 + 4)]
 
 
+def _chin_y(person: Person) -> float | None:
+    """Where the head ends for certain; None where nothing says so."""
+    head, face, torso = person.head_xyxy, person.face_xyxy, person.torso_xyxy
+    ends = [float(face[3] + 0.1 * (face[3] - face[1]))] if face is not None else []
+    if head is not None and person.attributes.hard_hat is not None:
+        ends.append(float(head[3] + _CHIN * (head[3] - head[1])))
+    if not ends and torso is not None:
+        ends.append(float(torso[1] + 0.15 * (torso[3] - torso[1])))
+    return max(ends, default=None)
+
+
+def _shoulders_y(person: Person) -> float | None:
+    return None if person.torso_xyxy is None else float(person.torso_xyxy[1])
+
+
+def _waist_y(person: Person) -> float | None:
+    torso = person.torso_xyxy
+    return None if torso is None else float(torso[3] + 0.1 * (torso[3] - torso[1]))
+
+
 def _share(part: Box | None, window: Box) -> float:
     if part is None:
         return 1.0
@@ -100,8 +137,17 @@ def _seen_in(person: Person, window: Box) -> Attributes:
     """What is still known when only a window of the person is seen."""
     known = person.attributes
     head, torso = _share(person.head_xyxy, window), _share(person.torso_xyxy, window)
+    face = head if person.face_xyxy is None else _share(person.face_xyxy, window)
+    chin, shoulders, waist = _chin_y(person), _shoulders_y(person), _waist_y(person)
+    headless = chin is not None and window[1] >= chin
+    if headless:
+        head = face = 0.0
+    if (shoulders is not None and window[3] <= shoulders) or (waist is not None and window[1] >= waist):
+        torso = 0.0
 
-    def kept(answer: Answer | None, share: float) -> Answer | None:
+    def kept(answer: Answer | None, share: float, *, is_cut_off: bool) -> Answer | None:
+        if is_cut_off:
+            return "hidden"
         if answer is None or share >= _VISIBLE_FROM:
             return answer
         return "hidden" if share < _HIDDEN_BELOW else None
@@ -110,10 +156,10 @@ def _seen_in(person: Person, window: Box) -> Attributes:
     legs_seen = window[3] > legs_end - 0.15 * (legs_end - person.box_xyxy[1])
     return replace(
         known,
-        hard_hat=kept(known.hard_hat, head),
+        hard_hat=kept(known.hard_hat, head, is_cut_off=headless),
         hat_colour=known.hat_colour if head >= _VISIBLE_FROM else None,
-        mask=kept(known.mask, head),
-        vest=kept(known.vest, torso),
+        mask=kept(known.mask, face, is_cut_off=headless),
+        vest=kept(known.vest, torso, is_cut_off=torso == 0.0),
         vest_colour=known.vest_colour if torso >= _VISIBLE_FROM else None,
         top_colour=known.top_colour if torso >= _VISIBLE_FROM else None,
         trousers_colour=known.trousers_colour if legs_seen else None,
@@ -124,7 +170,7 @@ def _seen_in(person: Person, window: Box) -> Attributes:
 def _covered(person: Person, chance: np.random.Generator) -> View | None:
     """The person behind something: a part is covered by a flat or grainy patch, or by another piece of the photo."""
     is_head = chance.random() < 0.55
-    part = person.head_xyxy if is_head else person.torso_xyxy
+    part = _whole_head(person) if is_head else person.torso_xyxy
     if part is None:
         return None
     pixels = person.pixels.copy()
@@ -133,121 +179,41 @@ def _covered(person: Person, chance: np.random.Generator) -> View | None:
     x0, y0, x1, y1 = (part + grow).clip(0, [width, height, width, height]).astype(int)
     if x1 - x0 < 4 or y1 - y0 < 4:
         return None
-    if chance.random() < 0.5:
-        patch = np.full((y1 - y0, x1 - x0, 3), chance.integers(0, 256, 3), dtype=np.float64)
-        patch += chance.normal(0, chance.uniform(0, 25), patch.shape)
-        pixels[y0:y1, x0:x1] = patch.clip(0, 255).astype(np.uint8)
-    else:
-        strip = pixels[height - max(height // 4, 4) :, : max(width // 4, 4)]
-        pixels[y0:y1, x0:x1] = cv2.resize(strip, (x1 - x0, y1 - y0))
-    attributes = person.attributes
-    hidden = (
-        replace(
-            attributes,
-            hard_hat=None if attributes.hard_hat is None else "hidden",
-            mask=None if attributes.mask is None else "hidden",
-            hat_colour=None,
-        )
-        if is_head
-        else replace(attributes, vest=None if attributes.vest is None else "hidden", vest_colour=None, top_colour=None)
-    )
-    covered = replace_pixels(person, pixels, hidden)
-    return plain_view(covered)
+    pixels[y0:y1, x0:x1] = _cover(pixels, (y1 - y0, x1 - x0), chance)
+    return plain_view(replace(person, pixels=pixels, attributes=_without(person.attributes, is_head=is_head)))
 
 
-def _recoloured(person: Person, chance: np.random.Generator) -> tuple[Pixels, Attributes]:
-    """The person with the hat or vest in another colour, now and then: few photos hold most of each colour."""
-    pixels, attributes = person.pixels, person.attributes
-    if attributes.hat_colour in _HUE and person.head_xyxy is not None and chance.random() < 0.3:
-        target = _drawn(_HAT_SHARES, chance)
-        pixels = _with_hue(pixels, person.head_xyxy, _HUE[attributes.hat_colour], _HUE[target], chance)
-        attributes = replace(attributes, hat_colour=target)
-    if attributes.vest_colour in _HUE and person.torso_xyxy is not None and chance.random() < 0.35:
-        target = _drawn(_VEST_SHARES, chance)
-        pixels = _with_hue(pixels, person.torso_xyxy, _HUE[attributes.vest_colour], _HUE[target], chance)
-        attributes = replace(attributes, vest_colour=target)
-    if attributes.vest == "no" and person.torso_xyxy is not None and chance.random() < 0.12:
-        target = _drawn(_TOP_SHARES, chance)
-        pixels = _dyed(pixels, person.torso_xyxy, _HUE[target], chance)
-        attributes = replace(attributes, top_colour=target)
-    return pixels, attributes
-
-
-def _drawn(shares: dict[str, float], chance: np.random.Generator) -> str:
-    return str(chance.choice(list(shares), p=list(shares.values())))
-
-
-def _dyed(pixels: Pixels, box: Box, hue: int, chance: np.random.Generator) -> Pixels:
-    """A copy in which the cloth in the middle of a box has another colour, whatever it had."""
-    height, width = pixels.shape[:2]
-    x0, y0, x1, y1 = box.clip(0, [width, height, width, height]).astype(int)
-    if x1 - x0 < 4 or y1 - y0 < 4:
-        return pixels
-    dyed = pixels.copy()
-    hsv = cv2.cvtColor(dyed[y0:y1, x0:x1], cv2.COLOR_RGB2HSV).astype(np.int64)
-    rows, columns = np.mgrid[-1 : 1 : (y1 - y0) * 1j, -1 : 1 : (x1 - x0) * 1j]
-    cloth = rows**4 + columns**4 < 0.9
-    hsv[..., 0] = np.where(cloth, (hue + int(chance.integers(-4, 3))) % 180, hsv[..., 0])
-    hsv[..., 1] = np.where(cloth, int(chance.integers(130, 230)), hsv[..., 1])
-    hsv[..., 2] = np.where(cloth, (hsv[..., 2] + 60).clip(max=235), hsv[..., 2])
-    dyed[y0:y1, x0:x1] = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
-    return dyed
-
-
-def _with_hue(pixels: Pixels, box: Box, hue: int, wanted: int, chance: np.random.Generator) -> Pixels:
-    """A copy in which what has about this hue inside a box has another one."""
-    height, width = pixels.shape[:2]
-    x0, y0, x1, y1 = box.clip(0, [width, height, width, height]).astype(int)
-    if x1 - x0 < 2 or y1 - y0 < 2:
-        return pixels
-    changed = pixels.copy()
-    hsv = cv2.cvtColor(changed[y0:y1, x0:x1], cv2.COLOR_RGB2HSV).astype(np.int64)
-    away = (hsv[..., 0] - hue + 90) % 180 - 90
-    chosen = (np.abs(away) < 20) & (hsv[..., 1] > 50) & (hsv[..., 2] > 40)
-    hsv[..., 0] = np.where(chosen, (wanted + away // 3 + int(chance.integers(-2, 3))) % 180, hsv[..., 0])
-    if hue > 80 and wanted < 80:  # a blue is darker than the yellow or orange that looks as bright
-        lighter = 255 * (hsv[..., 2] / 255) ** 0.55
-        hsv[..., 2] = np.where(chosen, lighter.astype(np.int64), hsv[..., 2])
-    changed[y0:y1, x0:x1] = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
-    return changed
-
-
-def _worn(view: View, chance: np.random.Generator) -> View:
-    """Mirrored, brighter or darker, smaller, blurred, compressed: what lies between a person and a crop of a video."""
-    pixels = np.ascontiguousarray(view.pixels[:, ::-1] if chance.random() < 0.5 else view.pixels)
-    if chance.random() < 0.7:
-        pixels = _relit(pixels, chance)
-    if chance.random() < 0.5:
-        pixels = _shrunk(pixels, int(chance.integers(56, 180)))
-    if chance.random() < 0.15:
-        pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), chance.uniform(0.5, 1.2)), dtype=np.uint8)
+def _cover(pixels: Pixels, size: tuple[int, int], chance: np.random.Generator) -> Pixels:
+    """What (h, w) of something in front looks like."""
     if chance.random() < 0.4:
-        pixels = _compressed(pixels, int(chance.integers(25, 85)))
-    if chance.random() < 0.02:
-        return _greyed(View(pixels, view.attributes))
-    return View(pixels, view.attributes)
+        patch = np.full((*size, 3), chance.integers(0, 256, 3), dtype=np.float64)
+        patch += chance.normal(0, chance.uniform(0, 25), patch.shape)
+        return np.asarray(patch.clip(0, 255), dtype=np.uint8)
+    height, width = pixels.shape[:2]
+    tall, wide = max(height // 4, 4), max(width // 4, 4)
+    top = height - tall if chance.random() < 0.6 else int(chance.integers(height // 2, height - tall + 1))
+    left = int(chance.integers(0, width - wide + 1))
+    strip = pixels[top : top + tall, left : left + wide]
+    return np.asarray(cv2.resize(strip, size[::-1]), dtype=np.uint8)
 
 
-def _relit(pixels: Pixels, chance: np.random.Generator) -> Pixels:
-    levels = np.arange(256) / 255
-    curve = levels ** chance.uniform(0.7, 1.4) * chance.uniform(0.75, 1.25) + chance.uniform(-0.06, 0.06)
-    return np.asarray(cv2.LUT(pixels, (curve * 255).clip(0, 255).astype(np.uint8)), dtype=np.uint8)
+def _whole_head(person: Person) -> Box | None:
+    """Hat and face together."""
+    if person.head_xyxy is None:
+        return None
+    whole = person.head_xyxy.copy()
+    whole[3] = _chin_y(person) or whole[3]
+    if person.face_xyxy is not None:
+        whole[0] = min(whole[0], person.face_xyxy[0])
+        whole[2] = max(whole[2], person.face_xyxy[2])
+    return whole
 
 
-def _shrunk(pixels: Pixels, tall_px: int) -> Pixels:
-    if tall_px >= pixels.shape[0]:
-        return pixels
-    wide_px = max(round(pixels.shape[1] * tall_px / pixels.shape[0]), 8)
-    return np.asarray(cv2.resize(pixels, (wide_px, tall_px), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+def _without(seen: Attributes, *, is_head: bool) -> Attributes:
+    if is_head:
+        return replace(seen, hard_hat="hidden", mask="hidden", hat_colour=None)
+    return replace(seen, vest="hidden", vest_colour=None, top_colour=None)
 
 
-def _compressed(pixels: Pixels, quality: int) -> Pixels:
-    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
-
-
-def _greyed(view: View) -> View:
-    grey = cv2.cvtColor(view.pixels, cv2.COLOR_RGB2GRAY)
-    pixels = np.asarray(np.repeat(grey[..., None], 3, axis=2), dtype=np.uint8)
-    colourless = replace(view.attributes, hat_colour=None, vest_colour=None, top_colour=None, trousers_colour=None)
-    return View(pixels, colourless)
+def _colourless(seen: Attributes) -> Attributes:
+    return replace(seen, hat_colour=None, vest_colour=None, top_colour=None, trousers_colour=None)

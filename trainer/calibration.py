@@ -1,7 +1,7 @@
 """How sure a network may be: its answers on people that it did not learn from.
 
-A temperature per question, and for predicates how far the network leans to yes, found by search on the held-out people,
-seen whole and in halves that hide a part. Yes and no weigh the same there: a model that meets few masks in training
+A temperature per question, and how far the network leans to each answer, found on the held-out people: seen whole,
+from far away, and in halves that hide a part. Answers weigh the same there: a model that meets few masks in training
 must not lean to "no mask" at work.
 """
 
@@ -19,11 +19,14 @@ from model.questions import Question
 from model.tokens import CANNOT_TELL_WORD, WordTokens
 from model.vision_tower import VisionSizes, resized
 from trainer.augment import View, hidden_view, plain_view
+from trainer.cameras import compressed, shrunk
 from trainer.people import Person
 from trainer.texts import answers_of
 
-_TEMPERATURES = np.geomspace(0.5, 6.0, 60)
-_LEANINGS = np.arange(-2.0, 2.05, 0.1)
+_TEMPERATURES = (0.5, 6.0)
+_FEWEST = 8  # right answers of a kind, below which nothing is learnt of how the network leans to it
+_STRONGEST = 4.0
+_HIDDEN_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +46,47 @@ class Answered:
         ]
         return float(np.mean(recalls)) if recalls else float("nan")
 
-    def calibration(self) -> tuple[float, float]:
-        """The temperature, and the leaning to the first answer, under which the right answers are most probable."""
-        if not len(self.right):
-            return 1.0, 0.0
-        leanings = _LEANINGS if self.question.kind == "predicate" else [0.0]
-        weights = self._weights()
-        first = functional.one_hot(torch.tensor(0), self.logits.shape[1])
-        losses = {
-            (float(t), float(b)): float(functional.cross_entropy((self.logits - b * first) / t, self.right, weights))
-            for t in _TEMPERATURES
-            for b in leanings
-        }
-        temperature, leaning = min(losses, key=lambda pair: losses[pair])
-        return round(temperature, 3), round(leaning, 3)
+    def calibration(self) -> tuple[float, tuple[float, ...]]:
+        """The temperature, and the leaning to each answer, under which the right answers are most probable.
 
-    def _weights(self) -> torch.Tensor:
-        """Weights by answer: those of a predicate weigh the same, *cannot tell* keeps its share."""
-        weights = torch.ones(self.logits.shape[1])
-        if self.question.kind == "predicate":
-            counts = torch.bincount(self.right, minlength=3)[:2].clamp(min=1)
-            weights[:2] = counts.sum() / 2 / counts
-        return weights
+        Answers weigh the same however often they are right here, *cannot tell* by half of that: it is asked for less
+        often at work than it is shown here. Answers that are hardly ever right here stay as they are.
+        """
+        counts = torch.bincount(self.right, minlength=self.logits.shape[1])
+        if not len(self.right):
+            return 1.0, (0.0,) * len(counts)
+        moved = counts >= _FEWEST
+        weights = (counts.sum() / counts.clamp(min=1) / len(counts)).clamp(max=_STRONGEST)
+        weights[-1] *= _HIDDEN_WEIGHT
+        log_temperature = torch.zeros((), requires_grad=True)
+        leaning = torch.zeros(len(counts), requires_grad=True)
+        search = torch.optim.LBFGS([log_temperature, leaning], max_iter=100, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            search.zero_grad()
+            logits = (self.logits - leaning * moved) / log_temperature.exp()
+            # The second term keeps the sum of the leanings, of which the answers know nothing, near 0.
+            found = functional.cross_entropy(logits, self.right, weights.float()) + 1e-3 * leaning.square().sum()
+            found.backward()  # type: ignore[no-untyped-call]
+            return found
+
+        search.step(loss)
+        low, high = _TEMPERATURES
+        temperature = float(log_temperature.detach().exp().clamp(low, high))
+        return round(temperature, 3), tuple(round(float(b), 3) for b in leaning.detach() * moved)
 
 
 def held_out_views(people: Sequence[Person]) -> list[View]:
-    """Every person whole, and in the halves that hide the head or the torso."""
+    """Every person whole, as from far away, and in parts that hide the head or the torso; the same ones every time."""
+    chance = np.random.default_rng(0)
     whole = [plain_view(person) for person in people]
-    halves = [hidden_view(person, part) for person in people for part in ("head", "torso")]
-    return [*whole, *[view for view in halves if view is not None][::2]]
+    far = [View(_from_afar(view.pixels, chance), view.attributes) for view in whole]
+    parts = [hidden_view(person, part, chance) for person in people for part in ("head", "torso")]
+    return [*whole, *far, *[view for view in parts if view is not None][::2]]
+
+
+def _from_afar(pixels: NDArray[np.uint8], chance: np.random.Generator) -> NDArray[np.uint8]:
+    return compressed(shrunk(pixels, int(chance.integers(64, 128))), int(chance.integers(25, 70)))
 
 
 def answered(

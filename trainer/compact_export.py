@@ -58,4 +58,4 @@ def _measured(question: Question, found: Answered | None) -> MeasuredQuestion:
         return stated
     figures = {"held_out_balanced_accuracy": round(found.balanced_accuracy(), 4)}
     temperature, leaning = found.calibration()
-    return stated.model_copy(update={"temperature": temperature, "leaning": (leaning,), "figures": figures})
+    return stated.model_copy(update={"temperature": temperature, "leaning": leaning, "figures": figures})

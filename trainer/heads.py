@@ -37,17 +37,15 @@ def with_head_of(person: Person, donor: Person) -> Person:
     """A person with the top of another's head; both must have one (`has_head`)."""
     assert person.head_xyxy is not None
     assert donor.head_xyxy is not None
-    x0, y0, x1, y1 = _inside(person.head_xyxy, person.pixels)
-    a0, b0, a1, b1 = _inside(donor.head_xyxy, donor.pixels)
+    x0, y0, x1, y1 = inside(person.head_xyxy, person.pixels)
+    a0, b0, a1, b1 = inside(donor.head_xyxy, donor.pixels)
     head = cv2.resize(donor.pixels[b0:b1, a0:a1], (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
     here = person.pixels[y0:y1, x0:x1]
     # Half way to the light of the new place, or the edge would give the exchange away.
     brighter = (0.5 + 0.5 * here.mean() / max(float(head.mean()), 1.0)).clip(0.6, 1.6)
     lit = np.clip(head.astype(np.float32) * brighter, 0, 255)
-    attributes = replace(
-        person.attributes, hard_hat=donor.attributes.hard_hat, hat_colour=donor.attributes.hat_colour, mask=None
-    )
-    return replace(person, pixels=_blended(person.pixels, (x0, y0, x1, y1), lit), attributes=attributes)
+    attributes = replace(person.attributes, hard_hat=donor.attributes.hard_hat, hat_colour=donor.attributes.hat_colour)
+    return replace(person, pixels=blended(person.pixels, (x0, y0, x1, y1), lit), attributes=attributes)
 
 
 def with_soft_hat(person: Person, chance: np.random.Generator) -> Person:
@@ -55,7 +53,7 @@ def with_soft_hat(person: Person, chance: np.random.Generator) -> Person:
     assert person.head_xyxy is not None
     size = np.tile(person.head_xyxy[2:] - person.head_xyxy[:2], 2)
     grown = np.asarray(person.head_xyxy + size * [-0.25, -0.15, 0.25, 0.1], dtype=np.float32)
-    x0, y0, x1, y1 = _inside(grown, person.pixels)
+    x0, y0, x1, y1 = inside(grown, person.pixels)
     width, height = x1 - x0, y1 - y0
     drawn = person.pixels[y0:y1, x0:x1].astype(np.float32)
     cloth = np.array(_SOFT_HATS[int(chance.integers(len(_SOFT_HATS)))]) * chance.uniform(0.7, 1.15)
@@ -75,12 +73,16 @@ def with_soft_hat(person: Person, chance: np.random.Generator) -> Person:
 
 
 def with_other_head(person: Person, donors: Sequence[Person], chance: np.random.Generator) -> Person:
-    """A person with another's head, hatted or bare with equal chance, now and then in a soft hat."""
+    """A person with another's head, now and then in a soft hat.
+
+    People seen whole get a bare head more often than a hatted one, and people seen from near the other way round: the
+    photos have it the wrong way for footage.
+    """
     if not donors or not has_head(person):
         return person
-    if chance.random() < 0.2:
+    if chance.random() < 0.25:
         return with_soft_hat(person, chance)
-    wanted = "yes" if chance.random() < 0.5 else "no"
+    wanted = "no" if chance.random() < (0.65 if is_seen_whole(person) else 0.4) else "yes"
     for _ in range(8):
         donor = donors[int(chance.integers(len(donors)))]
         if donor.attributes.hard_hat == wanted:
@@ -88,7 +90,14 @@ def with_other_head(person: Person, donors: Sequence[Person], chance: np.random.
     return person
 
 
-def _blended(pixels: Pixels, box: tuple[int, int, int, int], patch: NDArray[np.float32]) -> Pixels:
+def is_seen_whole(person: Person) -> bool:
+    """Whether a person's box is as slim as that of someone who stands and is seen down to the feet."""
+    width, height = person.box_xyxy[2:] - person.box_xyxy[:2]
+    return bool(height >= 1.9 * width)
+
+
+def blended(pixels: Pixels, box: tuple[int, int, int, int], patch: NDArray[np.float32]) -> Pixels:
+    """A copy of pixels (h, w, 3) with a patch in a box of whole pixels, faded at the edge."""
     x0, y0, x1, y1 = box
     height, width = y1 - y0, x1 - x0
     rows, columns = np.mgrid[0:height, 0:width]
@@ -100,7 +109,8 @@ def _blended(pixels: Pixels, box: tuple[int, int, int, int], patch: NDArray[np.f
     return mixed
 
 
-def _inside(box: Box, pixels: Pixels) -> tuple[int, int, int, int]:
+def inside(box: Box, pixels: Pixels) -> tuple[int, int, int, int]:
+    """A box in whole pixels, at least 4 px wide and tall, within pixels (h, w, 3)."""
     height, width = pixels.shape[:2]
     x0, y0, x1, y1 = (int(v) for v in np.round(box))
     x0, y0 = min(max(x0, 0), width - 4), min(max(y0, 0), height - 4)

@@ -14,13 +14,13 @@ from torch.utils.data import IterableDataset
 
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, PAD, SUMMARY, WordTokens
 from model.vision_tower import VisionSizes, resized
-from trainer.augment import View, changed_view
-from trainer.heads import has_head
+from trainer.augment import Donors, View, changed_view
 from trainer.people import Attributes, Person
+from trainer.sampling import draw_weights
 from trainer.texts import SearchText, agrees, answers_of, caption_of, search_text_of
 
 NO_ANSWER = -100  # torch's cross entropy passes over it
-SEARCH_TEXTS_A_LOOK = 2
+SEARCH_TEXTS_A_LOOK = 1
 
 
 class Looks(NamedTuple):
@@ -57,9 +57,9 @@ class LooksOfEpoch(IterableDataset[Looks]):
 
     def __iter__(self) -> Iterator[Looks]:
         chance = np.random.default_rng(self._key)
-        donors = [person for person in self._people if has_head(person)]
-        weights = np.array([_worth(person.attributes) for person in self._people])
-        drawn = chance.choice(len(self._people), len(self) * self._batch, replace=True, p=weights / weights.sum())
+        donors = Donors(self._people)
+        weights = draw_weights(self._people)
+        drawn = chance.choice(len(self._people), len(self) * self._batch, replace=True, p=weights)
         for start in range(0, len(drawn), self._batch):
             views = [changed_view(self._people[i], chance, donors) for i in drawn[start : start + self._batch]]
             yield looks_of(views, self._words, self._sizes, chance)
@@ -82,13 +82,6 @@ def looks_of(views: Sequence[View], words: WordTokens, sizes: VisionSizes, chanc
         torch.tensor([len(ids) - 1 for ids in text_ids]),
         torch.from_numpy(_agreement(people, texts)),
     )
-
-
-def _worth(person: Attributes) -> float:
-    """How often a person is drawn: one of whom nothing is known teaches little."""
-    known = sum(answer is not None for answer in (person.hard_hat, person.vest, person.mask))
-    coloured = sum(colour is not None for colour in (person.hat_colour, person.vest_colour))
-    return 0.2 + known / 3 + coloured / 4
 
 
 def _answer_ids(person: Attributes, words: WordTokens) -> list[int]:

@@ -60,6 +60,7 @@ class Person:
     pixels: NDArray[np.uint8]
     box_xyxy: Box
     head_xyxy: Box | None
+    face_xyxy: Box | None
     torso_xyxy: Box | None
     height_px: int
     attributes: Attributes
@@ -107,6 +108,7 @@ def _person(photo: LabelledPhoto, person: LabelledBox, people: list[LabelledBox]
         np.ascontiguousarray(cut, dtype=np.uint8),
         box_xyxy,
         moved(head or face),
+        moved(face),
         moved(torso),
         round(float(_size(person.box_xyxy)[1])),
         _attributes(photo, person, head, face, torso),

@@ -8,12 +8,15 @@ import pytest
 
 from model.tokens import WordTokens
 from tests.builders_photos import photo_folder
-from trainer.augment import changed_view, hidden_view, plain_view
+from trainer.augment import Donors, changed_view, hidden_view, plain_view
+from trainer.cameras import filmed, shrunk
 from trainer.colours import clothing_colour, equipment_colour, is_colourless
 from trainer.errors import PhotosError
+from trainer.faces import has_mask_to_give, with_mask
 from trainer.heads import has_head, with_head_of, with_other_head, with_soft_hat
 from trainer.people import Attributes, Person, labelled_answer, people_in
 from trainer.photos import HARD_HAT, NO_HARD_HAT, LabelledBox, fingerprint, labelled_photos
+from trainer.sampling import draw_weights
 from trainer.texts import QUESTIONS, agrees, all_texts, answers_of, caption_of, search_text_of, statements_of
 
 
@@ -103,11 +106,43 @@ def test_a_half_that_hides_the_torso_says_so(people: list[Person]) -> None:
     assert view.attributes.trousers_colour is None
 
 
+def test_what_is_cut_off_at_random_is_hidden_however_little_is_left(people: list[Person]) -> None:
+    chance = np.random.default_rng(0)
+    cuts = [hidden_view(people[0], "torso", chance) for _ in range(60)]
+    seen = {(view.attributes.hard_hat, view.attributes.vest) for view in cuts if view is not None}
+    assert seen == {("yes", "hidden"), ("hidden", "hidden")}  # only a head, and only legs
+    unlabelled = replace(people[1], attributes=Attributes(vest="no"), head_xyxy=None, face_xyxy=None)
+    below = hidden_view(unlabelled, "head")
+    assert below is not None
+    assert below.attributes.hard_hat == "hidden"  # whatever it was, it is not in the picture
+
+
+def test_nothing_is_hidden_of_a_person_whose_parts_nobody_labelled(people: list[Person]) -> None:
+    plain = replace(people[0], attributes=Attributes(), head_xyxy=None, face_xyxy=None, torso_xyxy=None)
+    assert hidden_view(plain, "head") is None
+    assert hidden_view(plain, "torso", np.random.default_rng(0)) is None
+
+
+def test_a_bare_face_gets_a_mask_and_a_masked_one_keeps_its_own(people: list[Person]) -> None:
+    masked, chance = people[0], np.random.default_rng(0)
+    bare = replace(people[1], attributes=replace(people[1].attributes, mask="no"))
+    assert has_mask_to_give(masked)
+    for donors in ([masked], []):
+        worn = with_mask(bare, donors, chance)
+        assert worn.attributes.mask == "yes"
+        x0, y0, x1, y1 = np.round(np.asarray(bare.face_xyxy)).astype(int)
+        assert np.abs(worn.pixels[y0:y1, x0:x1].astype(int) - bare.pixels[y0:y1, x0:x1]).mean() > 5
+    assert with_mask(masked, [masked], chance) is masked
+    assert Donors([masked, bare]).masks == [masked]
+
+
 def test_views_never_contradict_the_labels(people: list[Person]) -> None:
     chance = np.random.default_rng(0)
     views = [changed_view(people[0], chance) for _ in range(200)]
+    # Without donors of heads nobody loses a hat.
     assert {view.attributes.hard_hat for view in views} <= {"yes", "hidden", None}
     assert "hidden" in {view.attributes.hard_hat for view in views}
+    assert "hidden" in {view.attributes.vest for view in views}
     assert {view.attributes.vest for view in views} <= {"yes", "hidden", None}
     assert all(min(view.pixels.shape[:2]) >= 4 for view in views)
 
@@ -115,7 +150,9 @@ def test_views_never_contradict_the_labels(people: list[Person]) -> None:
 def test_a_recoloured_vest_is_called_by_its_new_colour(people: list[Person]) -> None:
     chance = np.random.default_rng(1)
     recoloured = [
-        v for v in (changed_view(people[0], chance) for _ in range(200)) if v.attributes.vest_colour == "yellow"
+        v
+        for v in (changed_view(people[0], chance) for _ in range(200))
+        if v.attributes.vest_colour == "yellow" and v.attributes.hard_hat == "yes" and v.attributes.trousers_colour
     ]
     assert recoloured
     named = []
@@ -131,7 +168,8 @@ def test_an_exchanged_head_brings_its_hat_along(people: list[Person]) -> None:
     hatted, bare = people[0], people[1]
     assert has_head(hatted)
     bared = with_head_of(hatted, bare)
-    assert (bared.attributes.hard_hat, bared.attributes.hat_colour, bared.attributes.mask) == ("no", None, None)
+    # The box of a head ends above the nose: a mask stays.
+    assert (bared.attributes.hard_hat, bared.attributes.hat_colour, bared.attributes.mask) == ("no", None, "yes")
     assert (bared.attributes.vest, bared.attributes.vest_colour) == ("yes", "orange")
     x0, y0, x1, y1 = np.round(np.asarray(hatted.head_xyxy)).astype(int)
     assert equipment_colour(hatted.pixels[y0:y1, x0:x1].copy()) == "yellow"
@@ -149,6 +187,26 @@ def test_a_person_without_a_known_head_keeps_it(people: list[Person]) -> None:
     headless = replace(people[0], head_xyxy=None)
     assert with_other_head(headless, people, np.random.default_rng(0)) is headless
     assert with_other_head(people[0], [], np.random.default_rng(0)) is people[0]
+
+
+def test_a_filmed_crop_that_lost_its_colours_says_so() -> None:
+    chance = np.random.default_rng(0)
+    crop = np.full((180, 60, 3), (250, 120, 20), dtype=np.uint8)
+    shots = [filmed(crop, chance) for _ in range(150)]
+    assert 2 <= sum(shot.is_colourless for shot in shots) <= 30
+    assert all(is_colourless(shot.pixels) <= shot.is_colourless for shot in shots)
+    assert min(shot.pixels.shape[0] for shot in shots) < 80
+    assert sum(shot.pixels.shape[0] == 180 for shot in shots) >= 40
+    assert shrunk(crop, 90).shape == (90, 30, 3)
+
+
+def test_rare_answers_are_drawn_more_often(people: list[Person]) -> None:
+    hatted = [person for person in people if person.attributes.hard_hat == "yes"][:1]
+    bare = [person for person in people if person.attributes.hard_hat == "no"][:1]
+    weights = draw_weights([*hatted * 9, *bare])
+    assert weights.sum() == pytest.approx(1)
+    alone = draw_weights([*hatted, *bare])
+    assert weights[-1] / weights[0] > 1.5 * alone[-1] / alone[0]
 
 
 def test_the_plain_view_is_the_box_with_a_margin(people: list[Person]) -> None:
