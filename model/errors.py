@@ -2,7 +2,8 @@
 
 ModelError
 ├── ModelFolderError     a folder that holds no loadable model
-└── ModelCacheError      a folder for converted models that cannot be written
+├── ModelCacheError      a folder for converted models that cannot be written
+└── ModelExportError     a model that cannot be written in another form
 """
 
 from pathlib import Path
@@ -34,3 +35,14 @@ class ModelCacheError(ModelError):
         return (
             f"cannot keep a converted model in {self.folder}: {self.reason}; make the folder writable or name another"
         )
+
+
+class ModelExportError(ModelError):
+    """A model that cannot be written in another form."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(folder, reason)
+        self.folder, self.reason = folder, reason
+
+    def __str__(self) -> str:
+        return f"cannot export {self.folder} as a LLaVA: {self.reason}"

@@ -10,7 +10,8 @@ import torch
 
 from model.crops import Crop
 from model.errors import ModelFolderError
-from model.humanvlm import CROPS_AT_ONCE, FAR_AWAY, HumanVLM
+from model.humanvlm import FAR_AWAY, HumanVLM
+from model.layouts.compact import CROPS_AT_ONCE
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 from tests.builders_model import QUESTIONS, tiny_humanvlm
 
