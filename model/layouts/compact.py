@@ -14,7 +14,7 @@ from model.checkpoint import Checkpoint, read_checkpoint
 from model.crops import Crop
 from model.errors import ModelFolderError
 from model.layouts.layout import ImageTokens, TextEmbedding
-from model.layouts.scoring import AskedTokens, answer_scores, ended_where_needed
+from model.layouts.scoring import AskedTokens, Block, answer_scores, ended_where_needed
 from model.network import HumanNetwork, TextReader
 from model.questions import Question
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, SPECIAL_WORDS, SUMMARY, UNKNOWN, WordTokens
@@ -103,11 +103,13 @@ class CompactLayout(CompactText):
         model = self._network.language_model
         summaries: list[Tensor] = []
 
-        def read_about(texts: list[Tensor]) -> list[Tensor]:
-            summary = torch.tensor([[self._words.id_of(SUMMARY)]])
-            *read, last = model.read_about(seen.tokens, [text.to(self._device) for text in (*texts, summary)])
+        def read_about(blocks: Sequence[Block]) -> list[Tensor]:
+            before = [() if block.parent is None else blocks[block.parent].tokens for block in blocks]
+            texts = [(*parent, *block.tokens) for parent, block in zip(before, blocks, strict=True)]
+            asked = [torch.tensor([text], device=self._device) for text in (*texts, (self._words.id_of(SUMMARY),))]
+            *read, last = model.read_about(seen.tokens, asked)
             summaries.append(last[:, -1])
-            return read
+            return [hidden[:, len(parent) :] for hidden, parent in zip(read, before, strict=True)]
 
         scores = answer_scores([self._asked(question) for question in questions], read_about, model.logits)
         return scores, self._network.embed_summary(summaries[0])

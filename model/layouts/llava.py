@@ -6,6 +6,7 @@ model once for all questions about it: they lie behind each other, and none of t
 Legend: B crops, P image tokens, T tokens of a text, D width, V vocabulary, E width of the search space.
 """
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,17 +24,17 @@ from model.crops import Crop
 from model.decisions import DecisionSheet
 from model.errors import ModelFolderError
 from model.folders import CONFIG, DECISION_TEMPLATE, DECISIONS, SETTINGS, read_json
-from model.language_model import packing
 from model.layouts.fingerprint import fingerprint
 from model.layouts.layout import ImageTokens, TextEmbedding
 from model.layouts.pretrained import pretrained, refused_in_one_line
 from model.layouts.prompts import AskedPrompt, Prompt, Prompts, tokens_tensor
-from model.layouts.scoring import answer_scores
+from model.layouts.scoring import Block, answer_scores, tree_packing
 from model.layouts.search_tower import SearchTower
 from model.layouts.settings import LlavaSettings
 from model.questions import Question
 
 CROPS_AT_ONCE = 32  # bounds the memory of a pass; where there is less, HumanVLM takes fewer
+UNREAD = r"model\.vision_tower\.(head|post_layernorm)\."  # patches are taken before either
 SPOKEN = ("tokenizer*", "*.model", "*.jinja", "processor_config.json", "preprocessor_config.json", SETTINGS)
 
 
@@ -111,7 +112,7 @@ class LlavaLayout:
             prefix = torch.cat([self._embedded(before).expand(len(seen), -1, -1), seen.tokens], dim=1)
             read = answer_scores(
                 [prompt.asked for prompt in together],
-                lambda texts, prefix=prefix: self._read_behind(prefix, texts),  # type: ignore[misc]
+                functools.partial(self._read_behind, prefix),
                 self._network.lm_head,
             )
             scores.update(zip(together, read, strict=True))
@@ -156,14 +157,14 @@ class LlavaLayout:
         before, behind = self._embedded(prompt.before)[0], self._embedded(prompt.behind)[0]
         return torch.cat([before, image_tokens, behind])
 
-    def _read_behind(self, prefix: Tensor, texts: list[Tensor]) -> list[Tensor]:
-        """Hidden states (B, T, D) of texts (1, T), all read behind the same prefix (B, P', D)."""
-        blocks = [self._embedded(text[0].tolist()).expand(len(prefix), -1, -1) for text in texts]
-        lengths = [block.shape[1] for block in blocks]
-        mask, positions = packing(prefix.shape[1], lengths)
+    def _read_behind(self, prefix: Tensor, blocks: Sequence[Block]) -> list[Tensor]:
+        """Hidden states (B, T, D) of blocks, all read behind the same prefix (B, P', D)."""
+        mask, positions = tree_packing(prefix.shape[1], blocks)
         closed = torch.zeros(mask.shape, dtype=prefix.dtype).masked_fill(~mask, torch.finfo(prefix.dtype).min)
+        lengths = [len(block.tokens) for block in blocks]
+        behind = self._embedded([token for block in blocks for token in block.tokens]).expand(len(prefix), -1, -1)
         hidden = self._network.model.language_model(
-            inputs_embeds=torch.cat([prefix, *blocks], dim=1),
+            inputs_embeds=torch.cat([prefix, behind], dim=1),
             attention_mask=closed.to(self._device)[None, None],
             position_ids=positions.to(self._device)[None],
             use_cache=False,
@@ -187,7 +188,7 @@ def load_llava(folder: Path, dtype: torch.dtype | str) -> tuple[Any, Any]:
     Raises:
         ModelFolderError: transformers cannot load it, or finds weights missing.
     """
-    network = pretrained(LlavaForConditionalGeneration, folder, dtype)
+    network = pretrained(LlavaForConditionalGeneration, folder, dtype, unread=UNREAD)
     with refused_in_one_line(folder):
         processor = LlavaProcessor.from_pretrained(folder)
     vision = network.config.vision_config

@@ -1,5 +1,6 @@
 """Networks and processors as transformers saves them: loaded whole or refused, without progress bars in a log file."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +13,22 @@ from transformers.utils import logging
 from model.errors import ModelFolderError
 
 
-def pretrained(kind: Any, folder: Path, dtype: torch.dtype | str) -> Any:
+def pretrained(kind: Any, folder: Path, dtype: torch.dtype | str, *, unread: str = "$^") -> Any:
     """The network of a folder on the CPU, every weight of it read.
 
     Args:
         kind: transformers' class.
         folder: What its `save_pretrained` writes.
         dtype: Of the weights; "auto" keeps that of the files.
+        unread: A pattern of weights that no answer depends on, and that may be missing.
 
     Raises:
         ModelFolderError: transformers cannot load it, or finds a weight missing: it would go on with a random one.
     """
     with without_progress_bars(), refused_in_one_line(folder):
         network, found = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    absent = sorted({*found["missing_keys"], *found["mismatched_keys"]}, key=str)
+    absent = sorted(name for name in found["missing_keys"] if not re.match(unread, name))
+    absent += sorted(map(str, found["mismatched_keys"]))
     if absent:
         raise ModelFolderError(folder, f"the weights do not fit config.json: {absent[0]}")
     return network

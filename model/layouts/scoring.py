@@ -43,42 +43,79 @@ def ended_where_needed(answers: Sequence[Tokens], end_id: int) -> tuple[Tokens, 
     return tuple((*answer, end_id) if begins and answer else tuple(answer) for answer in answers)
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Tokens that are read behind the picture or, with a `parent`, behind the block at that position too."""
+
+    tokens: Tokens
+    parent: int | None = None
+
+
 def answer_scores(
     asked: Sequence[AskedTokens],
-    read: Callable[[list[Tensor]], list[Tensor]],
+    read: Callable[[Sequence[Block]], Sequence[Tensor]],
     logits: Callable[[Tensor], Tensor],
 ) -> list[Tensor]:
     """Log-probabilities (B, answers) of the answers to each question, -inf for what is never said.
 
     Args:
-        asked: The questions.
-        read: Hidden states (B, T, D) of several texts (1, T), read in one pass behind the picture.
+        asked: The questions, each with an answer that can be said.
+        read: Hidden states (B, T, D) of each block, all read in one pass; a parent stands before its children.
         logits: Logits (..., V) of the next token after hidden states (..., D).
     """
-    blocks: dict[Tokens, int] = {}  # what is read; answers that begin alike share it
+    blocks: list[Block] = []
+    places: list[dict[Tokens, int]] = []  # of each question: how an answer begins -> the block that reads it
     for question in asked:
-        for answer in question.answers:
-            if answer:
-                blocks.setdefault((*question.text, *answer[:-1]), len(blocks))
-    hidden = read([torch.tensor([block]) for block in blocks])
-    return [_scores(question, blocks, hidden, logits) for question in asked]
+        text = len(blocks)
+        begun = dict.fromkeys(answer[:-1] for answer in question.answers if len(answer) > 1)
+        blocks += [Block(question.text), *(Block(beginning, parent=text) for beginning in begun)]
+        places.append({(): text, **{beginning: text + 1 + place for place, beginning in enumerate(begun)}})
+    hidden = read(blocks)
+    return [_scores(question, place, hidden, logits) for question, place in zip(asked, places, strict=True)]
 
 
 def _scores(
-    question: AskedTokens, blocks: dict[Tokens, int], hidden: Sequence[Tensor], logits: Callable[[Tensor], Tensor]
+    question: AskedTokens, places: dict[Tokens, int], hidden: Sequence[Tensor], logits: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    following: dict[int, Tensor] = {}  # block -> log-probabilities (B, tokens of an answer, V) behind the question
-    columns: list[Tensor | None] = []
-    for answer in question.answers:
-        if not answer:
-            columns.append(None)
-            continue
-        block = blocks[(*question.text, *answer[:-1])]
-        if block not in following:
-            behind = hidden[block][:, len(question.text) - 1 :]
-            following[block] = torch.log_softmax(logits(behind).float(), dim=-1)
-        said = following[block][:, range(len(answer)), list(answer)]  # (B, tokens of the answer)
-        columns.append(said.sum(dim=1))
-    some = next(column for column in columns if column is not None)
-    never = torch.full_like(some, -torch.inf)
-    return torch.stack([never if column is None else column for column in columns], dim=1)
+    ends = hidden[places[()]][:, -1:]  # (B, 1, D)
+    following = {
+        beginning: torch.log_softmax(
+            logits(torch.cat([ends, hidden[place]], dim=1) if beginning else ends).float(), dim=-1
+        )
+        for beginning, place in places.items()
+    }  # how an answer begins -> log-probabilities (B, tokens of the answer, V)
+    never = torch.full((len(ends),), -torch.inf, device=ends.device)
+    columns = [
+        following[answer[:-1]][:, range(len(answer)), list(answer)].sum(dim=1) if answer else never
+        for answer in question.answers
+    ]
+    return torch.stack(columns, dim=1)
+
+
+def tree_packing(prefix: int, blocks: Sequence[Block]) -> tuple[Tensor, Tensor]:
+    """Who may look at whom, and who stands where, when blocks share a prefix and some of them a parent.
+
+    Returns:
+        A mask (tokens, tokens), true where the row may look at the column; positions (tokens,).
+
+    >>> mask, positions = tree_packing(1, [Block((7,)), Block((8,), parent=0), Block((9,))])
+    >>> mask.int().tolist()
+    [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 1]]
+    >>> positions.tolist()
+    [0, 1, 2, 1]
+    """
+    lengths = [len(block.tokens) for block in blocks]
+    is_seen = torch.eye(len(blocks) + 1, dtype=torch.bool)  # block looks at block; the prefix is the first
+    is_seen[:, 0] = True
+    starts = []
+    for place, block in enumerate(blocks):
+        starts.append(prefix)
+        if block.parent is not None:
+            is_seen[place + 1] |= is_seen[block.parent + 1]
+            starts[place] = starts[block.parent] + lengths[block.parent]
+    owner = torch.repeat_interleave(torch.arange(len(blocks) + 1), torch.tensor([prefix, *lengths]))
+    positions = torch.cat(
+        [torch.arange(prefix), *(start + torch.arange(n) for start, n in zip(starts, lengths, strict=True))]
+    )
+    earlier = torch.ones(len(owner), len(owner), dtype=torch.bool).tril()
+    return earlier & is_seen[owner][:, owner], positions
