@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import consumers.cli
+import model.cli
 import streamer.cli
 import trainer.cli
 from consumers.errors import ConsumerError
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _package in (streamer.cli, consumers.cli, trainer.cli):
+for _package in (streamer.cli, consumers.cli, trainer.cli, model.cli):
     app.add_typer(_package.app)
 
 Config = Annotated[

@@ -92,7 +92,7 @@ class Server(Group):
 class Vlm(Group):
     """HumanVLM."""
 
-    name: str = Field("embedded", description="`embedded`, or a folder with a HumanVLM checkpoint.")
+    name: str = Field("embedded", description="`embedded`, a folder with a HumanVLM, or a hub id.")
     device: str | None = Field(
         None, description="Where it runs, such as cpu or cuda:0; empty: CUDA where there is one."
     )

@@ -19,11 +19,9 @@ from torch import Tensor
 
 from model.decisions import DecisionSheet
 from model.errors import ModelFolderError
-from model.folders import CONFIG, DECISIONS, VOCABULARY, WEIGHTS
+from model.folders import COMPACT, CONFIG, DECISIONS, VOCABULARY, WEIGHTS, read_json
 from model.network import NetworkSizes
 from model.tokens import WordTokens
-
-LAYOUT = "compact"
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         ModelFolderError: a file does not hold what its name says, or the layout is not ours.
     """
-    config = _read_json(folder, CONFIG)
-    if config.get("layout") != LAYOUT:
-        raise ModelFolderError(folder, f"{CONFIG} names layout {config.get('layout')!r}, expected {LAYOUT!r}")
+    config = read_json(folder, CONFIG)
+    if config.get("layout") != COMPACT:
+        raise ModelFolderError(folder, f"{CONFIG} names layout {config.get('layout')!r}, expected {COMPACT!r}")
     try:
         sizes = NetworkSizes.of_config(config)
-        words = WordTokens(tuple(_read_json(folder, VOCABULARY)["words"]))
-        decisions = DecisionSheet.model_validate(_read_json(folder, DECISIONS))
+        words = WordTokens(tuple(read_json(folder, VOCABULARY)["words"]))
+        decisions = DecisionSheet.model_validate(read_json(folder, DECISIONS))
         weights = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
     except (KeyError, TypeError, ValueError, ValidationError, SafetensorError) as error:
         raise ModelFolderError(folder, f"not what its config.json promises: {_in_one_line(error)}") from error
@@ -61,7 +59,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; the folder is made, files of the same names are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / CONFIG, {"layout": LAYOUT, **checkpoint.sizes.as_config()})
+    _write_json(folder / CONFIG, {"layout": COMPACT, **checkpoint.sizes.as_config()})
     _write_json(folder / VOCABULARY, {"words": list(checkpoint.words.words)})
     _write_json(folder / DECISIONS, checkpoint.decisions.model_dump(mode="json"))
     half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in checkpoint.weights.items()}
@@ -80,16 +78,6 @@ def _digest(folder: Path, *names: str) -> str:
     for name in names:
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:8]
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        read = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelFolderError(folder, f"{name} is not readable: {error}") from error
-    if not isinstance(read, dict):
-        raise ModelFolderError(folder, f"{name} holds no object")
-    return read
 
 
 def _write_json(path: Path, written: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ ModelError
 ├── ModelCacheError      a folder for converted models that cannot be written
 ├── ModelServerError     a model server that is set up otherwise than it is asked
 ├── DecisionSheetError   a file that holds no decision sheet
-└── WaitAbandonedError   told to stop while waiting for a model server
+├── WaitAbandonedError   told to stop while waiting for a model server
+└── ModelExportError     a model that cannot be written in another form
 """
 
 from pathlib import Path
@@ -70,3 +71,14 @@ class WaitAbandonedError(ModelError):
 
     def __str__(self) -> str:
         return f"stopped waiting for the model server {self.url}"
+
+
+class ModelExportError(ModelError):
+    """A model that cannot be written in another form."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(folder, reason)
+        self.folder, self.reason = folder, reason
+
+    def __str__(self) -> str:
+        return f"cannot export {self.folder} as a LLaVA: {self.reason}"

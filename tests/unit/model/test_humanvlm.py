@@ -10,7 +10,8 @@ import torch
 
 from model.crops import Crop
 from model.errors import ModelFolderError
-from model.humanvlm import CROPS_AT_ONCE, FAR_AWAY, HumanVLM
+from model.humanvlm import FAR_AWAY, HumanVLM
+from model.layouts.compact import CROPS_AT_ONCE
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 from tests.builders_model import QUESTIONS, tiny_humanvlm
 
@@ -109,6 +110,35 @@ def test_twenty_unrelated_questions_are_not_answered(model: HumanVLM) -> None:
 def test_other_allowed_answers_make_another_question(model: HumanVLM) -> None:
     edited = Question(ASKED[2].kind, ASKED[2].text, ASKED[2].answers[:2])
     assert model.decide(crops(1), [edited])[0][0].reason == NOT_TRAINED
+
+
+def open_sheet(folder: Path) -> HumanVLM:
+    (folder / "decision.json").write_text('{"open_to_any_question": true}')
+    return HumanVLM.load(folder, device="cpu")
+
+
+def test_an_open_checkpoint_answers_what_it_has_words_for_and_marks_it(tmp_path: Path) -> None:
+    model = open_sheet(tiny_humanvlm(tmp_path / "model"))
+    wordy = Question("choice", "What colour is the hard hat?", ("yellow", "dark blue"))
+    strange = Question("predicate", "Is this a giraffe?")
+    alike = Question("choice", "What colour is the hard hat?", ("yellow", "Yellow"))
+    known, wide, unknown, same = model.decide(crops(1), [ASKED[0], wordy, strange, alike])[0]
+    assert not known.is_measured
+    assert not wide.is_measured
+    assert set(wide.probabilities) == {"yellow", "dark blue", CANNOT_TELL}
+    assert sum(wide.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
+    assert (unknown.reason, same.reason) == (NOT_TRAINED, NOT_TRAINED)
+
+
+def test_an_answer_of_two_words_is_as_probable_as_both_in_a_row(tmp_path: Path) -> None:
+    model = open_sheet(tiny_humanvlm(tmp_path / "model"))
+    seen, text = model.see(crops(2)), "What colour is the hard hat?"
+
+    def odds(asked: str, said: str, against: str) -> list[float]:
+        rows = model.decide(seen, [Question("choice", asked, (said, against))])
+        return [row[0].probabilities[said] / row[0].probabilities[against] for row in rows]
+
+    assert odds(text, "dark blue", "dark top") == pytest.approx(odds(f"{text} dark", "blue", "top"), rel=1e-3)
 
 
 def test_a_higher_temperature_makes_answers_less_sure(tmp_path: Path) -> None:
