@@ -14,10 +14,13 @@ from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch
 from consumers.analyzer.eyes import Eyes
 from consumers.errors import WorkAbandonedError
 from consumers.linking import link
+from model.humanvlm import HumanVLM
+from model.questions import Question
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import Rejected, SegmentReady
 from streamer.segmenting import cut_file
 from tests.builders_consumers import NOON, a_segment, as_file, people_video
+from tests.builders_llava import tiny_llava
 from tests.builders_model import tiny_humanvlm
 from tests.builders_video import make_video
 
@@ -80,6 +83,20 @@ def test_everyone_in_a_picture_has_looks_crops_answers_and_a_path(eyes: Eyes, tm
         assert picture is not None, person.track_id
         assert picture.shape[1::-1] == look.crop_size_wh
     assert len(analyzed.crops) == sum(len(person.looks) for person in manifest.people)
+
+
+def test_what_nobody_measured_is_marked_in_the_manifest(eyes: Eyes, tmp_path: Path) -> None:
+    """A LLaVA without a sheet answers anything; nothing else in the analyzer knows which layout it has."""
+    llava = HumanVLM.load(tiny_llava(tmp_path / "llava"), device="cpu")
+    hat, floor = Question("predicate", "Is there a hard hat?"), Question("score", "How full is it?", ("empty", "full"))
+    asking = replace(eyes, vlm=llava, questions=(hat, floor))
+    video = people_video(tmp_path / "v.mp4", frame_count=1)
+    (manifest,) = manifests(analyze_batch([whole(video, size_wh=(480, 640))], asking))
+    assert len(manifest.people) == 4
+    for person in manifest.people:
+        assert set(person.answers) == {hat.question_id, floor.question_id}
+        told = {question for question in person.answers if question not in person.reasons}
+        assert set(person.unmeasured) == told
 
 
 def test_a_segment_has_the_same_result_alone_and_beside_others(clip: Clip, eyes: Eyes) -> None:

@@ -11,7 +11,7 @@ import torch
 from model.crops import Crop
 from model.errors import ModelFolderError
 from model.humanvlm import FAR_AWAY, HumanVLM
-from model.layouts.compact import CROPS_AT_ONCE
+from model.layouts.compact import CROPS_AT_ONCE, CompactLayout
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 from tests.builders_model import QUESTIONS, tiny_humanvlm
 
@@ -62,6 +62,16 @@ def test_a_batch_answers_exactly_as_its_crops_do_one_by_one(model: HumanVLM) -> 
     assert largest_difference(model.decide(together, ASKED), one_by_one) < 1e-4
     assert model.describe(together) == [model.describe(seen)[0] for seen in alone]
     np.testing.assert_allclose(model.embed(together), np.concatenate([model.embed(s) for s in alone]), atol=1e-4)
+
+
+def test_bfloat16_as_on_cuda_answers_nearly_the_same(folder: Path, model: HumanVLM) -> None:
+    half = HumanVLM(CompactLayout.open(folder, torch.device("cpu"), torch.bfloat16))
+    people = crops(5)
+    together = half.decide(people, ASKED)
+    assert largest_difference(together, [half.decide([person], ASKED)[0] for person in people]) < 1e-2
+    assert largest_difference(together, model.decide(people, ASKED)) < 5e-2
+    assert half.embed(people).dtype == np.float32
+    assert len(half.describe(people)) == 5
 
 
 def test_a_question_is_answered_the_same_whoever_is_asked_along(model: HumanVLM) -> None:
