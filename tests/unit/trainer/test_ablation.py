@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.builders_trainer import tiny_compact_recipe
 from typer.testing import CliRunner
 
 from model.checkpoint import read_checkpoint
 from tests.builders_photos import photo_folder
+from tests.builders_trainer import tiny_compact_recipe
 from trainer.ablation import AblationRecipe, run_ablation
 from trainer.cli import app
 from trainer.errors import PhotosError, RecipeError
