@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from model.crops import Crop
-from model.humanvlm import SMALLEST_PERSON_PX, HumanVLM, ImageTokens
+from model.humanvlm import HumanVLM, ImageTokens
 from model.questions import CANNOT_TELL, NOT_TRAINED, Decision, Question
-from trainer.augment import hidden_view
 from trainer.evaluation.estimates import NOTHING, Estimate, mean_estimate
+from trainer.evaluation.halves import Part, half_without
 from trainer.evaluation.looks import LabelledLook
 from trainer.evaluation.scores import QuestionScore, ReliabilityBin, Sureness, score_question
 from trainer.texts import FACE_MASK, HARD_HAT, HAT_COLOUR, QUESTIONS, SAFETY_VEST, VEST_COLOUR
 
-Part = Literal["head", "torso"]
 _SHOWN_BY: dict[Part, tuple[Question, ...]] = {
     "head": (HARD_HAT, FACE_MASK, HAT_COLOUR),
     "torso": (SAFETY_VEST, VEST_COLOUR),
@@ -79,8 +76,8 @@ def _told_when_hidden(
     """Of every half that hides what a question is about: whether *cannot tell* is said."""
     told: dict[str, list[bool]] = {}
     for part, shown in _SHOWN_BY.items():
-        halves = [hidden_view(look.person, part) for look in looks]
-        crops = [Crop(half.pixels, SMALLEST_PERSON_PX) for half in halves if half is not None]
+        halves = [half_without(look.person, part) for look in looks]
+        crops = [half for half in halves if half is not None]
         asked = [question for question in questions if question in shown]
         for column, decisions in enumerate(zip(*model.decide(crops, asked), strict=True)):
             told[asked[column].text] = _told(decisions)

@@ -13,6 +13,7 @@ from tests.builders_trainer import tiny_compact_recipe
 from trainer.ablation import AblationRecipe, run_ablation
 from trainer.cli import app
 from trainer.errors import PhotosError, RecipeError
+from trainer.stage_cli import StageCLI
 
 pytestmark = [
     # Lightning's own: it advises on workers, and calls what torch has deprecated.
@@ -88,6 +89,11 @@ def test_what_an_ablation_is_measured_on_is_looked_for_before_anything_is_traine
     assert not (tmp_path / "ablation").exists()
 
 
-def test_the_shipped_ablation_can_be_read() -> None:
-    ablation = AblationRecipe.read(Path(__file__).parents[3] / "trainer" / "configs" / "ablation.yaml")
+def test_the_shipped_ablation_fits_the_recipe_that_it_takes_apart() -> None:
+    root = Path(__file__).parents[3]
+    ablation = AblationRecipe.read(root / "trainer" / "configs" / "ablation.yaml")
     assert list(ablation.variants) == ["stage 1 only", "stage 2 without the detailed captions", "both"]
+    stages = [("align", ablation.align)]
+    stages += [("instruct", {**ablation.instruct, **entries}) for entries in ablation.variants.values() if entries]
+    for stage, entries in stages:
+        StageCLI(root / ablation.recipe, [stage, *[f"--{e}={v}" for e, v in entries.items()]], is_run=False)

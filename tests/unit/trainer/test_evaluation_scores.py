@@ -1,21 +1,27 @@
 """Figures from answers, captions and written words, on tables whose right figures can be counted by hand."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from model.crops import Crop
 from model.questions import CANNOT_TELL, Decision
+from tests.builders_photos import photo_folder
 from trainer.evaluation.captions import score_captions
 from trainer.evaluation.claims import Claim, claims_of
 from trainer.evaluation.comparing import compare
 from trainer.evaluation.estimates import NOTHING, Estimate, calibration_estimate, estimate, share
+from trainer.evaluation.halves import half_without
 from trainer.evaluation.looks import LabelledLook
 from trainer.evaluation.matching import is_match
 from trainer.evaluation.questions import Answering
 from trainer.evaluation.report import PhotoScores, Report, Revisions, Speed
 from trainer.evaluation.retrieval import RetrievalScore
 from trainer.evaluation.scores import score_question, strict_difference
-from trainer.people import Attributes, Person
+from trainer.people import Attributes, people_in
+from trainer.photos import PERSON, LabelledBox, LabelledPhoto, labelled_photos
 from trainer.texts import HARD_HAT, SAFETY_VEST, answers_of
 
 BOX = np.array([0, 0, 10, 20], dtype=np.float32)
@@ -27,8 +33,9 @@ def said(yes: float, no: float, cannot_tell: float = 0.0) -> Decision:
 
 
 def look_at(attributes: Attributes) -> LabelledLook:
-    person = Person("photo", BOX, PIXELS, BOX, None, None, 20, attributes)
-    return LabelledLook(Crop(PIXELS, 20), person, tuple(answers_of(attributes)))
+    photo = LabelledPhoto("photo", "photo", PIXELS, (LabelledBox(PERSON, BOX),))
+    (person,) = people_in(photo, smallest_px=20)
+    return LabelledLook(Crop(PIXELS, 20), replace(person, attributes=attributes), tuple(answers_of(attributes)))
 
 
 def report_of(model: str, shares: dict[str, float], *, search: float = 0.5) -> Report:
@@ -180,6 +187,17 @@ def test_a_candidate_that_no_longer_answers_a_question_is_refused() -> None:
     old, new = report_of("old", {HARD_HAT.text: 0.9, SAFETY_VEST.text: 0.8}), report_of("new", {HARD_HAT.text: 1.0})
     assert SAFETY_VEST.text in compare(old, new).refusals[0]
     assert compare(new, old).refusals == (f'"{HARD_HAT.text}" 0.950 instead of 1.000',)
+
+
+def test_a_half_shows_nothing_of_the_part_that_it_hides(tmp_path: Path) -> None:
+    (photo, *_) = labelled_photos(photo_folder(tmp_path / "val", count=1))
+    worker = people_in(photo, smallest_px=64)[0]  # a yellow hat from 20 to 50, an orange vest from 60 to 115
+    without_head, without_torso = half_without(worker, "head"), half_without(worker, "torso")
+    assert without_head is not None
+    assert without_torso is not None
+    assert abs(without_head.pixels.shape[0] - (180 + 8 - 50)) <= 2
+    assert abs(without_torso.pixels.shape[0] - (60 - 20 + 8)) <= 2
+    assert half_without(replace(worker, torso_xyxy=None), "torso") is None
 
 
 def test_at_a_tie_the_model_in_force_stays() -> None:
