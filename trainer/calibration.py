@@ -70,7 +70,7 @@ class Answered:
             found.backward()  # type: ignore[no-untyped-call]
             return found
 
-        search.step(loss)
+        search.step(loss)  # type: ignore[no-untyped-call]
         low, high = _TEMPERATURES
         temperature = float(log_temperature.detach().exp().clamp(low, high))
         return round(temperature, 3), tuple(round(float(b), 3) for b in leaning.detach() * moved)

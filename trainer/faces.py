@@ -65,8 +65,14 @@ def _with_drawn_mask(pixels: Pixels, face: Box, chance: np.random.Generator) -> 
     drawn = ((cloth + pleats[..., None]) * shade[..., None] * light).clip(0, 255)
     shape = np.zeros((height, width), dtype=np.uint8)
     narrow = int(width * chance.uniform(0.15, 0.3))
-    corners = [[0, height * 0.1], [width / 2, 0], [width, height * 0.1], [width - narrow, height], [narrow, height]]
-    cv2.fillPoly(shape, [np.round(corners).astype(np.int32)], 255)
+    corners: list[list[float]] = [
+        [0, height * 0.1],
+        [width / 2, 0],
+        [width, height * 0.1],
+        [width - narrow, height],
+        [narrow, height],
+    ]
+    cv2.fillPoly(shape, [np.round(np.array(corners)).astype(np.int32)], 255)
     alpha = cv2.GaussianBlur(shape, (0, 0), max(width / 30, 0.5)).astype(np.float32)[..., None] / 255
     worn = pixels.copy()
     worn[y0:y1, x0:x1] = (here * (1 - alpha) + drawn * alpha).astype(np.uint8)
