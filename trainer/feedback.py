@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from model.questions import CANNOT_TELL, Question
@@ -108,23 +109,25 @@ def as_people(found: list[Correction], folder: Path) -> Iterator[Person]:
 
 
 def _attributes(correction: Correction) -> Attributes | None:
+    """What the right answer says of the person; None where the compact model is not asked this."""
     asked = correction.question
-    answer = "hidden" if correction.answer == CANNOT_TELL else correction.answer
-    known = {HARD_HAT: "hard_hat", SAFETY_VEST: "vest", FACE_MASK: "mask"}
-    coloured = {HAT_COLOUR: ("hard_hat", "hat_colour"), VEST_COLOUR: ("vest", "vest_colour")}
     if asked.kind == "score":
         return None
     question = Question(asked.kind, asked.text, asked.answers)
-    if question in known:
-        return replace(Attributes(), **{known[question]: answer})
-    if question not in coloured:
-        return None
-    worn, colour = coloured[question]
-    if answer in ("none", "hidden"):
-        return replace(Attributes(), **{worn: "no" if answer == "none" else "hidden"})
-    return replace(Attributes(), **{worn: "yes", colour: answer})
+    answer = "hidden" if correction.answer == CANNOT_TELL else correction.answer
+    worn: dict[Question, str] = {HARD_HAT: "hard_hat", SAFETY_VEST: "vest", FACE_MASK: "mask"}
+    coloured = {HAT_COLOUR: ("hard_hat", "hat_colour"), VEST_COLOUR: ("vest", "vest_colour")}
+    known: dict[str, Any] = {}
+    if question in worn:
+        known[worn[question]] = answer
+    elif question in coloured:
+        part, colour = coloured[question]
+        without = {"none": "no", "hidden": "hidden"}
+        known[part] = without.get(answer, "yes")
+        known[colour] = None if answer in without else answer
+    return replace(Attributes(), **known) if known else None
 
 
-def _pixels(path: Path) -> np.ndarray | None:
+def _pixels(path: Path) -> NDArray[np.uint8] | None:
     found = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) if path.is_file() else None
     return None if found is None else np.asarray(found, dtype=np.uint8)

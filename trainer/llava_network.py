@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+from transformers import (
+    AutoTokenizer,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    SiglipImageProcessor,
+    SiglipVisionModel,
+)
 
 from trainer.errors import RecipeError
 from trainer.llava_recipe import LoraRecipe
@@ -44,6 +52,47 @@ def skeleton(config: Any) -> Any:
     """The network of a configuration: every weight's shape and none of its memory."""
     with torch.device("meta"):
         return LlavaForConditionalGeneration(config)
+
+
+def put_together(vision: str, language: str, out: Path) -> None:
+    """Write a LLaVA of a SigLIP, a fresh connector and a Llama: what stage 1 of the 8B starts from.
+
+    Args:
+        vision: Folder or hub id of a SigLIP.
+        language: Folder or hub id of a Llama with its tokenizer; `<image>` and, where it lacks one, `<pad>` are added.
+        out: The folder to write.
+
+    Raises:
+        RecipeError: one of them cannot be loaded.
+    """
+    try:
+        tower, model = SiglipVisionModel.from_pretrained(vision), LlamaForCausalLM.from_pretrained(language)
+        tokenizer = AutoTokenizer.from_pretrained(language)
+        pictures = SiglipImageProcessor.from_pretrained(vision)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _refused(f"{vision} + {language}", error) from error
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    if tokenizer.pad_token is None:
+        tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    config = LlavaConfig(
+        vision_config=tower.config,
+        text_config=model.config,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="full",
+    )
+    llava = LlavaForConditionalGeneration(config)
+    llava.model.vision_tower.load_state_dict(tower.state_dict())
+    llava.model.language_model.load_state_dict(model.model.state_dict())
+    llava.lm_head.load_state_dict(model.lm_head.state_dict())
+    llava.resize_token_embeddings(len(tokenizer))
+    llava.save_pretrained(out)
+    LlavaProcessor(
+        image_processor=pictures,
+        tokenizer=tokenizer,
+        patch_size=tower.config.patch_size,
+        vision_feature_select_strategy="full",
+    ).save_pretrained(out)
 
 
 def image_tokens_of(config: Any) -> int:

@@ -57,7 +57,7 @@ class StageCLI(LightningCLI):
             trainer_class=StageTrainer,
             trainer_defaults=dict(DEFAULTS),
             seed_everything_default=0,
-            parser_kwargs={**quiet, **{stage: dict(quiet) for stage in STAGES}},
+            parser_kwargs=quiet | dict.fromkeys(STAGES, quiet),
             subclass_mode_model=True,
             subclass_mode_data=True,
             args=["--config", str(config), *args],

@@ -10,7 +10,10 @@ import torch
 from transformers import LlavaProcessor
 
 from model.questions import CANNOT_TELL
+from model.tokens import WordTokens
+from model.vision_tower import VisionSizes
 from tests.builders_conversations import caption_shards, jpeg, llava_json, llava_to_train
+from tests.builders_photos import photo_folder
 from trainer.caption_shards import captioned, shards_in
 from trainer.conversation_data import ConversationData
 from trainer.conversation_tokens import NOT_LEARNT, ConversationTokens
@@ -19,8 +22,9 @@ from trainer.errors import RecipeError
 from trainer.feedback import as_conversations, as_people, corrections
 from trainer.grouped_batches import GroupedBatches, Grouping
 from trainer.llava_json import llava_conversations
+from trainer.photos_data import PhotosData
 from trainer.rows import RowCount
-from trainer.texts import HARD_HAT, HAT_COLOUR
+from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +135,24 @@ def test_corrections_teach_either_model_and_what_is_no_correction_is_counted(tmp
     people = [person.attributes for person in as_people(found, tmp_path)]
     assert [person.hard_hat for person in people] == ["yes", "hidden", "yes"]  # gloves are not known to the compact one
     assert people[2].hat_colour == "red"
+
+
+def test_the_compact_model_learns_from_corrections_beside_its_photos(tmp_path: Path) -> None:
+    photo_folder(tmp_path / "train", count=2)
+    (tmp_path / "crops").mkdir()
+    (tmp_path / "crops" / "a.jpg").write_bytes(jpeg("red"))
+    path = tmp_path / "feedback.jsonl"
+    path.write_text(json.dumps(correction("crops/a.jpg", "yes")))
+    plain, corrected = PhotosData(tmp_path), PhotosData(tmp_path, corrections=path, crops_a_batch=2, reads_ahead=False)
+    for data in (plain, corrected):
+        data.setup()
+    assert len(corrected.learnt) == len(plain.learnt) + 1
+    assert corrected.counts()["people_corrected"] == 1
+    assert corrected.fingerprint() != plain.fingerprint()
+    corrected.learnt = corrected.learnt[-1:] * 2  # only the correction: every view of it must be possible
+    corrected.write_in(WordTokens.of(all_texts()), VisionSizes(64, 32, 4))
+    (looks,) = corrected.train_dataloader()
+    assert (looks.answers[:, 0] != -100).all()
 
 
 def test_only_answers_are_learnt_and_a_picture_takes_its_tokens(processor: Any) -> None:

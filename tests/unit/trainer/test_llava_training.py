@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, SiglipVisionConfig
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
 
 from tests.builders_conversations import caption_shards, llava_json, llava_to_train
 from tests.builders_trainer import PowerCutError, write_recipe
 from trainer.conversation_data import ConversationData
 from trainer.curves import read_curves
 from trainer.errors import RecipeError
-from trainer.llava_network import image_tokens_of, skeleton
+from trainer.llava_network import image_tokens_of, load_network, load_processor, put_together, skeleton
 from trainer.llava_recipe import LlavaSteps
 from trainer.llava_task import LlavaTask
 from trainer.stage_cli import StageCLI, run_stage
@@ -113,7 +121,7 @@ def test_stage_two_moves_what_the_recipe_says(
     assert {part for part in known if any(part in name for name in learning)} == parts
 
 
-@pytest.mark.parametrize(("stage", "share"), [("align", 0.97), ("instruct", 0.5)])
+@pytest.mark.parametrize(("stage", "share"), [("align", 0.995), ("instruct", 0.5)])
 def test_one_batch_can_be_learnt_by_heart(base: Path, sources: Path, stage: Stage, share: float) -> None:
     data = ConversationData(llava_json=[sources / "instruct.json"], images=sources / "images", rows_a_batch=8)
     task = LlavaTask(str(base), LlavaSteps(checkpoints_gradients=False))
@@ -122,7 +130,7 @@ def test_one_batch_can_be_learnt_by_heart(base: Path, sources: Path, stage: Stag
     data.setup()
     (batch,) = data.batches(epoch=0, batches_a_step=1)
     optimizer = torch.optim.AdamW([p for p in task.parameters() if p.requires_grad], lr=1e-2)
-    losses = []
+    losses = []  # behind a frozen language model that never learnt anything, a connector can do little
     for _ in range(30):
         loss = task.answer_loss(batch) / batch.step_tokens
         optimizer.zero_grad()
@@ -150,6 +158,21 @@ def test_a_stopped_run_goes_on_with_the_same_losses(base: Path, sources: Path, t
 def test_a_base_that_is_no_llava_is_refused(sources: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no LLaVA"):
         run_stage("align", recipe(tmp_path, tmp_path / "nothing", sources), [])
+
+
+def test_a_tower_and_a_language_model_are_put_together_around_a_fresh_connector(base: Path, tmp_path: Path) -> None:
+    whole = LlavaForConditionalGeneration.from_pretrained(base)
+    SiglipVisionModel._from_config(whole.config.vision_config).save_pretrained(tmp_path / "siglip")
+    processor = LlavaProcessor.from_pretrained(base)
+    processor.image_processor.save_pretrained(tmp_path / "siglip")
+    LlamaForCausalLM(whole.config.text_config).save_pretrained(tmp_path / "llama")
+    processor.tokenizer.save_pretrained(tmp_path / "llama")
+    put_together(str(tmp_path / "siglip"), str(tmp_path / "llama"), tmp_path / "parts")
+    made, llama = load_network(str(tmp_path / "parts")), LlamaForCausalLM.from_pretrained(tmp_path / "llama")
+    assert torch.equal(made.lm_head.weight, llama.lm_head.weight)
+    assert image_tokens_of(load_processor(str(tmp_path / "parts"))[1]) == 16
+    with pytest.raises(RecipeError, match="nothing"):
+        put_together(str(tmp_path / "nothing"), str(tmp_path / "llama"), tmp_path / "parts")
 
 
 def published_config() -> LlavaConfig:
