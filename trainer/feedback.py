@@ -6,7 +6,7 @@ Whoever writes the file has a writer of their own; what both hold to is this for
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import cv2
 import numpy as np
