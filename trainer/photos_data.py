@@ -1,5 +1,6 @@
 """YOLO-labelled photos as batches of looks at people: what a compact HumanVLM learns from."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader
 from model.backbone import Backbone
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
+from trainer.feedback import as_people, corrections
 from trainer.holdout import split_people
 from trainer.looks import Looks, LooksOfEpoch
 from trainer.people import Person, people_in
@@ -35,6 +37,7 @@ class PhotosData(StageData):
         alike: float = 0.6,
         seed: int = 0,
         reads_ahead: bool = True,
+        corrections: Path | None = None,
     ) -> None:
         """Nothing is read before `setup`.
 
@@ -47,11 +50,14 @@ class PhotosData(StageData):
             alike: A training crop that resembles a held-out one more than this is left out.
             seed: What the draws follow from, with the number of the epoch.
             reads_ahead: Whether a process beside the training prepares the next batches.
+            corrections: The file of officers' corrections, learnt from beside the photos; none of them is held out.
         """
         super().__init__()
         self._folder, self._backbone, self._batch = folder, backbone, crops_a_batch
         self._smallest_px, self._percent, self._alike = smallest_person_px, held_out_percent, alike
         self.seed, self._workers = seed, int(reads_ahead)
+        self._corrections = corrections
+        self._corrected = 0
         self._words: WordTokens | None = None
         self._sizes: VisionSizes | None = None
         self._is_split = False
@@ -67,7 +73,7 @@ class PhotosData(StageData):
 
         Raises:
             PhotosError: the photos cannot be read.
-            RecipeError: the backbone's file is missing.
+            RecipeError: the backbone's file is missing, or fewer than nine in ten corrections can be read.
         """
         if self._is_split:
             return
@@ -77,6 +83,8 @@ class PhotosData(StageData):
             for person in people_in(photo, smallest_px=self._smallest_px)
         ]
         self.learnt, self.held_out = self._split(everyone)
+        if self._corrections is not None:
+            self.learnt.extend(self._people_corrected(self._corrections))
         self._is_split = True
         logger.info("%d people learnt from, %d held out", len(self.learnt), len(self.held_out))
 
@@ -97,12 +105,23 @@ class PhotosData(StageData):
         return len(self.learnt) // self._batch
 
     def fingerprint(self) -> str:
-        """Of the photos' names and labels."""
-        return fingerprint(self._folder / "train")
+        """Of the photos' names and labels, and of the corrections."""
+        labels = fingerprint(self._folder / "train")
+        if self._corrections is None:
+            return labels
+        return hashlib.sha256(labels.encode() + self._corrections.read_bytes()).hexdigest()[:16]
 
     def counts(self) -> dict[str, int]:
-        """People learnt from, and people held out."""
-        return {"people_learnt": len(self.learnt), "people_held_out": len(self.held_out)}
+        """People learnt from, those of corrections among them, and people held out."""
+        learnt = {"people_learnt": len(self.learnt), "people_held_out": len(self.held_out)}
+        return {**learnt, "people_corrected": self._corrected}
+
+    def _people_corrected(self, path: Path) -> list[Person]:
+        found, count = corrections(path)
+        count.refuse_unreadable(path)
+        people = list(as_people(found, path.parent))
+        self._corrected = len(people)
+        return people
 
     def _split(self, everyone: Sequence[Person]) -> tuple[list[Person], list[Person]]:
         backbone = Backbone()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sized
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as lightning
@@ -17,6 +17,14 @@ LAST = "last.ckpt"
 
 class SizedBatches(Sized, Iterable[Batch], Protocol[Batch]):
     """Batches of one epoch, as many as `len` says, the same ones every time they are asked for."""
+
+
+@runtime_checkable
+class Skipping(Protocol[Batch]):
+    """Batches that need not make those that nobody wants."""
+
+    def from_batch(self, first: int) -> Iterator[Batch]:
+        """The batches from one on."""
 
 
 class ResumableEpoch(Generic[Batch]):
@@ -36,10 +44,15 @@ class ResumableEpoch(Generic[Batch]):
         return len(self._batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in islice(iter(self._batches), self._given, None):
+        for batch in self._others():
             self._given += 1  # before it is given: whoever saves is working on it
             yield batch
         self._given = 0
+
+    def _others(self) -> Iterator[Batch]:
+        if isinstance(self._batches, Skipping):
+            return self._batches.from_batch(self._given)
+        return islice(iter(self._batches), self._given, None)
 
     def state_dict(self) -> dict[str, int]:
         """What `load_state_dict` needs."""

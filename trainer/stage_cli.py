@@ -7,7 +7,7 @@ import argparse
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pytorch_lightning.callbacks import Callback
@@ -21,6 +21,7 @@ from trainer.stage_trainer import StageTrainer
 from trainer.stages import STAGES, Stage, StageData, StageTask
 from trainer.trainable import TrainableParts
 
+Until = Literal["parsed", "built", "run"]
 DEFAULTS = {
     "accelerator": "auto",
     "gradient_clip_val": 1.0,
@@ -36,18 +37,18 @@ DEFAULTS = {
 class StageCLI(LightningCLI):
     """LightningCLI with our two stages as its subcommands."""
 
-    def __init__(self, config: Path, args: Sequence[str], *, is_run: bool = True) -> None:
+    def __init__(self, config: Path, args: Sequence[str], *, until: Until = "run") -> None:
         """Parse, build and run.
 
         Args:
             config: The recipe.
             args: The stage, then entries that replace the recipe's, as `--trainer.max_epochs=3`.
-            is_run: Whether to run the stage too.
+            until: How far to go: a recipe for other machines than this can only be parsed here.
 
         Raises:
             RecipeError: the recipe cannot be followed.
         """
-        self._recipe_path, self._is_run = config, is_run
+        self._recipe_path, self._until = config, until
         quiet: dict[str, Any] = {"exit_on_error": False}
         super().__init__(
             StageTask,
@@ -56,7 +57,7 @@ class StageCLI(LightningCLI):
             trainer_class=StageTrainer,
             trainer_defaults=dict(DEFAULTS),
             seed_everything_default=0,
-            parser_kwargs={**quiet, **{stage: dict(quiet) for stage in STAGES}},
+            parser_kwargs=quiet | dict.fromkeys(STAGES, quiet),
             subclass_mode_model=True,
             subclass_mode_data=True,
             args=["--config", str(config), *args],
@@ -83,6 +84,8 @@ class StageCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build model, data and trainer; Lightning calls jsonargparse by names that it has given up."""
+        if self._until == "parsed":
+            return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             super().instantiate_classes()
@@ -106,7 +109,7 @@ class StageCLI(LightningCLI):
         return trainer
 
     def _run_subcommand(self, subcommand: str) -> None:
-        if self._is_run:
+        if self._until == "run":
             super()._run_subcommand(subcommand)
 
 

@@ -1,0 +1,227 @@
+"""Both stages of a tiny LLaVA, and the recipes of the large one, which need none of its weights to be tried."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
+
+from tests.builders_conversations import caption_shards, llava_json, llava_to_train
+from tests.builders_trainer import PowerCutError, write_recipe
+from trainer.conversation_data import ConversationData
+from trainer.curves import read_curves
+from trainer.errors import RecipeError
+from trainer.llava_network import image_tokens_of, load_network, load_processor, put_together, skeleton
+from trainer.llava_recipe import LlavaSteps
+from trainer.llava_task import LlavaTask
+from trainer.stage_cli import StageCLI, run_stage
+from trainer.stages import Stage
+from trainer.trainable import trainable_by_part
+
+CONFIGS = Path(__file__).parents[3] / "trainer" / "configs"
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.warnings.PossibleUserWarning"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec"),
+]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return llava_to_train(tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sources")
+    llava_json(folder)
+    caption_shards(folder / "shards")
+    return folder
+
+
+def recipe(folder: Path, base: Path, sources: Path, *, epochs: int = 2, rows_a_batch: int = 4) -> Path:
+    trainer = {"max_epochs": epochs, "accelerator": "cpu", "log_every_n_steps": 1, "enable_progress_bar": False}
+    run = {"work": str(folder / "work"), "save_every_steps": 1, "trainer": trainer}
+    task, data = "trainer.llava_task.LlavaTask", "trainer.conversation_data.ConversationData"
+    listed = {"llava_json": [str(sources / "instruct.json")], "images": str(sources / "images")}
+    shards = {"caption_shards": str(sources / "shards")}
+    lora = {"rank": 4, "alpha": 8, "dropout": 0.1}
+    return write_recipe(
+        folder / "recipe.yaml",
+        align={
+            **run,
+            "out": str(folder / "aligned"),
+            "model": {"class_path": task, "init_args": {"base": str(base), "steps": {"learning_rate": 1e-2}}},
+            "data": {"class_path": data, "init_args": {**shards, "rows_a_batch": rows_a_batch}},
+        },
+        instruct={
+            **run,
+            "out": str(folder / "instructed"),
+            "model": {
+                "class_path": task,
+                "init_args": {"base": str(base), "lora": lora, "steps": {"learning_rate": 1e-2}},
+            },
+            "data": {"class_path": data, "init_args": {**listed, "rows_a_batch": rows_a_batch}},
+        },
+    )
+
+
+def changed_parts(one: Path, other: Path) -> set[str]:
+    before, after = (LlavaForConditionalGeneration.from_pretrained(f, dtype=torch.bfloat16) for f in (one, other))
+    weights = dict(after.named_parameters())
+    return {name.split(".")[1] for name, p in before.named_parameters() if not torch.equal(p, weights[name])}
+
+
+def test_stage_one_moves_the_connector_alone(base: Path, sources: Path, tmp_path: Path) -> None:
+    run_stage("align", recipe(tmp_path, base, sources), [])
+    assert changed_parts(base, tmp_path / "aligned") == {"multi_modal_projector"}
+    origin = json.loads((tmp_path / "aligned" / "training.json").read_text())
+    assert origin["counts"]["shards: rows"] == 12
+
+
+def test_stage_two_merges_its_adapters_into_what_transformers_loads(
+    base: Path, sources: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        run_stage("instruct", recipe(tmp_path, base, sources), [])
+    assert changed_parts(base, tmp_path / "instructed") == {"multi_modal_projector", "language_model", "vision_tower"}
+    assert "stage instruct trains" in caplog.text
+    names = set(LlavaForConditionalGeneration.from_pretrained(tmp_path / "instructed").state_dict())
+    assert names == set(LlavaForConditionalGeneration.from_pretrained(base).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("entries", "parts"),
+    [
+        (["--model.lora=null"], {"multi_modal_projector", "language_model"}),
+        (["--model.lora.reaches_vision_tower=false"], {"multi_modal_projector", "language_model"}),
+        (
+            ["--model.lora=null", "--model.steps.unfreezes_vision_tower=true"],
+            {"multi_modal_projector", "language_model", "vision_tower"},
+        ),
+    ],
+)
+def test_stage_two_moves_what_the_recipe_says(
+    base: Path, sources: Path, tmp_path: Path, entries: list[str], parts: set[str]
+) -> None:
+    task = StageCLI(recipe(tmp_path, base, sources), ["instruct", *entries], until="built").model
+    task.stage = "instruct"
+    task.configure_model()
+    learning = {name for name, parameter in task.named_parameters() if parameter.requires_grad}
+    known = ("multi_modal_projector", "language_model", "vision_tower")
+    assert {part for part in known if any(part in name for name in learning)} == parts
+
+
+@pytest.mark.parametrize(("stage", "share"), [("align", 0.995), ("instruct", 0.5)])
+def test_one_batch_can_be_learnt_by_heart(base: Path, sources: Path, stage: Stage, share: float) -> None:
+    data = ConversationData(llava_json=[sources / "instruct.json"], images=sources / "images", rows_a_batch=8)
+    task = LlavaTask(str(base), LlavaSteps(checkpoints_gradients=False))
+    task.begin(stage, None, data)
+    task.configure_model()
+    data.setup()
+    (batch,) = data.batches(epoch=0, batches_a_step=1)
+    optimizer = torch.optim.AdamW([p for p in task.parameters() if p.requires_grad], lr=1e-2)
+    losses = []  # behind a frozen language model that never learnt anything, a connector can do little
+    for _ in range(30):
+        loss = task.answer_loss(batch) / batch.step_tokens
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < share * losses[0]
+
+
+def test_a_stopped_run_goes_on_with_the_same_losses(base: Path, sources: Path, tmp_path: Path) -> None:
+    curves = []
+    for name, stop in (("whole", None), ("stopped", 3)):
+        (tmp_path / name).mkdir()
+        path = recipe(tmp_path / name, base, sources, rows_a_batch=2)
+        if stop is not None:
+            cut = ["--trainer.callbacks+=tests.builders_trainer.PowerCutAfter", f"--trainer.callbacks.step={stop}"]
+            with pytest.raises(PowerCutError):
+                run_stage("instruct", path, cut)
+        run_stage("instruct", path, ["--resume=true"])
+        curves.append(read_curves(tmp_path / name / "work" / "instruct"))
+    assert curves[0] == curves[1]
+    assert len({step for step, _, _ in curves[0]}) == 8
+
+
+def test_a_base_that_is_no_llava_is_refused(sources: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no LLaVA"):
+        run_stage("align", recipe(tmp_path, tmp_path / "nothing", sources), [])
+
+
+def test_a_tower_and_a_language_model_are_put_together_around_a_fresh_connector(base: Path, tmp_path: Path) -> None:
+    whole = LlavaForConditionalGeneration.from_pretrained(base)
+    SiglipVisionModel._from_config(whole.config.vision_config).save_pretrained(tmp_path / "siglip")
+    processor = LlavaProcessor.from_pretrained(base)
+    processor.image_processor.save_pretrained(tmp_path / "siglip")
+    LlamaForCausalLM(whole.config.text_config).save_pretrained(tmp_path / "llama")
+    processor.tokenizer.save_pretrained(tmp_path / "llama")
+    put_together(str(tmp_path / "siglip"), str(tmp_path / "llama"), tmp_path / "parts")
+    made, llama = load_network(str(tmp_path / "parts")), LlamaForCausalLM.from_pretrained(tmp_path / "llama")
+    assert torch.equal(made.lm_head.weight, llama.lm_head.weight)
+    assert image_tokens_of(load_processor(str(tmp_path / "parts"))[1]) == 16
+    with pytest.raises(RecipeError, match="nothing"):
+        put_together(str(tmp_path / "nothing"), str(tmp_path / "llama"), tmp_path / "parts")
+
+
+def published_config() -> LlavaConfig:
+    """The sizes of the published checkpoint: SigLIP so400m-patch14-384 and Llama-3-8B."""
+    return LlavaConfig(
+        vision_config=SiglipVisionConfig(
+            hidden_size=1152,
+            intermediate_size=4304,
+            num_hidden_layers=27,
+            num_attention_heads=16,
+            image_size=384,
+            patch_size=14,
+        ),
+        text_config=LlamaConfig(
+            vocab_size=128257,
+            hidden_size=4096,
+            intermediate_size=14336,
+            num_hidden_layers=32,
+            num_attention_heads=32,
+            num_key_value_heads=8,
+            rope_theta=500000.0,
+        ),
+        vision_feature_select_strategy="full",
+        image_token_index=128256,
+    )
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*8b*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_of_the_8b_train_what_the_authors_train(path: Path) -> None:
+    stage = "align" if "align" in path.stem else "instruct"
+    one_device = ["--trainer.strategy=auto", "--trainer.accelerator=cpu", "--trainer.devices=1"]
+    cli = StageCLI(path, [stage, *one_device, "--trainer.precision=32-true"], until="built")
+    task = cli.model
+    assert isinstance(task, LlavaTask)
+    task.stage = stage
+    task.take(skeleton(published_config()))
+    learning = {name: p.numel() for name, p in task.named_parameters() if p.requires_grad}
+    assert all("multi_modal_projector" in name or "lora_" in name for name in learning)
+    connector = (1152 + 1) * 4096 + (4096 + 1) * 4096
+    assert sum(n for name, n in learning.items() if "multi_modal_projector" in name) == connector
+    assert (sum(learning.values()) > connector) == (stage == "instruct")
+    everything = sum(total for _, total in trainable_by_part(task).values())
+    assert everything > 8.4e9
+    assert image_tokens_of(published_config()) == 729
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_of_the_stages_can_be_parsed(path: Path) -> None:
+    stages = [stage for stage in ("align", "instruct") if f"\n{stage}:" in "\n" + path.read_text()]
+    for stage in stages:
+        config = StageCLI(path, [stage], until="parsed").config
+        assert config[stage].trainer.max_epochs >= 1
