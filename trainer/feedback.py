@@ -105,7 +105,7 @@ def as_people(found: list[Correction], folder: Path) -> Iterator[Person]:
             continue
         height, width = pixels.shape[:2]
         whole = np.array([0, 0, width, height], dtype=np.float32)
-        yield Person(correction.provenance.segment_id, whole, pixels, whole, None, None, height, attributes)
+        yield Person(correction.provenance.segment_id, whole, pixels, whole, None, None, None, height, attributes)
 
 
 def _attributes(correction: Correction) -> Attributes | None:

@@ -15,9 +15,9 @@ from tests.builders_photos import photo_folder
 from tests.builders_trainer import PowerCutError, tiny_compact_recipe
 from trainer.curves import read_curves
 from trainer.errors import PhotosError, RecipeError
-from trainer.evaluate import measure
+from trainer.evaluation.measuring import EvaluationSet, measure
 from trainer.stage_cli import StageCLI, run_stage
-from trainer.texts import HARD_HAT, QUESTIONS, SAFETY_VEST
+from trainer.texts import QUESTIONS, SAFETY_VEST
 
 pytestmark = [
     # Lightning's own: it advises on workers, and calls what torch has deprecated.
@@ -49,10 +49,10 @@ def test_both_stages_lead_from_photos_to_a_model_that_answers_and_is_measured(tr
     assert model.questions == QUESTIONS
     crop = Crop(np.full((120, 50, 3), 90, dtype=np.uint8), 120)
     assert len(model.decide([crop], model.questions)[0]) == len(QUESTIONS)
-    report = measure(str(trained / "instructed"), photos / "val")
-    assert report.people == 4
-    assert 0 <= report.questions[SAFETY_VEST.text].balanced_accuracy <= 1
-    assert HARD_HAT.text in report.as_markdown()
+    scores = measure("instructed", model, EvaluationSet.read(photos / "val")).photos
+    assert scores is not None
+    assert scores.people == 4
+    assert 0 <= scores.answering.scores[SAFETY_VEST.text].balanced_accuracy.value <= 1
 
 
 def test_beside_the_weights_stands_where_they_come_from(trained: Path) -> None:
