@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -91,7 +92,11 @@ class StageCLI(LightningCLI):
             super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> StageTrainer:
-        """A trainer that keeps everything of a run in one folder, a stage a folder."""
+        """A trainer that keeps everything of a run in one folder, a stage a folder.
+
+        Raises:
+            RecipeError: the recipe asks for devices that this machine lacks.
+        """
         work = Path(self._get(self.config, "work")) / str(self.subcommand)
         seed = int(self._get(self.config, "seed_everything"))
         every_steps = int(self._get(self.config, "save_every_steps"))
@@ -103,7 +108,10 @@ class StageCLI(LightningCLI):
         ]
         self.trainer_defaults["callbacks"] = callbacks
         logger = TensorBoardLogger(work, name="tensorboard", version="")
-        trainer = super().instantiate_trainer(default_root_dir=work, logger=logger, **kwargs)
+        try:
+            trainer = super().instantiate_trainer(default_root_dir=work, logger=logger, **kwargs)
+        except MisconfigurationException as error:
+            raise RecipeError(self._recipe_path, f"not on this machine: {_in_one_line(str(error))}") from error
         assert isinstance(trainer, StageTrainer)
         trainer.recipe = yaml.safe_load(self.parser.dump(self.config, skip_none=True))[self.subcommand]
         return trainer

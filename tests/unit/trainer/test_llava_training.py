@@ -219,6 +219,12 @@ def test_the_recipes_of_the_8b_train_what_the_authors_train(path: Path) -> None:
     assert image_tokens_of(published_config()) == 729
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what the recipe asks for")
+def test_a_recipe_for_devices_that_are_not_here_is_refused() -> None:
+    with pytest.raises(RecipeError, match="not on this machine"):
+        run_stage("align", CONFIGS / "humanvlm-8b-align.yaml", [])
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_recipe_of_the_stages_can_be_parsed(path: Path) -> None:
     stages = [stage for stage in ("align", "instruct") if f"\n{stage}:" in "\n" + path.read_text()]
