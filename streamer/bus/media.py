@@ -33,6 +33,11 @@ def rejection_uri(camera_id: str, segment_id: str, analysis_revision: str) -> st
     return f"{SCHEME}results/{camera_id}/{segment_id}.{analysis_revision}.rejected.json"
 
 
+def asked_uri(camera_id: str, segment_id: str, models_revision: str) -> str:
+    """Where it is written, once, which questions these models ask about a segment."""
+    return f"{SCHEME}asked/{camera_id}/{segment_id}.{models_revision}.json"
+
+
 def crop_uri(camera_id: str, segment_id: str, analysis_revision: str, ordinal: int, at_ms: int) -> str:
     """Where the crop of one look lies; `at_ms` counts from the segment's first frame."""
     return f"{SCHEME}crops/{camera_id}/{segment_id}.{analysis_revision}/{ordinal:03d}-{at_ms:06d}.jpg"
