@@ -6,10 +6,8 @@ crops. A segment that has a manifest is never analysed again, and the loser of a
 
 import base64
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 from pydantic import ValidationError
 
@@ -98,8 +96,7 @@ class SegmentAnalysis:
             return unreadable(ready, f"its video is at {ready.uri}, expected a {SCHEME}… URI")
         if not self._store.exists(ready.uri):
             return unreadable(ready, f"its video is not in the media store: {ready.uri}")
-        path = self._store.local_path(ready.uri)
-        return Segment(ready, path or files.enter_context(_copied(self._store, ready.uri)))
+        return Segment(ready, files.enter_context(self._store.as_file(ready.uri)))
 
     def _keep(self, result: Analyzed | Rejected, received: Received[SegmentReady], revision: str) -> Result:
         if isinstance(result, Analyzed):
@@ -178,11 +175,3 @@ def _placed(refused: Rejected, received: Received[SegmentReady]) -> Rejected:
         "original_base64": base64.b64encode(received.original).decode(),
     }
     return refused.model_copy(update=place)
-
-
-@contextmanager
-def _copied(store: MediaStore, uri: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="crewsight-") as folder:
-        path = Path(folder) / uri.rsplit("/", 1)[-1]
-        path.write_bytes(store.read(uri))
-        yield path
