@@ -116,6 +116,7 @@ class DeskSettings(ProcessSettings):
     database: Database = Database()
     search: Search = Search()
     alerts: Alerts = Alerts()
+    vlm: Vlm = Vlm()
 
     @property
     def desk_url(self) -> str:
@@ -137,12 +138,14 @@ class DeskSettings(ProcessSettings):
 class IndexerSettings(DeskSettings):
     """What `crewsight indexer` and `crewsight search` read."""
 
-    vlm: Vlm = Vlm()
-
     @property
     def index_folder(self) -> Path:
         """Where the vector index keeps its snapshots."""
         return self.state.folder / "index"
+
+
+class AlerterSettings(DeskSettings):
+    """What `crewsight alerter` and `crewsight rules` read."""
 
 
 class PageSettings(DeskSettings):
