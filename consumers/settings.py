@@ -58,6 +58,9 @@ class Alerts(Group):
     notify_within_s: PositiveFloat = Field(
         900.0, description="An alert about footage older than this is recorded and not sent."
     )
+    models: tuple[str, ...] = Field(
+        (), description="Further HumanVLM checkpoints at hand, named where a rule asks what `vlm.name` cannot tell."
+    )
     database_url: str = Field(
         "", description="SQLAlchemy URL of the desk; empty: as `database.url`, or `desk.sqlite3` in the state folder."
     )

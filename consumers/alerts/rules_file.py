@@ -67,10 +67,9 @@ def parse_rules(content: bytes | str, path: Path) -> RuleBook:
     Raises:
         RulesError: It does not fit; says in which line.
 
-    >>> parse_rules("rules:\\n- {id: vest, titel: Vest}", Path("rules.yaml"))
+    >>> parse_rules("rules: 3", Path("rules.yaml"))
     Traceback (most recent call last):
-    consumers.errors.RulesError: rules rules.yaml, line 2: rules.0.titel: unknown key; `crewsight rules schema` lists \
-the known ones
+    consumers.errors.RulesError: rules rules.yaml, line 1: rules: Input should be a valid tuple, got 3
     """
     try:
         text = content.decode() if isinstance(content, bytes) else content
