@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from consumers.alerts.alerting import Alerting
 from consumers.alerts.desk_database import DeskDatabase
-from consumers.alerts.measured import measured_models
+from consumers.alerts.measured import MeasuredModels, measured_models
 from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.alerts.tending import Tending, tended
+from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
 from consumers.settings import AlerterSettings, DeskSettings
 from streamer.bus.client import Bus
@@ -23,8 +24,12 @@ BATCH_SIZE = 16
 
 def rules_in_force(settings: DeskSettings) -> RulesInForce:
     """The rules that the settings name, held against the model that they name."""
-    models = measured_models(settings.vlm.name, settings.alerts.models)
-    return RulesInForce(RulesWatch(settings.rules_path), models)
+    return RulesInForce(RulesWatch(settings.rules_path), measured_by(settings))
+
+
+def measured_by(settings: DeskSettings) -> MeasuredModels:
+    """What the models that the settings name were measured on."""
+    return measured_models(settings.vlm.name, settings.alerts.models)
 
 
 @contextmanager
@@ -51,4 +56,4 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
 
 def _tell(bus: Bus, standing: Standing) -> None:
     """Let the analyzers ask what the rules in force ask."""
-    del bus, standing
+    publish_questions(bus, question_set(standing.questions))
