@@ -59,6 +59,9 @@ class Alerts(Group):
     notify_within_s: PositiveFloat = Field(
         900.0, description="An alert about footage older than this is recorded and not sent."
     )
+    models: tuple[str, ...] = Field(
+        (), description="Further HumanVLM checkpoints at hand, named where a rule asks what `vlm.name` cannot tell."
+    )
     database_url: str = Field(
         "", description="SQLAlchemy URL of the desk; empty: as `database.url`, or `desk.sqlite3` in the state folder."
     )
@@ -143,6 +146,7 @@ class DeskSettings(ProcessSettings):
     database: Database = Database()
     search: Search = Search()
     alerts: Alerts = Alerts()
+    vlm: Vlm = Vlm()
 
     @property
     def desk_url(self) -> str:
@@ -164,12 +168,14 @@ class DeskSettings(ProcessSettings):
 class IndexerSettings(DeskSettings):
     """What `crewsight indexer` and `crewsight search` read."""
 
-    vlm: Vlm = Vlm()
-
     @property
     def index_folder(self) -> Path:
         """Where the vector index keeps its snapshots."""
         return self.state.folder / "index"
+
+
+class AlerterSettings(DeskSettings):
+    """What `crewsight alerter` and `crewsight rules` read."""
 
 
 class PageSettings(DeskSettings):
