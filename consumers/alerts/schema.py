@@ -64,7 +64,7 @@ class AlertRecord(DeskTable):
     escalated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_sent: Mapped[bool] = mapped_column(Boolean)  # false: only recorded, for the reason beside
     unsent_reason: Mapped[str | None] = mapped_column(String(100))
-    evidence_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when its copies were complete; null: owed
+    evidence_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # copies complete; null: owed
     version: Mapped[int] = mapped_column(Integer, default=1)  # goes up with every change: whoever saw less is told
 
 

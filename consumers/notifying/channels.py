@@ -1,15 +1,12 @@
 """Channels: where notifications go, what they take and when they rest. Pure."""
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from consumers.alerts.rules import Severity
 from streamer.bus.settings import Group
-
-Severity = Literal["low", "medium", "high", "critical"]
 
 
 class QuietHours(Group):
@@ -81,11 +78,3 @@ class Channel(Group):
         if self.quiet is None or severity in self.quiet.unless:
             return moment
         return self.quiet.over_at(moment)
-
-
-def wanted(names: Iterable[str], channels: Mapping[str, Channel], severity: str) -> list[str]:
-    """Which of a rule's channels an alert of this severity goes to, each once.
-
-    A name that is not configured stays: the outbox keeps what is owed to it until it is.
-    """
-    return [name for name in dict.fromkeys(names) if name not in channels or channels[name].takes(severity)]

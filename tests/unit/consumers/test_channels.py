@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from consumers.errors import ChannelError
-from consumers.notifying.channels import Channel, QuietHours, wanted
+from consumers.notifying.channels import Channel, QuietHours
 from consumers.notifying.senders import redacted, sender_of
 from consumers.settings import NotifierSettings
 from streamer.bus.errors import SettingsError
@@ -41,13 +41,6 @@ def test_the_severities_that_may_wake_somebody_are_sent_at_once() -> None:
     channel, night = Channel(url=SecretStr("json://127.0.0.1"), quiet=NIGHT), utc("2026-03-02 02:00:00")
     assert channel.open_at(night, "critical") == night
     assert channel.open_at(night, "high") > night
-
-
-def test_an_alert_goes_to_those_of_its_rules_channels_that_take_it_and_to_names_that_may_yet_be_set_up() -> None:
-    url = SecretStr("json://127.0.0.1")
-    channels = {"pager": Channel(url=url, severities=("critical",)), "mail": Channel(url=url)}
-    assert wanted(["mail", "pager", "mail", "soon"], channels, "low") == ["mail", "soon"]
-    assert wanted(["mail", "pager"], channels, "critical") == ["mail", "pager"]
 
 
 @pytest.mark.parametrize(

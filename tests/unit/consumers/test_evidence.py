@@ -62,6 +62,7 @@ class Yard:
                         camera_id="gate",
                         started_at=ready.started_at,
                         manifest_uri=uri,
+                        entered_at=self.clock(),
                     )
                 )
 

@@ -309,6 +309,17 @@ def test_what_is_owed_to_a_channel_that_nobody_set_up_waits_until_it_is(
     assert len(receiver.posts) == 1
 
 
+def test_a_channel_is_spared_what_it_does_not_take(desk: DeskDatabase, receiver: HttpReceiver) -> None:
+    for severity in ("low", "critical"):
+        raise_alert(desk, severity, severity=severity, channels=["hook"])
+    at_work = Desk(desk, {"hook": webhook(receiver, severities=["critical"])})
+    at_work.settle()
+    assert [headers["webhook-id"] for headers, _ in receiver.posts] == ["critical.raised"]
+    spared, _ = outbox(desk)
+    assert spared.given_up_at is not None
+    assert spared.last_error == "the channel does not take alerts of severity low"
+
+
 def test_an_escalation_says_that_nobody_has_acknowledged() -> None:
     owed = _owed()
     notice = notice_of(
