@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import select
+
 from consumers.alerts.chains import CameraMemory, Decided, Entered
 from consumers.alerts.deciding import CameraRules
 from consumers.alerts.desk_database import DeskDatabase
@@ -119,7 +121,9 @@ class Watching:
         """A segment comes; links to segments that have come are told in both directions, as the stage does."""
         names = {piece.source.person_id for piece in pieces}
         back = {name: self._links[name] for name in names if self._links.get(name) in self._entered}
-        forward = {later: earlier for later, earlier in self._links.items() if earlier in names and later in self._entered}
+        forward = {
+            later: earlier for later, earlier in self._links.items() if earlier in names and later in self._entered
+        }
         entered = self.memory.enter(pieces, back, forward, self.rules)
         self.decided += entered.decided
         self._entered |= names
@@ -142,7 +146,9 @@ def raised(rule: Rule, timeline: str) -> list[float]:
 
 def seen_by(segment: SegmentReady, ordinal: int, timeline: str, *, revision: str = "r1") -> PersonSeen:
     """Someone who stands still, with a look a second that says what the letters of a timeline mean."""
-    person = walking(segment, ordinal, [(i / 5, _shifted(ordinal)) for i in range(len(timeline) * 5)], revision=revision)
+    person = walking(
+        segment, ordinal, [(i / 5, _shifted(ordinal)) for i in range(len(timeline) * 5)], revision=revision
+    )
     letters = [(i, letter) for i, letter in enumerate(timeline) if letter != " "]
     made = [
         person.looks[0].model_copy(
@@ -164,12 +170,15 @@ def _shifted(ordinal: int) -> Box:
 
 
 def a_result(
-    name: str, *timelines: str, number: int = 0, camera: str = "gate", began_at: datetime = NOON, previous: str | None = None
+    name: str,
+    *timelines: str,
+    number: int = 0,
+    camera: str = "gate",
+    began_at: datetime = NOON,
+    previous: str | None = None,
 ) -> Manifest:
     """The result of the `number`-th ten seconds of a camera, with one person a timeline, each in their own place."""
-    segment = a_segment(
-        name, camera_id=camera, started_at=began_at + timedelta(seconds=10 * number), previous=previous
-    )
+    segment = a_segment(name, camera_id=camera, started_at=began_at + timedelta(seconds=10 * number), previous=previous)
     manifest = a_manifest(segment, [seen_by(segment, i + 1, timeline) for i, timeline in enumerate(timelines)])
     asked = AskedQuestion(question_id=VEST.question_id, kind=VEST.kind, text=VEST.text, answers=VEST.answers)
     return manifest.model_copy(update={"questions": (asked,)})
@@ -215,7 +224,5 @@ class FixedRules(RulesInForce):
 
 def alerts_on(desk: DeskDatabase) -> list[AlertRecord]:
     """Every alert, in order of arrival."""
-    from sqlalchemy import select
-
     with desk.reading() as session:
         return list(session.scalars(select(AlertRecord).order_by(AlertRecord.id)))

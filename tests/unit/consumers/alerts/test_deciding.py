@@ -1,4 +1,4 @@
-"""The state machine on timelines: one letter a look, one look a second. B breach, C complies, ? cannot tell, u unsure."""
+"""The state machine on timelines: one letter a look, one look a second (see `builders_alerts.SAID`)."""
 
 import pytest
 
