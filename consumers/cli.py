@@ -1,4 +1,4 @@
-"""The consumers' commands: `analyzer`, `indexer`, `page`, `search`."""
+"""The consumers' commands: `analyzer`, `indexer`, `alerter`, `page`, `notifier`, `search`, `rules` and more."""
 
 import logging
 import os
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumers.settings import AnalyzerSettings, IndexerSettings, PageSettings
+import consumers.alerts.cli
+import consumers.evidence.cli
+import consumers.feedback.cli
+from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
     from consumers.search_client import SearchAnswer
@@ -19,8 +22,12 @@ if TYPE_CHECKING:
     from streamer.bus.settings import ProcessSettings
 
 PIPED_WIDTH = 240
+NICENESS = 5  # of whoever copies evidence: footage that waits to be looked at comes first
 
-app = typer.Typer(help="What acts: analyzer, indexer, page and search.")
+app = typer.Typer(help="What acts: analyzer, indexer, alerter, page, notifier and search.")
+app.add_typer(consumers.alerts.cli.app, name="rules")
+app.add_typer(consumers.evidence.cli.app, name="evidence")
+app.add_typer(consumers.feedback.cli.app, name="feedback")
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
@@ -51,11 +58,44 @@ def indexer(config: Config = None) -> None:
 
 
 @app.command()
+def alerter(config: Config = None) -> None:
+    """Decide by the rules about everyone who was seen, and put alerts on the desk."""
+    from consumers.alerts import build
+
+    settings = AlerterSettings.read(config)
+    with build.alerter(settings, _bus(settings, "alerter")) as runner, _stopped_by_signals(runner.stop):
+        runner.run()
+    _leave()
+
+
+@app.command()
 def page(config: Config = None) -> None:
     """Serve the page and its API."""
     from consumers.web.serve import serve_page
 
     serve_page(PageSettings.read(config))
+
+
+@app.command()
+def notifier(
+    try_channel: Annotated[
+        str | None, typer.Option("--try", metavar="CHANNEL", help="Send one word to this channel, and end.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Tell channels of alerts, and copy what alerts are about."""
+    from consumers.notifying.serve import NotifyingService, try_out
+
+    settings = NotifierSettings.read(config)
+    if try_channel is not None:
+        try_out(settings, try_channel)
+        typer.echo(f"Channel {try_channel} has taken it.")
+        return
+    os.nice(NICENESS)
+    service = NotifyingService(settings)
+    with _stopped_by_signals(service.stop):
+        service.run()
+    _leave()
 
 
 @app.command()

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from consumers.settings import AnalyzerSettings, IndexerSettings, PageSettings
+from consumers.notifying.channels import Channel, QuietHours
+from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 from streamer.settings import Source, StreamerSettings
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = (StreamerSettings, AnalyzerSettings, IndexerSettings, PageSettings)
+PROCESSES = (StreamerSettings, AnalyzerSettings, IndexerSettings, PageSettings, NotifierSettings)
 
 
 def all_settings() -> Iterator[tuple[str, str, str]]:
@@ -27,6 +28,8 @@ def all_settings() -> Iterator[tuple[str, str, str]]:
             seen.add(group)
             yield from described(group, kind)
     yield from described("sources[]", Source)
+    yield from described("notifying.channels.NAME", Channel)
+    yield from described("notifying.channels.NAME.quiet", QuietHours)
 
 
 def described(prefix: str, group: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
@@ -49,7 +52,15 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/configuration.md", "docs/performance.md", "docs/model-card.md", "docs/serving.md"]
+    "document",
+    [
+        "README.md",
+        "docs/configuration.md",
+        "docs/performance.md",
+        "docs/model-card.md",
+        "docs/serving.md",
+        "docs/notifying.md",
+    ],
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:
     named = set(re.findall(r"`?crewsight ((?:train |evaluate )?[a-z]+)", (ROOT / document).read_text()))
