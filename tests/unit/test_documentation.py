@@ -60,6 +60,7 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
         "docs/model-card.md",
         "docs/serving.md",
         "docs/notifying.md",
+        "docs/alerts.md",
     ],
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:

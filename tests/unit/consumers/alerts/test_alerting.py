@@ -22,7 +22,7 @@ from consumers.runner import Publication
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentAnalyzed
-from tests.builders_alerts import NOON, FixedRules, a_result, a_rule, alerts_on, person_of, received, stored
+from tests.builders_rules import NOON, FixedRules, a_result, a_rule, alerts_on, person_of, received, stored
 
 PLACE = TopicPartition("people", 0)
 RULE = a_rule(channels=["mail", "hall"], escalate={"after_s": 60, "channels": ["boss"]})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consumers.alerts.chains import KEPT_PIECES, LIVES_FOR
 from consumers.alerts.evidence import alert_id, best_look, numbers_of
 from consumers.alerts.remembering import dump_chain, load_chain
-from tests.builders_alerts import Watching, a_piece, a_rule
+from tests.builders_rules import Watching, a_piece, a_rule
 
 
 def test_a_breach_that_crosses_the_border_is_counted_through() -> None:

@@ -1,9 +1,9 @@
-"""The state machine on timelines: one letter a look, one look a second (see `builders_alerts.SAID`)."""
+"""The state machine on timelines: one letter a look, one look a second (see `builders_rules.SAID`)."""
 
 import pytest
 
 from consumers.alerts.deciding import Raised, States, follow
-from tests.builders_alerts import NOON, a_piece, a_rule, camera_rules, looks, raised
+from tests.builders_rules import NOON, a_piece, a_rule, camera_rules, looks, raised
 
 QUIET = {"seconds": 300, "per": "person"}
 LOUD = {"seconds": 0, "per": "person"}
@@ -105,7 +105,7 @@ def test_a_choice_breaches_by_what_does_not_comply_together() -> None:
 
 
 def test_a_cooldown_of_the_camera_is_shared_by_everyone_in_front_of_it() -> None:
-    from tests.builders_alerts import Watching
+    from tests.builders_rules import Watching
 
     per_camera = Watching(a_rule(cooldown={"seconds": 60, "per": "camera"}))
     per_camera.enter(a_piece("a", "BBB"), a_piece("b", "BBB"), a_piece("c", "BBB"))

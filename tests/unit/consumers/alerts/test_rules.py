@@ -14,7 +14,7 @@ from consumers.alerts.rules import Part, RuleBook, rules_schema
 from consumers.alerts.rules_file import RulesWatch, parse_rules, read_rules
 from consumers.alerts.standing import RulesInForce, standing_of
 from consumers.errors import RulesError
-from tests.builders_alerts import MEASURED, VEST, a_rule
+from tests.builders_rules import MEASURED, VEST, a_rule
 
 VALID = """\
 rules:

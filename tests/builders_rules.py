@@ -215,8 +215,9 @@ class FixedRules(RulesInForce):
     """Rules that a test changes without a file."""
 
     def __init__(self, *rules: Rule) -> None:
-        super().__init__(RulesWatch(Path("nowhere")), MEASURED)
-        self.standing = a_standing(*rules)
+        measured = MeasuredModel("embedded", tuple({rule.question.asked for rule in rules}))
+        super().__init__(RulesWatch(Path("nowhere")), MeasuredModels(measured))
+        self.standing = standing_of(RuleBook(rules=rules), MeasuredModels(measured))
 
     def look(self) -> Standing:
         return self.standing
