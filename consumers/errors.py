@@ -8,6 +8,8 @@
     * FaissMissingError        FAISS is not installed
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
+  * AccessError                a user or token that cannot be made, changed or found
+  * SignInRefusedError         a name and password that open nothing, or too many tries
   * WorkAbandonedError         work in flight was told to stop; it will be redelivered
 """
 
@@ -75,6 +77,23 @@ class AddressError(ConsumerError):
 
     def __str__(self) -> str:
         return f"cannot listen on {self.address}: {self.reason}"
+
+
+class AccessError(ConsumerError):
+    """A user or token that cannot be made, changed or found."""
+
+
+class SignInRefusedError(ConsumerError):
+    """A name and password that open nothing, or too many tries; never says which of the two was wrong."""
+
+    def __init__(self, retry_after_s: float = 0.0) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        if self.retry_after_s:
+            return f"Too many tries. Wait {self.retry_after_s:.0f} s, then try again."
+        return "That name and password do not go together, or the user is disabled."
 
 
 class WorkAbandonedError(ConsumerError):
