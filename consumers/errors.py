@@ -4,6 +4,8 @@
   * SamplingError              a sampling rate that no video has
   * VideoReadError             a video file that cannot be read
   * PeopleTableError           the person table cannot be opened, read or written
+  * DeskError                  the desk database cannot be opened, read or written
+  * RulesError                 a rules file that cannot be read or does not fit
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
   * SearchUnavailableError     the indexer does not answer searches
@@ -44,6 +46,28 @@ class PeopleTableError(ConsumerError):
 
     def __str__(self) -> str:
         return f"person table {self.database}: {self.reason}"
+
+
+class DeskError(ConsumerError):
+    """The desk database cannot be opened, read or written."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        super().__init__(database, reason)
+        self.database, self.reason = database, reason
+
+    def __str__(self) -> str:
+        return f"desk database {self.database}: {self.reason}"
+
+
+class RulesError(ConsumerError):
+    """A rules file that cannot be read or does not fit; `line` counts from 1 where it is known."""
+
+    def __init__(self, path: Path, line: int | None, reason: str) -> None:
+        super().__init__(path, line, reason)
+        self.path, self.line, self.reason = path, line, reason
+
+    def __str__(self) -> str:
+        return f"rules {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
 
 
 class VectorIndexError(ConsumerError):

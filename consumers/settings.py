@@ -51,6 +51,18 @@ class Database(Group):
     url: str = Field("", description="SQLAlchemy URL; empty: `people.sqlite3` in the state folder.")
 
 
+class Alerts(Group):
+    """The alert desk."""
+
+    rules: Path | None = Field(None, description="The rules file; empty: `rules.yaml` in the state folder.")
+    notify_within_s: PositiveFloat = Field(
+        900.0, description="An alert about footage older than this is recorded and not sent."
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of the desk; empty: as `database.url`, or `desk.sqlite3` in the state folder."
+    )
+
+
 class Search(Group):
     """The internal search service; it listens on the loopback only."""
 
@@ -99,10 +111,22 @@ class AnalyzerSettings(ProcessSettings):
 
 
 class DeskSettings(ProcessSettings):
-    """What everyone reads who asks about people."""
+    """What everyone reads who asks about people and alerts."""
 
     database: Database = Database()
     search: Search = Search()
+    alerts: Alerts = Alerts()
+
+    @property
+    def desk_url(self) -> str:
+        """The desk database: in the person table's server, or a file of its own, as each SQLite file has one writer."""
+        shared = "" if self.database.url.startswith("sqlite") else self.database.url
+        return self.alerts.database_url or shared or f"sqlite:///{self.state.folder / 'desk.sqlite3'}"
+
+    @property
+    def rules_path(self) -> Path:
+        """The rules file."""
+        return self.alerts.rules or self.state.folder / "rules.yaml"
 
     @property
     def database_url(self) -> str:
