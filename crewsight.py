@@ -207,6 +207,7 @@ class Household:
         Raises:
             One of `EXPECTED`, as the process itself would.
         """
+        from consumers.access.binding import check_address
         from consumers.listening import listen
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
@@ -224,7 +225,8 @@ class Household:
         checkpoint_folder(self.analyzer.vlm.name)
         if self.streamer.bus.embedded:
             EmbeddedBroker(self.streamer.bus.bootstrap_servers, self.logs / "tansu.log").refuse_busy_port()
-        listen(self.page.page.host, self.page.page.port, setting="page").close()
+        check_address(self.page)
+        listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
 
     def children(self) -> Sequence["ChildSpec"]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumers.access import cli as access_cli
 from consumers.settings import AnalyzerSettings, IndexerSettings, PageSettings
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 240
 
-app = typer.Typer(help="What acts: analyzer, indexer, page and search.")
+app = typer.Typer(help="What acts: analyzer, indexer, page and search; and who may use the desk.")
+app.add_typer(access_cli.users, name="user")
+app.add_typer(access_cli.tokens, name="token")
+app.command()(access_cli.audit)
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
@@ -71,6 +75,7 @@ def search(
 
     settings = IndexerSettings.read(config)
     answer = SearchClient(settings.search.url).search(text, count, camera=camera)
+    access_cli.note(settings, "search", text)
     if as_json:
         _print_json(answer)
     else:

@@ -11,6 +11,7 @@
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
   * AccessError                a user or token that cannot be made, changed or found
+  * NotPermittedError          somebody's role does not cover what they asked for
   * SignInRefusedError         a name and password that open nothing, or too many tries
   * WorkAbandonedError         work in flight was told to stop; it will be redelivered
 """
@@ -105,6 +106,19 @@ class AddressError(ConsumerError):
 
 class AccessError(ConsumerError):
     """A user or token that cannot be made, changed or found."""
+
+
+class NotPermittedError(ConsumerError):
+    """Somebody's role does not cover what they asked for; `name` is empty when they are signed in no longer."""
+
+    def __init__(self, needed: str, name: str = "", role: str = "") -> None:
+        super().__init__(needed, name, role)
+        self.needed, self.name, self.role = needed, name, role
+
+    def __str__(self) -> str:
+        if not self.name:
+            return "You are signed in no longer. Load the page again to sign in."
+        return f"This needs the role {self.needed}; {self.name} is {self.role}."
 
 
 class SignInRefusedError(ConsumerError):

@@ -79,10 +79,11 @@ class Search(Group):
 class Page(Group):
     """The page and its API."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; only the loopback is allowed.")
+    host: str = Field("127.0.0.1", description="Address to listen on; only the loopback until there is a user.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the page.")
     site_name: str = Field("Crewsight", min_length=1, max_length=60, description="What the header of the page says.")
     is_demo: bool = Field(False, description="Whether the page says that it shows demo footage.")
+    session_h: PositiveFloat = Field(12.0, description="Hours after which whoever signed in has to do so again.")
     time_zone: str = Field("", description="Zone of the page's times, such as Europe/Berlin; empty: this machine's.")
 
     @field_validator("time_zone")

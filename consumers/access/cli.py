@@ -11,7 +11,7 @@ import typer
 
 from consumers.access.roles import Role
 from consumers.errors import AccessError
-from consumers.settings import PageSettings
+from consumers.settings import DeskSettings, PageSettings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +26,9 @@ Config = Annotated[
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 PasswordFile = Annotated[
     Path | None,
-    typer.Option("--password-file", help="File whose first line is the password; default: ask, or read standard input."),
+    typer.Option(
+        "--password-file", help="File whose first line is the password; default: ask, or read standard input."
+    ),
 ]
 
 
@@ -133,10 +135,19 @@ def audit(
         _show(table, "Nothing is logged yet.")
 
 
+def note(settings: DeskSettings, action: str, subject: str) -> None:
+    """Write what was done at the command line into the audit log."""
+    from consumers.access.access import Access
+    from consumers.alerts.desk_database import DeskDatabase
+
+    Access(DeskDatabase(settings.desk_url)).log(_operator(), action, subject)
+
+
 def _access(config: Path | None) -> "Access":
     from consumers.access.access import Access
+    from consumers.alerts.desk_database import DeskDatabase
 
-    return Access(PageSettings.read(config).desk_url)
+    return Access(DeskDatabase(PageSettings.read(config).desk_url))
 
 
 def _password(file: Path | None) -> str:

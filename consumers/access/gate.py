@@ -8,6 +8,7 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,7 @@ from anyio import to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consumers.access.identity import Identity
+from consumers.errors import DeskError
 
 COOKIE = "crewsight-session"
 SIGN_IN = "/sign-in"
@@ -28,54 +30,16 @@ Secrets = tuple[str | None, str | None]  # of the cookie, of the Authorization h
 Identify = Callable[[str | None, str | None], Identity | None]
 
 
-class Gate:
-    """Lets in whoever `identify` knows and puts the identity into the request's state."""
+class Callers:
+    """Who carries which secrets, believed for two seconds."""
 
-    def __init__(self, app: ASGIApp, identify: Identify, clock: Callable[[], float] = time.monotonic) -> None:
-        """Stand before `app`.
-
-        Args:
-            app: What is behind the gate.
-            identify: Cookie secret, token secret -> who that is; may block.
-            clock: Monotonic seconds.
-        """
-        self._app, self._identify, self._clock = app, identify, clock
+    def __init__(self, identify: Identify, clock: Callable[[], float] = time.monotonic) -> None:
+        """Ask `identify` (cookie secret, token secret -> who that is; may block)."""
+        self._identify, self._clock = identify, clock
         self._believed: OrderedDict[Secrets, tuple[float, Identity | None]] = OrderedDict()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request pass, or answer it here."""
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
-        headers = _headers(scope)
-        if is_foreign(scope, headers):
-            await _refuse(scope, send, 403, "This was asked by a page of another site.")
-            return
-        if scope["path"] in OPEN:
-            await self._app(scope, receive, send)
-            return
-        carried = secrets_in(headers)
-        identity = await self._who(carried)
-        if identity is None:
-            await _turn_away(scope, send)
-            return
-        scope.setdefault("state", {})["identity"] = identity
-        if scope["type"] == "websocket":
-            receive = self._watched(receive, carried, identity)
-        await self._app(scope, receive, send)
-
-    def _watched(self, receive: Receive, carried: Secrets, identity: Identity) -> Receive:
-        """A websocket's `receive` that hears a hang-up once its identity is gone or is another."""
-
-        async def ask() -> Message:
-            message = await receive()
-            if message["type"] == "websocket.receive" and await self._who(carried) != identity:
-                return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
-            return message
-
-        return ask
-
-    async def _who(self, carried: Secrets) -> Identity | None:
+    async def who(self, carried: Secrets) -> Identity | None:
+        """Who that is; None: nobody."""
         now = self._clock()
         believed = self._believed.get(carried)
         if believed is not None and now - believed[0] < BELIEVED_S:
@@ -90,6 +54,65 @@ class Gate:
     def forget(self) -> None:
         """Believe nothing any more: somebody has just signed in or out."""
         self._believed.clear()
+
+
+class Gate:
+    """Lets in whoever `callers` knows and puts the identity into the request's state."""
+
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
+        """Stand before `app`."""
+        self._app, self._callers = app, callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request pass, or answer it here."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = _headers(scope)
+        if is_foreign(scope, headers):
+            await _refuse(scope, send, 403, "This was asked by a page of another site.")
+            return
+        if scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        carried = secrets_in(headers)
+        try:
+            identity = await self._callers.who(carried)
+        except DeskError as error:
+            await _refuse(scope, send, 503, str(error))
+            return
+        if identity is None:
+            await _turn_away(scope, send)
+            return
+        scope.setdefault("state", {})["identity"] = identity
+        if scope["type"] == "websocket":
+            receive, send = self._watched(receive, send, carried, identity)
+        await self._app(scope, receive, send)
+
+    def _watched(self, receive: Receive, send: Send, carried: Secrets, identity: Identity) -> tuple[Receive, Send]:
+        """The two ends of a websocket, which hangs up once its identity is gone or is another."""
+        is_over = False
+
+        async def hear() -> Message:
+            nonlocal is_over
+            message = await receive()
+            if message["type"] != "websocket.receive" or await self._is_still(carried, identity):
+                return message
+            is_over = True
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+
+        async def say(message: Message) -> None:
+            if not is_over:  # what is behind may not have noticed yet
+                await send(message)
+
+        return hear, say
+
+    async def _is_still(self, carried: Secrets, identity: Identity) -> bool:
+        try:
+            return await self._callers.who(carried) == identity
+        except DeskError:
+            return False  # the browser comes back by itself, and is asked anew
 
 
 def secrets_in(headers: Mapping[str, str]) -> Secrets:
@@ -138,8 +161,7 @@ async def _refuse(scope: Scope, send: Send, status: int, detail: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})  # before it is accepted: HTTP 403
         return
-    title = {401: "Unauthorized", 403: "Forbidden"}[status]
-    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     headers = [(b"content-type", b"application/problem+json")]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

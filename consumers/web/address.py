@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-LIVE, SEARCH = "/", "/search"
+LIVE, ALERTS, SEARCH, RULES = "/", "/alerts", "/search", "/rules"
 PERSON, CAMERA, QUERY = "person", "camera", "q"
 
 

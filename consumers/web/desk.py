@@ -5,6 +5,7 @@ Every method blocks; the API's threads and `asyncio.to_thread` call them.
 
 from typing import Protocol
 
+from consumers.access.access import Access
 from consumers.errors import PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader, Person
 from consumers.search_client import IndexStatus, SearchAnswer
@@ -42,9 +43,9 @@ class Desk:
     Raises (every method): `PeopleTableError` when the table cannot be read.
     """
 
-    def __init__(self, search: Search, people: PeopleReader, media: MediaStore) -> None:
-        """Answer from these three."""
-        self._search, self._people, self.media = search, people, media
+    def __init__(self, search: Search, people: PeopleReader, media: MediaStore, access: Access) -> None:
+        """Answer from these; searches go into the log of `access`."""
+        self._search, self._people, self.media, self._access = search, people, media, access
 
     def newest(
         self, limit: int, *, before: int | None = None, after: int | None = None, camera: str | None = None
@@ -75,12 +76,14 @@ class Desk:
             return None
         return shape_detail(person, self._questions(), self._manifest(person), self._people.chain(person.chain_id))
 
-    def search(self, text: str, k: int, camera: str | None = None) -> SearchShape:
-        """The people nearest to some words.
+    def search(self, text: str, k: int, camera: str | None = None, *, by: str) -> SearchShape:
+        """The people nearest to some words; who searched for what goes into the audit log first.
 
         Raises:
             SearchUnavailableError: the indexer does not answer.
+            DeskError: the log cannot be written.
         """
+        self._access.log(by, "search", text, **({"camera": camera} if camera else {}))
         answer = self._search.search(text, k, camera=camera)
         questions = self._questions()
         hits = tuple(HitShape(score=hit.score, person=shape_person(hit.person, questions)) for hit in answer.hits)

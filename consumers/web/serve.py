@@ -1,4 +1,4 @@
-"""Runs the page: one worker, loopback only, one clear line for what can go wrong."""
+"""Runs the page: one worker, the loopback only until there are users, one line for what goes wrong."""
 
 import os
 import signal
@@ -14,7 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from consumers.errors import AddressError
+from consumers.access.binding import check_address
+from consumers.alerts.desk_database import DeskDatabase
 from consumers.indexer.people import PeopleReader
 from consumers.listening import is_loopback, listen
 from consumers.search_client import SearchClient
@@ -35,22 +36,21 @@ def serve_page(settings: PageSettings) -> None:
     """Serve page and API until SIGTERM or SIGINT.
 
     Raises:
-        AddressError: the address is not this machine's own, or is taken.
+        AddressError: the address is taken, or is not this machine's own and nobody can sign in.
         PeopleTableError: the person table cannot be opened.
+        DeskError: the desk database cannot be opened.
     """
+    check_address(settings)
     serve(lambda: build_page(settings), settings.page.host, settings.page.port)
 
 
 def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
-    """Serve what `build` makes, once the address is known to be ours, until SIGTERM or SIGINT.
+    """Serve what `build` makes until SIGTERM or SIGINT.
 
     Raises:
-        AddressError: the address is not this machine's own, or is taken.
+        AddressError: the address is taken.
     """
-    if not is_loopback(host):
-        reason = "only this machine's own address (127.0.0.1) until there are users to sign in; correct page.host"
-        raise AddressError(f"{host}:{port}", reason)
-    with listen(host, port, setting="page") as listening:
+    with listen(host, port, setting="page", is_public=True) as listening:
         server = _Server(_config(build()))
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
@@ -62,14 +62,23 @@ def build_page(settings: PageSettings) -> FastAPI:
 
     Raises:
         PeopleTableError: the person table cannot be opened.
+        DeskError: the desk database cannot be opened.
     """
     people = PeopleReader(settings.database_url)
     search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
-    api = create_api(search, people, MediaStore(settings.media_url))
     page = settings.page
+    api = create_api(
+        search,
+        people,
+        MediaStore(settings.media_url),
+        DeskDatabase(settings.desk_url),
+        session_h=page.session_h,
+    )
     create_page(api, PageLook(page.site_name, zone_of(page.time_zone), is_demo=page.is_demo))
-    # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
-    api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
+    if is_loopback(page.host):
+        # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
+        # Elsewhere it would come without a session, so any name will do.
+        api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     return api
 
 

@@ -29,7 +29,7 @@ def sign_in_router(access: Access, site_name: str, on_change: Callable[[], None]
     router = APIRouter(include_in_schema=False)
 
     @router.get(SIGN_IN)
-    def form(request: Request, next: str = "/") -> Response:  # noqa: A002 — the query's name
+    def form(request: Request, next: str = "/") -> Response:
         if not access.has_users():
             return RedirectResponse(own_place(next), status_code=303)
         return _form(request, site_name, own_place(next))
@@ -39,7 +39,7 @@ def sign_in_router(access: Access, site_name: str, on_change: Callable[[], None]
         request: Request,
         name: Annotated[str, Form(max_length=200)] = "",
         password: Annotated[str, Form(max_length=2000)] = "",
-        next: Annotated[str, Form(max_length=4000)] = "/",  # noqa: A002
+        next: Annotated[str, Form(max_length=4000)] = "/",
     ) -> Response:
         place = own_place(next)
         address = request.client.host if request.client else ""
@@ -72,6 +72,11 @@ def sign_in_router(access: Access, site_name: str, on_change: Callable[[], None]
     return router
 
 
+def theme_style(*, is_dark: bool) -> Markup:
+    """The look of everything, in the colours of the theme."""
+    return Markup(f"<style>:root{{color-scheme:{'dark' if is_dark else 'light'}}}\n{THEME.read_text()}</style>")
+
+
 def own_place(address: str) -> str:
     """Where to go after signing in: a place of this page, never another site.
 
@@ -98,12 +103,10 @@ def _form(
 
 
 def _document(site_name: str, form: Markup, *, is_dark: bool) -> Markup:
-    scheme = "dark" if is_dark else "light"
-    style = f"<style>:root{{color-scheme:{scheme}}}\n{THEME.read_text()}</style>"  # ours: a browser reads no escapes in it
     head = together(
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
         tag("title", f"Sign in · {site_name}"),
-        Markup(style),
+        theme_style(is_dark=is_dark),
     )
     main = tag("main", tag("h1", site_name), form, class_="sign-in")
     return tag("html", tag("head", head), tag("body", main), lang="en")

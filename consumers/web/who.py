@@ -1,13 +1,13 @@
 """Who asks, and whether they may: what an endpoint declares beside itself."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from consumers.access.identity import Identity
 from consumers.access.roles import Role
+from consumers.errors import NotPermittedError
 
 
 def identity_of(connection: HTTPConnection) -> Identity:
@@ -24,12 +24,17 @@ def needs(role: Role) -> Any:
     """What FastAPI checks before an endpoint runs: 403 for whoever may not."""
 
     def check(who: Who) -> None:
-        if not who.may(role):
-            raise HTTPException(403, f"This needs the role {role}; {who.name} is {who.role}.")
+        refuse_unless(who, role)
 
-    check.needed = role  # type: ignore[attr-defined]  # for the test that every endpoint declares one
+    check.__dict__["needed"] = role  # read by the test that every endpoint declares one
     return Depends(check)
 
 
-Audit = Callable[[str, str, str, dict[str, object]], None]
-"""Who, what they did, to what, and how: one line of the log."""
+def refuse_unless(who: Identity, role: Role) -> None:
+    """Refuse whoever may not; the API answers 403.
+
+    Raises:
+        NotPermittedError: their role does not cover `role`.
+    """
+    if not who.may(role):
+        raise NotPermittedError(role, who.name, who.role)

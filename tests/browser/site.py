@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from consumers.alerts.desk_database import DeskDatabase
 from consumers.indexer.people import PeopleReader
 from consumers.search_client import SearchClient
 from consumers.web.api import create_api
@@ -22,7 +23,8 @@ from tests.builders_web import CaptionSearch
 def build(folder: Path, *, is_demo: bool, is_alone: bool) -> FastAPI:
     people = PeopleReader(f"sqlite:///{folder / 'people.sqlite3'}")
     search = SearchClient("http://127.0.0.1:9", timeout_s=1) if is_alone else CaptionSearch(people)
-    api = create_api(search, people, MediaStore(str(folder / "media")))
+    desk = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}")
+    api = create_api(search, people, MediaStore(str(folder / "media")), desk)
     create_page(api, PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo=is_demo))
     return api
 

@@ -6,7 +6,6 @@ hundred cards must not be five thousand elements.
 
 from html import escape
 
-
 VOID = frozenset({"img", "input"})  # elements that have no inside
 
 
@@ -16,7 +15,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, *inside: str, **attributes: str | int | None) -> Markup:
+def tag(name: str, /, *inside: str, **attributes: str | int | None) -> Markup:
     """One element; an attribute's underscore stands for a hyphen, a trailing one is dropped, None leaves it out.
 
     >>> tag("p", "a < b", tag("b", "!"), class_="note", aria_label='"quoted"', title=None)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from nicegui import background_tasks, ui
 
+from consumers.access.roles import PLAY
 from consumers.errors import PeopleTableError
 from consumers.web.address import PERSON, QUERY, SEARCH, Address
 from consumers.web.components.answers import answer_lengths
@@ -32,9 +33,9 @@ REVISIONS = {
 class PersonDialog:
     """The sheet over a room; its address decides whom it shows."""
 
-    def __init__(self, desk: Desk, now: Callable[[], Now], on_close: Callable[[], None]) -> None:
-        """Stay closed until somebody is asked for."""
-        self._desk, self._now, self._on_close = desk, now, on_close
+    def __init__(self, desk: Desk, now: Callable[[], Now], on_close: Callable[[], None], *, may_play: bool) -> None:
+        """Stay closed until somebody is asked for; `may_play`: whether whoever looks may see footage."""
+        self._desk, self._now, self._on_close, self._may_play = desk, now, on_close, may_play
         self.person_id: str | None = None
         self._address = Address()
         self._dialog = ui.dialog().props('aria-label="Person"')
@@ -92,7 +93,10 @@ class PersonDialog:
         self._head(f"Camera {person.camera_id}", time_and_age(person.first_seen_at, now))
         with Words("div", "", "sheet-body", tabindex="-1"):
             with Words("div", "", "stage"):
-                ClipPlayer(person)
+                if self._may_play:
+                    ClipPlayer(person)
+                else:
+                    still(no_footage())
                 still(together(strip(person, self._address, now), ledger(person, now)))
             with Words("div", "", "facts"):
                 still(together(who(person), answers_in_full(person), provenance(person)))
@@ -111,6 +115,11 @@ class PersonDialog:
             self.person_id = None
             self._sheet.clear()
             self._on_close()
+
+
+def no_footage() -> Markup:
+    """Instead of a clip, for whoever may not play one."""
+    return tag("p", icon("lock"), tag("span", f"Playing footage needs the role {PLAY}."), class_="note")
 
 
 def strip(person: PersonDetailShape, address: Address, now: Now) -> Markup:

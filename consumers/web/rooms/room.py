@@ -1,16 +1,20 @@
 """What every room can do, and what it gets from the page around it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from nicegui import ui
 
+from consumers.access.identity import Identity
+from consumers.access.roles import Role
+from consumers.errors import NotPermittedError
 from consumers.web.address import Address
 from consumers.web.components.person_card import Now
 from consumers.web.desk import Desk
 from consumers.web.feed import Feed
+from consumers.web.who import refuse_unless
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,25 @@ class Surroundings:
     desk: Desk
     feed: Feed
     look: PageLook
+    identity: Identity
+    """Who opened the tab: what is offered goes by it, and what is done by `who`."""
+    who: Callable[[], Awaitable[Identity | None]]
+    """Who is at the tab now; None: they were signed out."""
     address: Callable[[], Address]
     is_busy: Callable[[], bool]
     """Whether a person or another dialog is open over the room."""
+
+    async def permitted(self, needed: Role) -> Identity:
+        """Who is at the tab, once it is known that they may.
+
+        Raises:
+            NotPermittedError: they may not, or were signed out.
+        """
+        who = await self.who()
+        if who is None:
+            raise NotPermittedError(needed)
+        refuse_unless(who, needed)
+        return who
 
     @staticmethod
     def go(address: Address) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import SearchUnavailableError
 from consumers.indexer.people import PeopleTable
 from consumers.search_client import IndexStatus, SearchAnswer
@@ -55,6 +56,13 @@ def table(tmp_path: Path) -> Iterator[PeopleTable]:
 
 
 @pytest.fixture
+def desk(tmp_path: Path) -> Iterator[DeskDatabase]:
+    desk = DeskDatabase(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
 def gate(store: MediaStore, table: PeopleTable, grey_clip: Path) -> Manifest:
     walks = [walk("worker in an orange vest"), walk("a person in blue")]
     return enter_segment(store, table, grey_clip, walks, camera="gate")
@@ -71,8 +79,8 @@ def client_of(api: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def client(store: MediaStore, table: PeopleTable) -> TestClient:
-    return client_of(create_api(CaptionSearch(table), table, store))
+def client(store: MediaStore, table: PeopleTable, desk: DeskDatabase) -> TestClient:
+    return client_of(create_api(CaptionSearch(table), table, store, desk))
 
 
 def captions(answer: httpx.Response) -> list[str]:
@@ -124,9 +132,9 @@ def test_cannot_tell_says_why(client: TestClient):
 
 
 def test_a_person_whose_manifest_is_gone_still_has_the_box_of_the_best_look(
-    table: PeopleTable, gate: Manifest, tmp_path: Path
+    table: PeopleTable, desk: DeskDatabase, gate: Manifest, tmp_path: Path
 ):
-    elsewhere = client_of(create_api(CaptionSearch(table), table, MediaStore(str(tmp_path / "elsewhere"))))
+    elsewhere = client_of(create_api(CaptionSearch(table), table, MediaStore(str(tmp_path / "elsewhere")), desk))
     path = elsewhere.get(f"/api/v1/people/{gate.people[0].person_id}").json()["path"]
     assert [step["at_s"] for step in path] == [1.4]
 
@@ -165,8 +173,10 @@ def test_cameras_and_status_count_what_came(client: TestClient):
     assert client.get("/api/v1/health").json() == {"status": "ok"}
 
 
-def test_without_the_indexer_search_is_a_problem_and_the_status_says_so(store: MediaStore, table: PeopleTable):
-    client = client_of(create_api(SearchThatIsDown(), table, store))
+def test_without_the_indexer_search_is_a_problem_and_the_status_says_so(
+    store: MediaStore, table: PeopleTable, desk: DeskDatabase
+):
+    client = client_of(create_api(SearchThatIsDown(), table, store, desk))
     answer = client.get("/api/v1/search", params={"q": "vest"})
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
@@ -175,8 +185,10 @@ def test_without_the_indexer_search_is_a_problem_and_the_status_says_so(store: M
     assert (status["level"], status["search_answers"]) == ("down", False)
 
 
-def test_a_database_that_is_none_is_a_problem(store: MediaStore, table: PeopleTable, tmp_path: Path):
-    client = client_of(create_api(SearchThatIsDown(), table, store))
+def test_a_database_that_is_none_is_a_problem(
+    store: MediaStore, table: PeopleTable, desk: DeskDatabase, tmp_path: Path
+):
+    client = client_of(create_api(SearchThatIsDown(), table, store, desk))
     table.close()
     for file in tmp_path.glob("people.sqlite3*"):
         file.unlink()
