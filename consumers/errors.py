@@ -10,6 +10,9 @@
     * FaissMissingError        FAISS is not installed
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
+  * NoSuchAlertError           no alert has that id
+  * StaleAlertError            somebody else changed an alert since it was seen
+  * ActRefusedError            an act that makes no sense for an alert as it is
   * AccessError                a user or token that cannot be made, changed or found
   * NotPermittedError          somebody's role does not cover what they asked for
   * SignInRefusedError         a name and password that open nothing, or too many tries
@@ -102,6 +105,39 @@ class AddressError(ConsumerError):
 
     def __str__(self) -> str:
         return f"cannot listen on {self.address}: {self.reason}"
+
+
+class NoSuchAlertError(ConsumerError):
+    """No alert has that id."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(alert_id)
+        self.alert_id = alert_id
+
+    def __str__(self) -> str:
+        return f"There is no alert {self.alert_id}."
+
+
+class StaleAlertError(ConsumerError):
+    """Somebody else changed an alert since it was seen; nothing was overwritten."""
+
+    def __init__(self, alert_id: str, seen: int, current: int) -> None:
+        super().__init__(alert_id, seen, current)
+        self.alert_id, self.seen, self.current = alert_id, seen, current
+
+    def __str__(self) -> str:
+        return "Somebody else changed this alert in the meantime. Nothing was overwritten: look at it again, then act."
+
+
+class ActRefusedError(ConsumerError):
+    """An act that makes no sense for an alert as it is."""
+
+    def __init__(self, alert_id: str, reason: str) -> None:
+        super().__init__(alert_id, reason)
+        self.alert_id, self.reason = alert_id, reason
+
+    def __str__(self) -> str:
+        return f"This cannot be done: {self.reason}."
 
 
 class AccessError(ConsumerError):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from consumers.access.audit import note_act
 from consumers.access.bearer import digest, new_session_secret, new_token_secret
 from consumers.access.identity import THIS_MACHINE, Identity
 from consumers.access.passwords import hash_password, is_password
@@ -254,7 +255,7 @@ class Access:
                 session.execute(update(ApiTokenRecord).where(chosen).values(last_used_at=now))
 
     def _log(self, session: Session, who: str, action: str, subject: str, **details: object) -> None:
-        session.add(AuditRecord(at=self._now(), who=who[:100], action=action, subject=subject, details=details))
+        note_act(session, self._now(), who, action, subject, **details)
 
 
 def _user(session: Session, name: str) -> UserRecord:

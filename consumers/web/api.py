@@ -18,6 +18,10 @@ from consumers.access.roles import LOOK, SEARCH
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader
+from consumers.web.alerts.acting import AlertActs
+from consumers.web.alerts.api import alerts_router, tell_alert_problems
+from consumers.web.alerts.board import AlertBoard
+from consumers.web.alerts.frames import Frames
 from consumers.web.desk import Desk, Search
 from consumers.web.media import media_router
 from consumers.web.plays import Plays
@@ -65,6 +69,10 @@ def create_api(
     api.include_router(_people_router(desk), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
+    board, acts = AlertBoard(alerts, people, media), AlertActs(alerts, people)
+    api.state.board, api.state.acts = board, acts
+    api.include_router(alerts_router(board, acts, Frames(media), access), prefix="/api/v1")
+    tell_alert_problems(api, board, _problem)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)
     return api
@@ -146,6 +154,6 @@ def _tell_problems(api: FastAPI) -> None:
         return _problem(503, str(error), {"Retry-After": "5"})
 
 
-def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: object) -> JSONResponse:
     shape = ProblemShape(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    return JSONResponse(shape.model_dump(), status_code=status, headers=headers, media_type=PROBLEM)
+    return JSONResponse({**shape.model_dump(), **more}, status_code=status, headers=headers, media_type=PROBLEM)

@@ -1,0 +1,132 @@
+"""Alerts as the alerter writes them, over the people of `tests.builders_web`."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.rules import Rule
+from consumers.alerts.schema import ALERTER, AlertRecord, EvidenceRecord, HistoryRecord, RuleRevisionRecord
+from streamer.bus.manifest import Manifest
+from streamer.bus.media import manifest_uri
+from tests.builders_web import HAT, VEST
+
+HAT_RULE = Rule.model_validate(
+    {
+        "id": "hard-hat",
+        "title": "No hard hat",
+        "question": {"kind": "predicate", "text": HAT.text, "complying": ["yes"]},
+        "severity": "high",
+        "status": "in force",
+    }
+)
+VEST_RULE = Rule.model_validate(
+    {
+        "id": "vest",
+        "title": "No safety vest",
+        "question": {"kind": "predicate", "text": VEST.text, "complying": ["yes"]},
+        "severity": "medium",
+        "status": "in force",
+    }
+)
+
+
+def enter_alert(
+    desk: DeskDatabase,
+    manifest: Manifest,
+    person: int = 0,
+    *,
+    rule: Rule = HAT_RULE,
+    severity: str | None = None,
+    episode: int = 1,
+    raised_at: datetime | None = None,
+) -> str:
+    """Raise an alert about one person of a segment, as the alerter would; returns its id."""
+    with desk.writing() as session:
+        if session.get(RuleRevisionRecord, rule.revision) is None:
+            first_seen_at = raised_at or datetime.now(UTC)
+            session.add(
+                RuleRevisionRecord(
+                    revision=rule.revision,
+                    rule_id=rule.id,
+                    first_seen_at=first_seen_at,
+                    rule=rule.model_dump(mode="json"),
+                )
+            )
+        return _enter(session, manifest, person, rule, severity or rule.severity, episode, raised_at)
+
+
+def _enter(
+    session: Session,
+    manifest: Manifest,
+    person: int,
+    rule: Rule,
+    severity: str,
+    episode: int,
+    raised_at: datetime | None,
+) -> str:
+    seen = manifest.people[person]
+    look = seen.looks[0]
+    alert_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{rule.id}/{rule.revision}/{seen.person_id}/{episode}"))
+    met_at = look.at + timedelta(seconds=1)
+    session.add(
+        AlertRecord(
+            alert_id=alert_id,
+            rule_id=rule.id,
+            rule_revision=rule.revision,
+            title=rule.title,
+            severity=severity,
+            camera_id=manifest.camera_id,
+            chain_id=seen.person_id,
+            episode=episode,
+            person_id=seen.person_id,
+            track_id=seen.track_id,
+            segment_id=manifest.segment_id,
+            segment_uri=manifest.segment_uri,
+            segment_started_at=manifest.started_at,
+            manifest_uri=manifest_uri(manifest.camera_id, manifest.segment_id, manifest.analysis_revision),
+            crop_uri=look.crop_uri,
+            box_xyxy=list(look.box_xyxy),
+            frame_size_wh=[manifest.width_px, manifest.height_px],
+            look_at_s=look.at_s,
+            began_at=seen.first_seen_at,
+            met_at=met_at,
+            raised_at=raised_at or met_at,
+            answers={question: dict(said) for question, said in look.answers.items()},
+            numbers={"share": 0.9, "breach_s": 2.1, "breach_looks": 9, "answered_looks": 10},
+            is_sent=True,
+            version=1,
+        )
+    )
+    session.flush()
+    session.add(HistoryRecord(alert_id=alert_id, at=raised_at or met_at, who=ALERTER, action="raised", version=1))
+    return alert_id
+
+
+def enter_many(desk: DeskDatabase, manifest: Manifest, number: int, rules: Mapping[Rule, str]) -> None:
+    """Raise many alerts about the first person of a segment, spread over the rules and their severities."""
+    kinds = list(rules.items())
+    now = datetime.now(UTC)
+    with desk.writing() as session:
+        for rule in rules:
+            if session.scalar(select(RuleRevisionRecord).where(RuleRevisionRecord.revision == rule.revision)) is None:
+                told = rule.model_dump(mode="json")
+                session.add(RuleRevisionRecord(revision=rule.revision, rule_id=rule.id, first_seen_at=now, rule=told))
+        session.flush()
+        for episode in range(number):
+            rule, severity = kinds[episode % len(kinds)]
+            raised_at = now - timedelta(seconds=20 * (number - episode))
+            _enter(session, manifest, 0, rule, severity, 10 + episode, raised_at)
+
+
+def enter_evidence(desk: DeskDatabase, alert_id: str, kind: str, uri: str) -> None:
+    """Say that a copy was made."""
+    with desk.writing() as session:
+        session.add(
+            EvidenceRecord(
+                alert_id=alert_id, kind=kind, uri=uri, sha256="0" * 64, size_bytes=1, copied_at=datetime.now(UTC)
+            )
+        )
