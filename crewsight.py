@@ -19,7 +19,7 @@ import consumers.cli
 import streamer.cli
 import trainer.cli
 from consumers.errors import ConsumerError
-from consumers.settings import AnalyzerSettings, IndexerSettings, PageSettings
+from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 from model.errors import ModelError
 from operations.errors import OperationsError
 from operations.logs import configure_logging
@@ -194,6 +194,7 @@ class Household:
         self.analyzer = AnalyzerSettings.read(config)
         self.indexer = IndexerSettings.read(config)
         self.page = PageSettings.read(config)
+        self.notifier = NotifierSettings.read(config)
         self.logs = self.streamer.state.folder / "logs"
 
     @property
@@ -209,6 +210,7 @@ class Household:
         """
         from consumers.access.binding import check_address
         from consumers.listening import listen
+        from consumers.notifying.senders import senders_of
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
         from streamer.bus.broker import EmbeddedBroker
@@ -226,6 +228,7 @@ class Household:
         if self.streamer.bus.embedded:
             EmbeddedBroker(self.streamer.bus.bootstrap_servers, self.logs / "tansu.log").refuse_busy_port()
         check_address(self.page)
+        senders_of(self.notifier.notifying.channels)
         listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
 
@@ -245,6 +248,7 @@ class Household:
             ChildSpec("streamer", command(*streamer_words), is_expected_to_end=self._once, again_with="broker"),
             ChildSpec("analyzer", command("analyzer")),
             ChildSpec("indexer", command("indexer")),
+            ChildSpec("notifier", command("notifier")),
             ChildSpec("page", command("page")),
         ]
 
@@ -338,7 +342,7 @@ def refuse_unknown(config: Path | None) -> None:
     Raises:
         SettingsError: There is one, or the file cannot be read.
     """
-    refuse_unknown_groups(config, [StreamerSettings, AnalyzerSettings, IndexerSettings, PageSettings])
+    refuse_unknown_groups(config, [StreamerSettings, AnalyzerSettings, IndexerSettings, PageSettings, NotifierSettings])
 
 
 def _demo_environment(config: Path | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The consumers' commands: `analyzer`, `indexer`, `page`, `search`."""
+"""The consumers' commands: `analyzer`, `indexer`, `page`, `notifier`, `search`, `evidence`, `feedback`."""
 
 import logging
 import os
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumers.access import cli as access_cli
-from consumers.settings import AnalyzerSettings, IndexerSettings, PageSettings
+import consumers.access.cli
+import consumers.evidence.cli
+import consumers.feedback.cli
+from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
     from consumers.search_client import SearchAnswer
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
     from streamer.bus.settings import ProcessSettings
 
 PIPED_WIDTH = 240
+NICENESS = 5  # of whoever copies evidence: footage that waits to be looked at comes first
 
-app = typer.Typer(help="What acts: analyzer, indexer, page and search; and who may use the desk.")
-app.add_typer(access_cli.users, name="user")
-app.add_typer(access_cli.tokens, name="token")
-app.command()(access_cli.audit)
+app = typer.Typer(help="What acts: analyzer, indexer, page, notifier and search; and who may use the desk.")
+app.add_typer(consumers.access.cli.users, name="user")
+app.add_typer(consumers.access.cli.tokens, name="token")
+app.command()(consumers.access.cli.audit)
+app.add_typer(consumers.evidence.cli.app, name="evidence")
+app.add_typer(consumers.feedback.cli.app, name="feedback")
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
@@ -63,6 +68,28 @@ def page(config: Config = None) -> None:
 
 
 @app.command()
+def notifier(
+    try_channel: Annotated[
+        str | None, typer.Option("--try", metavar="CHANNEL", help="Send one word to this channel, and end.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Tell channels of alerts, and copy what alerts are about."""
+    from consumers.notifying.serve import NotifyingService, try_out
+
+    settings = NotifierSettings.read(config)
+    if try_channel is not None:
+        try_out(settings, try_channel)
+        typer.echo(f"Channel {try_channel} has taken it.")
+        return
+    os.nice(NICENESS)
+    service = NotifyingService(settings)
+    with _stopped_by_signals(service.stop):
+        service.run()
+    _leave()
+
+
+@app.command()
 def search(
     text: Annotated[str, typer.Argument(help="Words that describe a person, such as “worker in an orange vest”.")],
     count: Annotated[int, typer.Option("-k", "--count", min=1, max=1000, help="People at most.")] = 10,
@@ -75,7 +102,7 @@ def search(
 
     settings = IndexerSettings.read(config)
     answer = SearchClient(settings.search.url).search(text, count, camera=camera)
-    access_cli.note(settings, "search", text)
+    consumers.access.cli.note(settings, "search", text)
     if as_json:
         _print_json(answer)
     else:

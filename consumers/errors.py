@@ -6,6 +6,10 @@
   * PeopleTableError           the person table cannot be opened, read or written
   * DeskError                  the desk database cannot be opened, read or written
   * RulesError                 a rules file that cannot be read or does not fit
+  * ChannelError               a channel that names nothing that can be notified
+  * DeliveryError              a notification that a channel's receiver did not take
+  * EvidenceError              evidence that cannot be held, released or proven whole
+  * FeedbackError              corrections that cannot be exported
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
   * SearchUnavailableError     the indexer does not answer searches
@@ -72,6 +76,50 @@ class RulesError(ConsumerError):
 
     def __str__(self) -> str:
         return f"rules {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
+
+
+class ChannelError(ConsumerError):
+    """A channel that names nothing that can be notified; the reason holds no secret."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"channel {self.name}: {self.reason}"
+
+
+class DeliveryError(ConsumerError):
+    """A notification that a channel's receiver did not take, as far as can be known; the reason holds no secret."""
+
+    def __init__(self, channel: str, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(channel, reason, retry_after_s)
+        self.channel, self.reason, self.retry_after_s = channel, reason, retry_after_s
+
+    def __str__(self) -> str:
+        return f"channel {self.channel}: not delivered: {self.reason}"
+
+
+class EvidenceError(ConsumerError):
+    """Evidence that cannot be held, released or proven whole."""
+
+    def __init__(self, alert_id: str, reason: str) -> None:
+        super().__init__(alert_id, reason)
+        self.alert_id, self.reason = alert_id, reason
+
+    def __str__(self) -> str:
+        return f"evidence of alert {self.alert_id}: {self.reason}"
+
+
+class FeedbackError(ConsumerError):
+    """Corrections that cannot be exported."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(folder, reason)
+        self.folder, self.reason = folder, reason
+
+    def __str__(self) -> str:
+        return f"feedback cannot be exported to {self.folder}: {self.reason}"
 
 
 class VectorIndexError(ConsumerError):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
+from consumers.notifying.channels import Channel
 from streamer.bus.settings import Group, ProcessSettings
 
 
@@ -58,9 +59,30 @@ class Alerts(Group):
     notify_within_s: PositiveFloat = Field(
         900.0, description="An alert about footage older than this is recorded and not sent."
     )
+    models: tuple[str, ...] = Field(
+        (), description="Further HumanVLM checkpoints at hand, named where a rule asks what `vlm.name` cannot tell."
+    )
     database_url: str = Field(
         "", description="SQLAlchemy URL of the desk; empty: as `database.url`, or `desk.sqlite3` in the state folder."
     )
+
+
+class Notifying(Group):
+    """Who is told of alerts."""
+
+    channels: dict[str, Channel] = Field({}, description="Name, as rules write it, and what it stands for; see below.")
+    look_every_s: PositiveFloat = Field(0.5, description="Seconds between two looks for what is owed.")
+    give_up_after_s: PositiveFloat = Field(
+        259200.0, description="A notification that fails for this long is given up; the alert stays on the desk."
+    )
+
+
+class EvidenceKeeping(Group):
+    """The copies that are made of every alert."""
+
+    around_s: PositiveFloat = Field(5.0, description="Seconds of the clip before and after the moment.")
+    wait_s: PositiveFloat = Field(30.0, description="How long a clip waits for the segment that follows.")
+    keep_days: PositiveFloat | None = Field(90.0, description="Days that copies are kept unless held; empty: for good.")
 
 
 class Search(Group):
@@ -81,10 +103,18 @@ class Page(Group):
 
     host: str = Field("127.0.0.1", description="Address to listen on; only the loopback until there is a user.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the page.")
+    public_url: str = Field(
+        "", description="Where others reach the page, such as https://desk.example.org; empty: its host and port."
+    )
     site_name: str = Field("Crewsight", min_length=1, max_length=60, description="What the header of the page says.")
     is_demo: bool = Field(False, description="Whether the page says that it shows demo footage.")
     session_h: PositiveFloat = Field(12.0, description="Hours after which whoever signed in has to do so again.")
     time_zone: str = Field("", description="Zone of the page's times, such as Europe/Berlin; empty: this machine's.")
+
+    @property
+    def reached_at(self) -> str:
+        """The page's address in what is sent to others."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @field_validator("time_zone")
     @classmethod
@@ -117,6 +147,7 @@ class DeskSettings(ProcessSettings):
     database: Database = Database()
     search: Search = Search()
     alerts: Alerts = Alerts()
+    vlm: Vlm = Vlm()
 
     @property
     def desk_url(self) -> str:
@@ -138,15 +169,25 @@ class DeskSettings(ProcessSettings):
 class IndexerSettings(DeskSettings):
     """What `crewsight indexer` and `crewsight search` read."""
 
-    vlm: Vlm = Vlm()
-
     @property
     def index_folder(self) -> Path:
         """Where the vector index keeps its snapshots."""
         return self.state.folder / "index"
 
 
+class AlerterSettings(DeskSettings):
+    """What `crewsight alerter` and `crewsight rules` read."""
+
+
 class PageSettings(DeskSettings):
     """What `crewsight page` reads."""
 
     page: Page = Page()
+
+
+class NotifierSettings(DeskSettings):
+    """What `crewsight notifier` and `crewsight evidence` read."""
+
+    page: Page = Page()
+    notifying: Notifying = Notifying()
+    evidence: EvidenceKeeping = EvidenceKeeping()

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from consumers.alerts.deciding import RuleState
 from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.evidence import asked_of, counted_of
 from consumers.alerts.rules import Rule
 from consumers.alerts.schema import ALERTER, AlertRecord, EvidenceRecord, HistoryRecord, RuleRevisionRecord
-from streamer.bus.manifest import Manifest
+from streamer.bus.manifest import Manifest, PersonSeen
 from streamer.bus.media import manifest_uri
 from tests.builders_web import HAT, VEST
 
@@ -96,7 +98,7 @@ def _enter(
             met_at=met_at,
             raised_at=raised_at or met_at,
             answers={question: dict(said) for question, said in look.answers.items()},
-            numbers={"share": 0.9, "breach_s": 2.1, "breach_looks": 9, "answered_looks": 10},
+            numbers=_numbers(rule, manifest, seen),
             is_sent=True,
             version=1,
         )
@@ -104,6 +106,33 @@ def _enter(
     session.flush()
     session.add(HistoryRecord(alert_id=alert_id, at=raised_at or met_at, who=ALERTER, action="raised", version=1))
     return alert_id
+
+
+def _numbers(rule: Rule, manifest: Manifest, seen: PersonSeen) -> dict[str, object]:
+    """What the alerter keeps of two breaches in a row."""
+    probabilities = dict(seen.looks[0].answers.get(rule.question.asked.question_id, {}))
+    looks = [
+        {
+            "person_id": seen.person_id,
+            "segment_id": manifest.segment_id,
+            "position": position,
+            "at": (seen.looks[0].at + timedelta(seconds=position)).isoformat(),
+            "seconds": 1.0,
+            "foot": [0.5, 0.5],
+            "crop_uri": seen.looks[0].crop_uri,
+            "verdict": "breach",
+            "probabilities": probabilities,
+            "reason": None,
+        }
+        for position in range(2)
+    ]
+    state = RuleState(0.0, 1.0, breach_looks=2, answered_looks=2, breach_s=2.1)
+    return {
+        **asked_of(rule),
+        **counted_of(state),
+        "answer_revision": manifest.revisions.answer,
+        "looks": looks,
+    }
 
 
 def enter_many(desk: DeskDatabase, manifest: Manifest, number: int, rules: Mapping[Rule, str]) -> None:

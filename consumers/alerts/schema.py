@@ -1,8 +1,8 @@
 """The tables of the `desk` database. No statement here is SQLite's alone.
 
-Who writes what: the alerter writes `alerts`, their first history line, `outbox`, `rule_states`, `seen_segments`,
-`rule_revisions` and `input_offsets`, all of one batch in one transaction; the page writes what officers do to alerts,
-and users, sessions, tokens and the audit log; the notifier marks `outbox` and enters `evidence`.
+Who writes what: the alerter writes `alerts`, their first history line, `outbox`, `rule_states`, `camera_states`,
+`seen_segments`, `rule_revisions` and `input_offsets`, all of one batch in one transaction; the page writes what
+officers do to alerts, and users, sessions, tokens and the audit log; the notifier marks `outbox` and enters `evidence`.
 """
 
 from datetime import datetime
@@ -141,6 +141,16 @@ class RuleStateRecord(DeskTable):
     state: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class CameraStateRecord(DeskTable):
+    """What the rules remember of a camera, beside its people."""
+
+    __tablename__ = "camera_states"
+
+    camera_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    segment_count: Mapped[int] = mapped_column(Integer)
+    met_s: Mapped[dict[str, float]] = mapped_column(JSON)  # rule revision -> seconds since 1970, for its cooldown
+
+
 class SeenSegmentRecord(DeskTable):
     """One segment whose looks have been decided about: it is never decided about again."""
 
@@ -151,6 +161,7 @@ class SeenSegmentRecord(DeskTable):
     camera_id: Mapped[str] = mapped_column(String(200), index=True)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     manifest_uri: Mapped[str] = mapped_column(Text)
+    entered_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class InputOffsetRecord(DeskTable):

@@ -4,12 +4,13 @@ import os
 
 from consumers.analyzer.eyes import Eyes
 from consumers.analyzer.manifests import SegmentAnalysis
+from consumers.questions import QuestionsInForce
 from consumers.runner import Runner
 from consumers.settings import AnalyzerSettings
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady
-from streamer.bus.topics import SEGMENTS
+from streamer.bus.topics import QUESTIONS, SEGMENTS
 
 GROUP = "analyzer"
 
@@ -51,5 +52,5 @@ def build_analyzer(settings: AnalyzerSettings, bus: Bus) -> Runner[SegmentReady]
     store.check_writable()
     eyes = open_eyes(settings)
     eyes.warm_up()
-    stage = SegmentAnalysis(eyes, store)
+    stage = SegmentAnalysis(eyes, store, QuestionsInForce(bus.latest(QUESTIONS)))
     return Runner(bus, [SEGMENTS], GROUP, stage, batch_size=settings.analyzer.batch_segments)

@@ -1,11 +1,13 @@
 """The models that look at a segment, and the name of what they decide together."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from consumers.analyzer.combine import COMBINATION
+from consumers.questions import asked_question
 from model.crops import crop_person
 from model.detector import EngineName, PersonDetector
 from model.humanvlm import HumanVLM
@@ -90,16 +92,27 @@ class Eyes:
     @property
     def asked(self) -> tuple[AskedQuestion, ...]:
         """The questions as a manifest states them."""
-        return tuple(
-            AskedQuestion(question_id=q.question_id, kind=q.kind, text=q.text, answers=q.answers)
-            for q in self.questions
-        )
+        return tuple(asked_question(question) for question in self.questions)
 
     @property
     def analysis_revision(self) -> str:
         """The name of everything that decides a result beside the segment itself."""
+        return revision_of(*self._looking(), self.question_set_revision)
+
+    @property
+    def models_revision(self) -> str:
+        """The same name without the questions: what stays when only they change."""
+        return revision_of(*self._looking())
+
+    def asking_also(self, questions: Iterable[Question]) -> "Eyes":
+        """The same eyes with more questions, those of the model first and the others by id; nothing is asked twice."""
+        known = {question.question_id for question in self.questions}
+        more = {q.question_id: q for q in questions if q.question_id not in known}
+        return replace(self, questions=(*self.questions, *(more[name] for name in sorted(more)))) if more else self
+
+    def _looking(self) -> tuple[object, ...]:
         revisions = self.revisions
-        return revision_of(
+        return (
             STAGE,
             COMBINATION,
             revisions.detector,
@@ -108,5 +121,4 @@ class Eyes:
             revisions.embedding_space,
             f"{self.sampling_fps:g}",
             self.looks_at_most,
-            self.question_set_revision,
         )

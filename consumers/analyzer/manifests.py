@@ -6,14 +6,13 @@ crops. A segment that has a manifest is never analysed again, and the loser of a
 
 import base64
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 from pydantic import ValidationError
 
 from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch, unreadable
+from consumers.analyzer.asking import AskedOnce, NoMoreQuestions, QuestionSource
 from consumers.analyzer.eyes import Eyes
 from consumers.runner import IsStopping, Publication
 from streamer.bus.client import Received, TopicPartition
@@ -35,23 +34,30 @@ class SegmentAnalysis:
     stop.
     """
 
-    def __init__(self, eyes: Eyes, store: MediaStore) -> None:
-        """Look with `eyes` at what lies in `store`."""
-        self._eyes, self._store = eyes, store
-        self._revision = eyes.analysis_revision
+    def __init__(self, eyes: Eyes, store: MediaStore, questions: QuestionSource | None = None) -> None:
+        """Look with `eyes` at what lies in `store`; `questions` adds to what they ask by themselves."""
+        self._store = store
+        self._asked = AskedOnce(eyes, store, questions or NoMoreQuestions())
 
     def work(self, batch: Sequence[Received[SegmentReady]], is_stopping: IsStopping) -> Sequence[Sequence[Publication]]:
         """A durable manifest or refusal of every segment, and the message that says so."""
+        refused = self._asked.look(batch[0].incarnation) if batch else []
         results: dict[str, Result] = {}
-        wanted: dict[str, Received[SegmentReady]] = {}
+        wanted: dict[Eyes, dict[str, Received[SegmentReady]]] = {}
         for received in batch:
-            known = self._known(received.message)
+            ready = received.message
+            eyes = self._asked.eyes_for(ready)
+            known = self._known(ready, eyes.analysis_revision)
             if known is not None:
-                results[received.message.segment_id] = known
+                results[ready.segment_id] = known
             else:
-                wanted.setdefault(received.message.segment_id, received)
-        results.update(self._analyze(list(wanted.values()), is_stopping))
-        return [[_publication(results[received.message.segment_id])] for received in batch]
+                wanted.setdefault(eyes, {}).setdefault(ready.segment_id, received)
+        for eyes, alike in wanted.items():  # more than one only where segments come again after questions changed
+            results.update(self._analyze(list(alike.values()), eyes, is_stopping))
+        publications = [[_publication(results[received.message.segment_id])] for received in batch]
+        if refused:
+            publications[0] += [Publication(DEAD_LETTERS, rejected) for rejected in refused]
+        return publications
 
     def first_offset(self, place: TopicPartition, incarnation: str) -> int | None:
         """The group's own."""
@@ -61,9 +67,9 @@ class SegmentAnalysis:
     def committed(self, offsets: dict[TopicPartition, int], incarnation: str) -> None:
         """Keep nothing."""
 
-    def _known(self, ready: SegmentReady) -> Result | None:
+    def _known(self, ready: SegmentReady, revision: str) -> Result | None:
         """What an earlier delivery of the same segment led to."""
-        place = ready.camera_id, ready.segment_id, self._revision
+        place = ready.camera_id, ready.segment_id, revision
         if self._store.exists(manifest_uri(*place)):
             return read_manifest(self._store, manifest_uri(*place))
         if self._store.exists(rejection_uri(*place)):
@@ -71,18 +77,18 @@ class SegmentAnalysis:
         return None
 
     def _analyze(
-        self, batch: Sequence[Received[SegmentReady]], is_stopping: IsStopping
+        self, batch: Sequence[Received[SegmentReady]], eyes: Eyes, is_stopping: IsStopping
     ) -> Iterator[tuple[str, Result]]:
         with ExitStack() as files:
             opened = [(received, self._fetch(received.message, files)) for received in batch]
             found = [(received, one) for received, one in opened if isinstance(one, Segment)]
-            analyzed = analyze_batch([segment for _, segment in found], self._eyes, is_stopping=is_stopping)
+            analyzed = analyze_batch([segment for _, segment in found], eyes, is_stopping=is_stopping)
         for received, refused in opened:
             if isinstance(refused, Rejected):
                 # Not kept: the file may be put back, and the segment sent again.
                 yield received.message.segment_id, _placed(refused, received)
         for (received, _), result in zip(found, analyzed, strict=True):
-            yield received.message.segment_id, self._keep(result, received)
+            yield received.message.segment_id, self._keep(result, received, eyes.analysis_revision)
 
     def _fetch(self, ready: SegmentReady, files: ExitStack) -> Segment | Rejected:
         """The segment with a local file; a store that is no local folder is read into a temporary one."""
@@ -90,10 +96,9 @@ class SegmentAnalysis:
             return unreadable(ready, f"its video is at {ready.uri}, expected a {SCHEME}… URI")
         if not self._store.exists(ready.uri):
             return unreadable(ready, f"its video is not in the media store: {ready.uri}")
-        path = self._store.local_path(ready.uri)
-        return Segment(ready, path or files.enter_context(_copied(self._store, ready.uri)))
+        return Segment(ready, files.enter_context(self._store.as_file(ready.uri)))
 
-    def _keep(self, result: Analyzed | Rejected, received: Received[SegmentReady]) -> Result:
+    def _keep(self, result: Analyzed | Rejected, received: Received[SegmentReady], revision: str) -> Result:
         if isinstance(result, Analyzed):
             return write_result(result, self._store)
         logger.warning(
@@ -108,7 +113,7 @@ class SegmentAnalysis:
         )
         placed = _placed(result, received)
         ready = received.message
-        uri = rejection_uri(ready.camera_id, ready.segment_id, self._revision)
+        uri = rejection_uri(ready.camera_id, ready.segment_id, revision)
         if self._store.write_once(uri, placed.model_dump_json(exclude_none=True).encode()):
             return placed
         return Rejected.model_validate_json(self._store.read(uri))
@@ -170,11 +175,3 @@ def _placed(refused: Rejected, received: Received[SegmentReady]) -> Rejected:
         "original_base64": base64.b64encode(received.original).decode(),
     }
     return refused.model_copy(update=place)
-
-
-@contextmanager
-def _copied(store: MediaStore, uri: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="crewsight-") as folder:
-        path = Path(folder) / uri.rsplit("/", 1)[-1]
-        path.write_bytes(store.read(uri))
-        yield path

@@ -69,7 +69,7 @@ def create_api(
     api.include_router(_people_router(desk), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
-    board, acts = AlertBoard(alerts, people, media), AlertActs(alerts, people)
+    board, acts = AlertBoard(alerts, people, media), AlertActs(alerts)
     api.state.board, api.state.acts = board, acts
     api.include_router(alerts_router(board, acts, Frames(media), access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)

@@ -16,6 +16,7 @@ from streamer.bus import topics as bus_topics
 from streamer.bus.consumer import Listener, Received, TopicPartition, TypedConsumer, Unreadable
 from streamer.bus.errors import BrokerUnreachableError, MessageError
 from streamer.bus.incarnation import IncarnationReader, read_or_draw
+from streamer.bus.latest import LatestReader
 from streamer.bus.messages import Message
 from streamer.bus.topics import Topic
 
@@ -77,7 +78,7 @@ class Bus:
             is_newborn: the broker was started this moment and holds nothing yet. The embedded one makes a topic of
                 four partitions for any old client that asks for it first; too few are then replaced.
         """
-        wanted = {self._name(topic.name): self._layout(self.partitions) for topic in bus_topics.ALL}
+        wanted = {self._name(topic.name): self._layout_of(topic) for topic in bus_topics.ALL}
         wanted[self._name(bus_topics.INCARNATION)] = self._layout(1, {"retention.ms": "-1", "retention.bytes": "-1"})
         self._reached(lambda: self._create(wanted, is_newborn=is_newborn))
         return self.incarnation()
@@ -131,6 +132,11 @@ class Bus:
         incarnation = self.ensure_topics()
         consumer = self._reached(lambda: TypedConsumer.connect(self, group, incarnation, client_id or self.client_id))
         return TypedConsumer(self, consumer, topics, incarnation, on_assigned=on_assigned, on_revoked=on_revoked)
+
+    def latest(self, topic: Topic[M], *, client_id: str | None = None) -> LatestReader[M]:
+        """A reader of all of a compacted topic, outside any group; connects when it first looks."""
+        options = self.consumer_options(client_id or f"{self.client_id}-{topic.name}")
+        return LatestReader(topic, self.prefixed(topic), lambda: KafkaConsumer(group_id=None, **options))
 
     def close(self) -> None:
         """Give the bus's own connection back."""
@@ -192,6 +198,11 @@ class Bus:
         found = admin.describe_topics(there) if there else []
         return any(len(topic["partitions"]) < wanted[topic["name"]]["num_partitions"] for topic in found)
 
+    def _layout_of(self, topic: Topic[Any]) -> dict[str, Any]:
+        if topic.key is None:
+            return self._layout(self.partitions)
+        return self._layout(1, {"cleanup.policy": "compact"})
+
     def _layout(self, partitions: int, configs: dict[str, str] | None = None) -> dict[str, Any]:
         return {
             "num_partitions": partitions,
@@ -230,11 +241,11 @@ class Publisher:
         """Publish over `bus`; connects with the first `flush`."""
         self._bus = bus
         self._producer: KafkaProducer | None = None
-        self._unacknowledged: list[tuple[str, bytes, int]] = []
+        self._unacknowledged: list[tuple[str, bytes, int, bytes | None]] = []
 
     def publish(self, topic: Topic[M], message: M, *, partition: int) -> None:
         """Take `message` for `partition` of `topic`; `flush` sends it."""
-        self._unacknowledged.append((self._bus.prefixed(topic), topic.encode(message), partition))
+        self._unacknowledged.append((self._bus.prefixed(topic), topic.encode(message), partition, topic.key))
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Return once the broker has acknowledged everything published.
@@ -275,12 +286,12 @@ class Publisher:
             self.close()  # a producer that failed once may fail for good
             raise
 
-    def _send(self, topic: str, payload: bytes, partition: int) -> Any:
+    def _send(self, topic: str, payload: bytes, partition: int, key: bytes | None) -> Any:
         assert self._producer is not None
         try:
-            return self._producer.send(topic, value=payload, partition=partition)
+            return self._producer.send(topic, value=payload, partition=partition, key=key)
         except MessageSizeTooLargeError as error:
-            self._unacknowledged.remove((topic, payload, partition))
+            self._unacknowledged.remove((topic, payload, partition, key))
             raise MessageError(topic, f"{len(payload)} bytes are more than a message may have") from error
 
 

@@ -91,6 +91,16 @@ class Unreadable:
         return _rejected(self, self.reason)
 
 
+def typed(topic: Topic[M], record: Any, incarnation: str) -> Received[M] | Unreadable:
+    """What one of kafka-python's records says."""
+    original = record.value or b""
+    try:
+        message = topic.decode(record.value)
+    except MessageError as error:
+        return Unreadable(topic.name, record.partition, record.offset, incarnation, error.reason, original)
+    return Received(topic.name, record.partition, record.offset, incarnation, message, original)
+
+
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
     """Keeps what the group decided until the polling thread asks: Kafka calls from a thread of its own."""
 
@@ -162,7 +172,11 @@ class TypedConsumer(Generic[M]):
             return []
         finally:
             self._tell_listeners()
-        return [self._typed(record) for records in polled.values() for record in records]
+        return [
+            typed(self._topics[record.topic], record, self.incarnation)
+            for records in polled.values()
+            for record in records
+        ]
 
     def _poll_through_join(self, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
         """Poll; while the group is being joined, again and again without a gap, for up to a second more.
@@ -247,15 +261,6 @@ class TypedConsumer(Generic[M]):
             listener = self._on_assigned if kind == "assigned" else self._on_revoked
             if listener is not None and places:
                 listener({self._ours(place) for place in places})
-
-    def _typed(self, record: Any) -> Received[M] | Unreadable:
-        topic = self._topics[record.topic]
-        original = record.value or b""
-        try:
-            message = topic.decode(record.value)
-        except MessageError as error:
-            return Unreadable(topic.name, record.partition, record.offset, self.incarnation, error.reason, original)
-        return Received(topic.name, record.partition, record.offset, self.incarnation, message, original)
 
     def _assigned(self, partitions: Iterable[TopicPartition]) -> list[Any]:
         held = self._consumer.assignment()

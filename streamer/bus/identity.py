@@ -30,6 +30,11 @@ def rejected_id(*place: object) -> str:
     return str(uuid.uuid5(NAMESPACE, "\n".join(["rejected", *map(str, place)])))
 
 
+def alert_id(rule_id: str, rule_revision: str, chain_id: str, episode: int) -> str:
+    """Name the `episode`-th time (from 1) that one person broke one rule as it was then."""
+    return str(uuid.uuid5(NAMESPACE, "\n".join(["alert", rule_id, rule_revision, chain_id, str(episode)])))
+
+
 def revision_of(*facts: object) -> str:
     """Name whatever the facts decide together: twelve hexadecimal digits.
 

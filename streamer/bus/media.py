@@ -5,8 +5,10 @@ knows its root.
 """
 
 import os
+import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
@@ -31,6 +33,16 @@ def manifest_uri(camera_id: str, segment_id: str, analysis_revision: str) -> str
 def rejection_uri(camera_id: str, segment_id: str, analysis_revision: str) -> str:
     """Where the refusal of a segment that cannot be read lies, so that a redelivery repeats it word for word."""
     return f"{SCHEME}results/{camera_id}/{segment_id}.{analysis_revision}.rejected.json"
+
+
+def asked_uri(camera_id: str, segment_id: str, models_revision: str) -> str:
+    """Where it is written, once, which questions these models ask about a segment."""
+    return f"{SCHEME}asked/{camera_id}/{segment_id}.{models_revision}.json"
+
+
+def evidence_uri(alert_id: str, name: str) -> str:
+    """Where a copy lies that outlives what it was copied from."""
+    return f"{SCHEME}evidence/{alert_id}/{name}"
 
 
 def crop_uri(camera_id: str, segment_id: str, analysis_revision: str, ordinal: int, at_ms: int) -> str:
@@ -92,6 +104,22 @@ class MediaStore:
         """The file behind `uri` when the store is a local folder, else None."""
         return Path(self._path(uri)) if self._is_local else None
 
+    @contextmanager
+    def as_file(self, uri: str) -> Iterator[Path]:
+        """A local file with what lies at `uri`, as long as the block runs; not to be written to."""
+        path = self.local_path(uri)
+        if path is not None:
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="crewsight-") as folder:
+            copied = Path(folder) / uri.rsplit("/", 1)[-1]
+            copied.write_bytes(self.read(uri))
+            yield copied
+
+    def remove(self, uri: str) -> None:
+        """Take away what lies at `uri`, and its folder if that is then empty; nothing there is no error."""
+        self._call(uri, lambda: self._remove(uri))
+
     def list(self, prefix_uri: str) -> list[str]:
         """URIs of all files directly under the folder `prefix_uri`, sorted; empty when there is none."""
         folder = self._path(prefix_uri)
@@ -105,6 +133,14 @@ class MediaStore:
         if ".." in relative.split("/") or relative.startswith("/"):
             raise MediaStoreError(uri, "a media URI may not leave the store")
         return f"{self._root.rstrip('/')}/{relative}"
+
+    def _remove(self, uri: str) -> None:
+        path = self._path(uri)
+        if self._fs.exists(path):
+            self._fs.rm_file(path)
+        if self._is_local:
+            with suppress(OSError):  # not empty, or never there
+                Path(path).parent.rmdir()
 
     def _put(self, uri: str, content: bytes, *, exclusive: bool) -> bool:
         path = self._path(uri)

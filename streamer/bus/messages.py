@@ -99,3 +99,10 @@ class AskedQuestion(Message):
         if which := _WHICH.match(plain):
             return f"{plain[which.end() :]} {which[1].lower()}"
         return _ASKED_OF.sub("", plain).strip() or plain
+
+
+class QuestionSet(Message):
+    """Everything that the rules in force ask, whole: the newest set takes the place of the one before."""
+
+    revision: str = Field(description="Names the questions, whatever their order.")
+    questions: tuple[AskedQuestion, ...]

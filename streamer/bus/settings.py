@@ -16,6 +16,7 @@ from pydantic_settings import (
 from streamer.bus.errors import SettingsError
 
 DEFAULT_CONFIG = Path("crewsight.yaml")
+SECRET_WORDS = frozenset({"channels", "password", "secret", "token", "url"})  # ends of keys whose values are not shown
 
 
 class Group(BaseModel):
@@ -132,4 +133,10 @@ def _first_fault(error: ValidationError) -> tuple[str, str]:
     key = ".".join(str(part) for part in fault["loc"]) or "settings"
     if fault["type"] == "extra_forbidden":
         return key, "unknown key; see docs/configuration.md for the known ones"
-    return key, f"{fault['msg']}, got {fault['input']!r}"
+    return key, f"{fault['msg']}{_shown(fault['loc'], fault['input'])}"
+
+
+def _shown(place: tuple[int | str, ...], got: object) -> str:
+    """The value that did not fit, unless it is, or holds, a secret."""
+    is_secret = not SECRET_WORDS.isdisjoint(str(part).rsplit("_", 1)[-1] for part in place)
+    return "" if is_secret or not isinstance(got, str | int | float | None) else f", got {got!r}"

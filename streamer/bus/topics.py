@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from streamer.bus.errors import MessageError
-from streamer.bus.messages import Message, Rejected, SegmentAnalyzed, SegmentReady
+from streamer.bus.messages import Message, QuestionSet, Rejected, SegmentAnalyzed, SegmentReady
 
 M = TypeVar("M", bound=Message)
 
@@ -15,10 +15,14 @@ INCARNATION = "incarnation"  # its first record names this broker's memory; see 
 
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[M]):
-    """A topic's name and its one message class."""
+    """A topic's name and its one message class.
+
+    A topic with a `key` is compacted and has one partition: all its messages carry that key, the broker keeps the last.
+    """
 
     name: str
     message: type[M]
+    key: bytes | None = None
 
     def encode(self, message: M) -> bytes:
         """The bytes that travel."""
@@ -41,8 +45,10 @@ class Topic(Generic[M]):
 SEGMENTS: Topic[SegmentReady] = Topic("segments", SegmentReady)
 PEOPLE: Topic[SegmentAnalyzed] = Topic("people", SegmentAnalyzed)
 DEAD_LETTERS: Topic[Rejected] = Topic("dead-letters", Rejected)
+QUESTIONS: Topic[QuestionSet] = Topic("questions", QuestionSet, key=b"in force")
 
-ALL: tuple[Topic[Any], ...] = (SEGMENTS, PEOPLE, DEAD_LETTERS)  # one partition count: a camera keeps its number in each
+# Those without a key have one partition count: a camera keeps its number in each.
+ALL: tuple[Topic[Any], ...] = (SEGMENTS, PEOPLE, DEAD_LETTERS, QUESTIONS)
 
 
 def _first_reason(error: ValidationError) -> str:

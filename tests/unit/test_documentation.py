@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from consumers.settings import AnalyzerSettings, IndexerSettings, PageSettings
+from consumers.notifying.channels import Channel, QuietHours
+from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 from streamer.settings import Source, StreamerSettings
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = (StreamerSettings, AnalyzerSettings, IndexerSettings, PageSettings)
+PROCESSES = (StreamerSettings, AnalyzerSettings, IndexerSettings, PageSettings, NotifierSettings)
 
 
 def all_settings() -> Iterator[tuple[str, str, str]]:
@@ -27,6 +28,8 @@ def all_settings() -> Iterator[tuple[str, str, str]]:
             seen.add(group)
             yield from described(group, kind)
     yield from described("sources[]", Source)
+    yield from described("notifying.channels.NAME", Channel)
+    yield from described("notifying.channels.NAME.quiet", QuietHours)
 
 
 def described(prefix: str, group: type[BaseModel]) -> Iterator[tuple[str, str, str]]:

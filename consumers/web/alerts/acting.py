@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from consumers.access.audit import note_act
 from consumers.access.identity import Identity
 from consumers.alerts.desk_database import DeskDatabase, locked, noted
-from consumers.alerts.schema import AlertRecord, FeedbackRecord, RuleRevisionRecord, UserRecord
-from consumers.errors import ActRefusedError, NoSuchAlertError, PeopleTableError, StaleAlertError
-from consumers.indexer.people import PeopleReader, Person
+from consumers.alerts.schema import AlertRecord, FeedbackRecord, UserRecord
+from consumers.errors import ActRefusedError, NoSuchAlertError, StaleAlertError
+from consumers.indexer.people import Person
 from consumers.web.alerts.acts import ACTIONS, Act, Assign, FalseAlarm, Reopen, perform
 from consumers.web.alerts.shapes import AlertShape, QuestionShape
 from consumers.web.alerts.shaping import question_of, shape_alert
@@ -45,11 +45,9 @@ class AlertActs:
     Raises (every method): `DeskError` when the desk cannot be written.
     """
 
-    def __init__(
-        self, desk: DeskDatabase, people: PeopleReader, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        """Write into `desk`; `people` tells which model was corrected."""
-        self._desk, self._people, self._now = desk, people, now
+    def __init__(self, desk: DeskDatabase, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Write into `desk`."""
+        self._desk, self._now = desk, now
 
     def act(self, seen: Seen, act: Act, who: Identity) -> AlertShape:
         """Do something to an alert; returns it as it is then.
@@ -59,7 +57,6 @@ class AlertActs:
             StaleAlertError: somebody else changed it since it was seen; nothing is overwritten.
             ActRefusedError: it makes no sense in the state the alert is in.
         """
-        revision = self._answer_revision(seen.alert_id) if isinstance(act, FalseAlarm) else ""
         now = self._now()
         with self._desk.writing() as session:
             record = locked(session, seen.alert_id)
@@ -67,7 +64,7 @@ class AlertActs:
                 raise NoSuchAlertError(seen.alert_id)
             if record.version != seen.version:
                 raise StaleAlertError(seen.alert_id, seen.version, record.version)
-            self._perform(session, record, act, who, now, revision)
+            _perform(session, record, act, who, now)
             return shape_alert(record, now)
 
     def act_on_all(self, all_seen: Sequence[Seen], act: Act, who: Identity) -> list[Outcome]:
@@ -109,38 +106,29 @@ class AlertActs:
             )
             note_act(session, now, who.name, "answer corrected", person.person_id, answer=right_answer, **asked)
 
-    def _perform(
-        self, session: Session, record: AlertRecord, act: Act, who: Identity, now: datetime, revision: str
-    ) -> None:
-        if isinstance(act, Assign) and act.to is not None:
-            _refuse_stranger(session, record, act.to, who)
-        details = perform(record, act, now)
-        right_answer = act.right_answer if isinstance(act, FalseAlarm) else None
-        if isinstance(act, FalseAlarm):
-            session.add(_feedback(session, record, act, who, now, revision))
-        if isinstance(act, Reopen):
-            session.execute(delete(FeedbackRecord).where(FeedbackRecord.alert_id == record.alert_id))
-        noted(
-            session,
-            record,
-            at=now,
-            who=who.name,
-            action=ACTIONS[act.act],
-            comment=act.comment,
-            right_answer=right_answer,
-            details=details,
-        )
-        told = {**details, **({"right answer": right_answer} if right_answer else {})}
-        note_act(session, now, who.name, f"alert {ACTIONS[act.act]}", record.alert_id, **told)
 
-    def _answer_revision(self, alert_id: str) -> str:
-        """The model whose answer was wrong; unknown once the person is erased."""
-        record = self._desk.alert(alert_id)
-        try:
-            person = self._people.person(record.person_id) if record is not None else None
-        except PeopleTableError:
-            person = None
-        return person.revisions.get("answer", "") if person else ""
+def _perform(session: Session, record: AlertRecord, act: Act, who: Identity, now: datetime) -> None:
+    """Row, history, feedback and log."""
+    if isinstance(act, Assign) and act.to is not None:
+        _refuse_stranger(session, record, act.to, who)
+    details = perform(record, act, now)
+    right_answer = act.right_answer if isinstance(act, FalseAlarm) else None
+    if isinstance(act, FalseAlarm):
+        session.add(_feedback(session, record, act, who, now))
+    if isinstance(act, Reopen):
+        session.execute(delete(FeedbackRecord).where(FeedbackRecord.alert_id == record.alert_id))
+    noted(
+        session,
+        record,
+        at=now,
+        who=who.name,
+        action=ACTIONS[act.act],
+        comment=act.comment,
+        right_answer=right_answer,
+        details=details,
+    )
+    told = {**details, **({"right answer": right_answer} if right_answer else {})}
+    note_act(session, now, who.name, f"alert {ACTIONS[act.act]}", record.alert_id, **told)
 
 
 def _refuse_stranger(session: Session, record: AlertRecord, name: str, who: Identity) -> None:
@@ -151,12 +139,10 @@ def _refuse_stranger(session: Session, record: AlertRecord, name: str, who: Iden
         raise ActRefusedError(record.alert_id, f"there is nobody called {name} who could take it")
 
 
-def _feedback(
-    session: Session, record: AlertRecord, act: FalseAlarm, who: Identity, now: datetime, revision: str
-) -> FeedbackRecord:
-    asked = question_of(session.get(RuleRevisionRecord, record.rule_revision))
+def _feedback(session: Session, record: AlertRecord, act: FalseAlarm, who: Identity, now: datetime) -> FeedbackRecord:
+    asked = question_of(record)
     if asked is None:
-        raise ActRefusedError(record.alert_id, "the rule that raised it is kept no longer; resolve it with a comment")
+        raise ActRefusedError(record.alert_id, "what was asked is not known any more; resolve it with a comment")
     if act.right_answer not in (*asked.answers, CANNOT_TELL):
         raise ActRefusedError(record.alert_id, f"{act.right_answer!r} is no answer to “{asked.text}”")
     session.execute(delete(FeedbackRecord).where(FeedbackRecord.alert_id == record.alert_id))
@@ -169,7 +155,7 @@ def _feedback(
         crop_uri=record.crop_uri,
         question=_question(asked),
         answer=act.right_answer,
-        answer_revision=revision,
+        answer_revision=str(record.numbers.get("answer_revision", "")),
         seen_at=record.met_at,
         given_at=now,
         by=who.name,

@@ -14,7 +14,6 @@ from consumers.alerts.schema import (
     AlertRecord,
     EvidenceRecord,
     HistoryRecord,
-    RuleRevisionRecord,
 )
 from consumers.errors import PeopleTableError
 from consumers.indexer.people import PeopleReader
@@ -115,7 +114,6 @@ class AlertBoard:
             around = Surrounding(
                 history=_of_alert(session, HistoryRecord, alert_id),
                 evidence=_of_alert(session, EvidenceRecord, alert_id),
-                rule=session.get(RuleRevisionRecord, record.rule_revision),
             )
         person, questions = self._said_of(record)
         has_footage = self._has_footage(record.segment_uri)

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from consumers.alerts.rules import RuleQuestion
-from consumers.alerts.schema import OPEN, SNOOZED, AlertRecord, EvidenceRecord, HistoryRecord, RuleRevisionRecord
+from consumers.alerts.schema import OPEN, SNOOZED, AlertRecord, EvidenceRecord, HistoryRecord
+from consumers.evidence.copier import CLIP
 from consumers.indexer.people import Person
 from consumers.web.alerts.shapes import (
     AlertDetailShape,
@@ -22,7 +22,6 @@ from consumers.web.schemas import AnswerShape, ClipShape, CropShape
 from consumers.web.shaping import Questions, media_address, shape_answer
 from streamer.bus.messages import AskedQuestion
 
-CLIP = "clip"  # the kind of evidence that stands in for footage that is gone
 AROUND = timedelta(seconds=5)  # how far before the moment such a copy begins
 
 
@@ -32,7 +31,6 @@ class Surrounding:
 
     history: Sequence[HistoryRecord]
     evidence: Sequence[EvidenceRecord]
-    rule: RuleRevisionRecord | None
 
 
 def state_at(record: AlertRecord, now: datetime) -> str:
@@ -56,7 +54,7 @@ def shape_alert_detail(
     has_footage: bool,
 ) -> AlertDetailShape:
     """What the API says of an alert when asked for it alone; without footage, its copies stand in."""
-    question, evidence = question_of(around.rule), {copy.kind: copy for copy in around.evidence}
+    question, evidence = question_of(record), {copy.kind: copy for copy in around.evidence}
     copied = None if has_footage else evidence.get(CLIP)
     width, height = record.frame_size_wh
     left, top, right, bottom = record.box_xyxy
@@ -77,28 +75,20 @@ def shape_alert_detail(
             height_px=height,
         ),
         numbers=dict(record.numbers),
-        revisions=dict(person.revisions) if person else {},
+        revisions=_revisions(record, person),
         history=tuple(_history(line) for line in around.history),
         evidence=tuple(_evidence(copy) for copy in around.evidence),
     )
 
 
-def question_of(rule: RuleRevisionRecord | None) -> QuestionShape | None:
-    """What a rule asked, as it was when it raised an alert."""
-    if rule is None:
-        return None
+def question_of(record: AlertRecord) -> QuestionShape | None:
+    """What the rule asked when it raised the alert; None where a version wrote it that kept that otherwise."""
+    numbers = record.numbers
+    asked, rest = numbers.get("question"), {name: numbers.get(name) for name in ("complying", "certainty")}
     try:
-        asked = RuleQuestion.model_validate(rule.rule["question"])
-    except (KeyError, ValidationError):  # a revision written by a version that had other rules
+        return QuestionShape.model_validate({**(asked if isinstance(asked, dict) else {}), **rest})
+    except ValidationError:
         return None
-    return QuestionShape(
-        question_id=asked.asked.question_id,
-        kind=asked.kind,
-        text=asked.text,
-        answers=asked.allowed,
-        complying=asked.complying,
-        certainty=float(rule.rule.get("certainty", 0.5)),
-    )
 
 
 def _common(record: AlertRecord, now: datetime) -> dict[str, Any]:
@@ -143,6 +133,13 @@ def _answers(record: AlertRecord, questions: Questions, asked: QuestionShape | N
     own = asked.question_id if asked else None
     order = sorted((name for name in known if answered.get(name)), key=lambda name: name != own)
     return tuple(shape_answer(known[name], answered[name], None) for name in order)
+
+
+def _revisions(record: AlertRecord, person: Person | None) -> dict[str, str]:
+    """Which model said what; the one that answered is known even where the person has been erased."""
+    told = dict(person.revisions) if person else {}
+    answer = record.numbers.get("answer_revision")
+    return {**told, "answer": answer} if isinstance(answer, str) else told
 
 
 def _history(line: HistoryRecord) -> HistoryShape:

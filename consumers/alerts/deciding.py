@@ -1,0 +1,268 @@
+"""The state machine: one rule over the looks at one person, in the order of the footage. Pure, no clock.
+
+A look at which the rule holds (in the zone, on schedule) is a *breach*, *complies*, or says neither: *cannot tell*,
+*unsure* (no answer is certain enough) or *not asked*. Only the first two are **answered**.
+
+Counting begins with a breach and goes on as long as breaches keep at least `share` of the answered looks. It ends, and
+begins anew with the next breach, when they no longer do, when the person complied for `seconds` in a row, or when no
+answered look came for `gap_s`. What lies between is one **episode**; the rule is *met* in it once, at the breach by
+which breaches had lasted for `seconds`, unless too many looks said neither, or an alert of the rule is younger than its
+cooldown.
+
+So a single wrong look cannot raise an alert, and one right answer among many wrong ones cannot hide it. The count has
+no memory beyond its start: whatever came before the first breach makes no alert later or rarer, which is why pieces of
+footage that arrive late are simply counted again, in order.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import shapely
+
+from consumers.alerts.observing import Look
+from consumers.alerts.rules import Rule, RuleBook
+from consumers.alerts.schedules import schedule_check
+from model.questions import CANNOT_TELL
+
+
+class Verdict(StrEnum):
+    """What one look says of one rule."""
+
+    BREACH = "breach"
+    COMPLIES = "complies"
+    CANNOT_TELL = "cannot tell"
+    UNSURE = "unsure"
+    NOT_ASKED = "not asked"
+    OUTSIDE = "outside the zone"
+    OFF_SCHEDULE = "off schedule"
+
+
+@dataclass(slots=True)
+class RuleState:
+    """How far one person is with one rule, since counting began."""
+
+    began_s: float  # when the first breach was seen
+    last_s: float  # when the last answered look was taken
+    breach_looks: int = 0
+    answered_looks: int = 0
+    untold_looks: int = 0  # cannot tell, or unsure
+    breach_s: float = 0.0
+    complied_s: float = 0.0  # in a row, up to now
+    met_s: float | None = None
+
+    def dump(self) -> list[Any]:
+        """The state as JSON holds it."""
+        counts = [self.breach_looks, self.answered_looks, self.untold_looks]
+        return [self.began_s, self.last_s, *counts, self.breach_s, self.complied_s, self.met_s]
+
+    @classmethod
+    def load(cls, dumped: Sequence[Any]) -> "RuleState":
+        """The state that `dump` gave."""
+        return cls(*dumped)
+
+
+States = dict[str, RuleState]  # rule revision -> state; rules that count nothing have none
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A rule met by a person: what was counted, at the moment it was."""
+
+    rule: Rule
+    state: RuleState
+    met_s: float
+    look: Look
+
+
+@dataclass(slots=True)
+class Watched:
+    """A rule as it is applied to one camera."""
+
+    rule: Rule
+    zone: Any | None  # a prepared shapely geometry; None: the whole picture
+    is_on_schedule: Callable[[float], bool] | None
+    revision: str = field(init=False)
+    share: float = field(init=False)
+    seconds: float = field(init=False)
+    gap_s: float = field(init=False)
+    untold_at_most: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        lasting = self.rule.persistence
+        self.revision = self.rule.revision
+        self.share, self.seconds, self.gap_s = lasting.share, lasting.seconds, lasting.gap_s
+        self.untold_at_most = lasting.cannot_tell_at_most
+
+    def holds(self, look: Look) -> Verdict | None:
+        """Why the rule does not hold at a look; None where it does."""
+        if self.zone is not None and not shapely.intersects_xy(self.zone, look.x, look.y):
+            return Verdict.OUTSIDE
+        if self.is_on_schedule is not None and not self.is_on_schedule(look.at_s):
+            return Verdict.OFF_SCHEDULE
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Reads one question's answers for all rules that read them alike."""
+
+    question_id: str
+    complying: tuple[str, ...]
+    breaching: tuple[str, ...]
+    certainty: float
+    watched: tuple[Watched, ...]
+
+    def verdict(self, probabilities: Mapping[str, float]) -> Verdict:
+        return judged(probabilities, self.complying, self.breaching, self.certainty)
+
+
+class CameraRules:
+    """The rules in force for one camera, arranged so that a look is judged once for all rules that read it alike."""
+
+    def __init__(self, book: RuleBook, rules: Iterable[Rule], camera_id: str) -> None:
+        """Take those of `rules` that watch the camera."""
+        self.camera_id = camera_id
+        self.watched = tuple(_watched(rule, book, camera_id) for rule in rules if book.covers(rule, camera_id))
+        alike: dict[tuple[str, tuple[str, ...], float], list[Watched]] = {}
+        for one in self.watched:
+            asked = one.rule.question
+            alike.setdefault((asked.asked.question_id, asked.complying, one.rule.certainty), []).append(one)
+        self.judges = tuple(
+            _Judge(question_id, complying, group[0].rule.question.breaching, certainty, tuple(group))
+            for (question_id, complying, certainty), group in alike.items()
+        )
+        self.questions = frozenset(judge.question_id for judge in self.judges)
+        self._by_revision = {one.revision: one for one in self.watched}
+
+    def holds(self, revision: str, look: Look) -> Verdict | None:
+        """Why one of the rules does not hold at a look; None where it does."""
+        return self._by_revision[revision].holds(look)
+
+
+def judged(
+    probabilities: Mapping[str, float], complying: Sequence[str], breaching: Sequence[str], certainty: float
+) -> Verdict:
+    """What the probabilities of a question's answers say.
+
+    >>> judged({"yes": 0.1, "no": 0.75, "cannot tell": 0.15}, ("yes",), ("no",), 0.7).value
+    'breach'
+    """
+    complies = breaches = 0.0
+    for answer in complying:
+        complies += probabilities.get(answer, 0.0)
+    if complies >= certainty:
+        return Verdict.COMPLIES
+    for answer in breaching:
+        breaches += probabilities.get(answer, 0.0)
+    if breaches >= certainty:
+        return Verdict.BREACH
+    return Verdict.CANNOT_TELL if probabilities.get(CANNOT_TELL, 0.0) >= max(complies, breaches) else Verdict.UNSURE
+
+
+def follow(
+    rules: CameraRules, states: MutableMapping[str, RuleState], looks: Iterable[Look], raised: "Raised"
+) -> list[Met]:
+    """Go on counting over looks in order of time; returns the rules that were met, in order.
+
+    Args:
+        rules: Those in force for the camera.
+        states: What was counted before; changed in place.
+        looks: The next looks at the same person.
+        raised: When each rule was met before, for its cooldown; changed in place.
+    """
+    met = []
+    for look in looks:
+        answers = look.answers
+        for judge in rules.judges:
+            probabilities = answers.get(judge.question_id)
+            if probabilities is None:
+                continue
+            verdict = judge.verdict(probabilities)
+            for watched in judge.watched:
+                state = states.get(watched.revision)
+                if state is None and verdict is not Verdict.BREACH:
+                    continue  # most looks at most people: they comply, and nothing is being counted
+                if watched.holds(look) is not None:
+                    continue
+                if (found := _advance(watched, state, states, look, verdict, raised)) is not None:
+                    met.append(found)
+    return met
+
+
+class Raised:
+    """When each rule was met by one person, and, for rules that are quiet per camera, by anybody there."""
+
+    def __init__(self, by_person: dict[str, list[float]], by_camera: dict[str, float]) -> None:
+        """Use (and change) revision -> instants of a person, and revision -> the last instant at the camera."""
+        self.by_person, self.by_camera = by_person, by_camera
+
+    def is_quiet(self, rule: Rule, revision: str, at_s: float) -> bool:
+        """Whether the rule's cooldown forbids an alert at an instant, before or after the one that was."""
+        cooldown = rule.cooldown
+        if cooldown.per == "camera":
+            last_s = self.by_camera.get(revision)
+            return last_s is not None and abs(at_s - last_s) < cooldown.seconds
+        return any(abs(at_s - met_s) < cooldown.seconds for met_s in self.by_person.get(revision, ()))
+
+    def note(self, rule: Rule, revision: str, met_s: float) -> None:
+        """Remember that the rule was met."""
+        self.by_person.setdefault(revision, []).append(met_s)
+        if rule.cooldown.per == "camera":
+            self.by_camera[revision] = max(met_s, self.by_camera.get(revision, met_s))
+
+
+def _advance(
+    watched: Watched, state: RuleState | None, states: MutableMapping[str, RuleState], look: Look, verdict: Verdict,
+    raised: Raised,
+) -> Met | None:  # fmt: skip
+    """Count one look at which the rule holds."""
+    if state is not None and look.at_s - state.last_s > watched.gap_s:
+        del states[watched.revision]
+        state = None
+    if verdict is Verdict.BREACH:
+        if state is None:
+            state = states[watched.revision] = RuleState(look.at_s, look.at_s)
+        return _count_breach(watched, state, look, raised)
+    if state is None:
+        return None
+    if verdict is not Verdict.COMPLIES:
+        state.untold_looks += 1
+        return None
+    state.answered_looks += 1
+    state.complied_s += look.seconds
+    state.last_s = look.at_s
+    if state.breach_looks < watched.share * state.answered_looks or state.complied_s >= watched.seconds:
+        del states[watched.revision]
+    return None
+
+
+def _count_breach(watched: Watched, state: RuleState, look: Look, raised: Raised) -> Met | None:
+    lasted_before_s = state.breach_s
+    state.breach_looks += 1
+    state.answered_looks += 1
+    state.breach_s += look.seconds
+    state.complied_s = 0.0
+    state.last_s = look.at_s
+    if state.met_s is not None or state.breach_s < watched.seconds:
+        return None
+    if state.untold_looks > watched.untold_at_most * (state.answered_looks + state.untold_looks):
+        return None
+    # Within the look that completes the time, the very frame; where something else held it back, the look itself.
+    overshoot_s = state.breach_s - watched.seconds
+    met_s = look.until_s - overshoot_s if lasted_before_s < watched.seconds else look.at_s
+    met_s = min(max(met_s, look.from_s), look.until_s)
+    if raised.is_quiet(watched.rule, watched.revision, met_s):
+        return None
+    state.met_s = met_s
+    raised.note(watched.rule, watched.revision, met_s)
+    return Met(watched.rule, replace(state), met_s, look)
+
+
+def _watched(rule: Rule, book: RuleBook, camera_id: str) -> Watched:
+    polygons = book.zones(rule, camera_id)
+    zone = shapely.union_all([shapely.Polygon(polygon) for polygon in polygons]) if polygons else None
+    if zone is not None:
+        shapely.prepare(zone)
+    return Watched(rule, zone, schedule_check(rule.schedule))

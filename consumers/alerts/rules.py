@@ -1,0 +1,275 @@
+"""What a safety officer writes: rules, each a typed question with the answers that comply. Pure.
+
+The file is YAML (`consumers.alerts.rules_file` reads it); every field here carries the words that the JSON schema shows
+in an editor.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from model.questions import CANNOT_TELL, Question
+from streamer.bus.identity import revision_of
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
+    Field(description="Letters, digits, `-` and `_`, at most 64, beginning with a letter or digit."),
+]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Point = tuple[Share, Share]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=100)]
+Severity = Literal["low", "medium", "high", "critical"]
+Status = Literal["draft", "in force"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
+IN_FORCE: Status = "in force"
+MOST_RULES = 500
+LEAST_AREA = 1e-6  # of the frame: a smaller zone was drawn by mistake
+
+# Emotions at work (EU AI Act, Art. 5) and what people are rather than what they wear or do: never asked.
+_NEVER_ASKED = re.compile(
+    r"\b(?:emotions?|moods?|feels?|feeling|angry|happy|sad|afraid|nervous|gender|sex|male|female|man|men|woman|women"
+    r"|boys?|girls?|ages?|aged|how old|elderly|young(?:er)?|ethnic(?:ity)?|races?|racial|skin colou?r|nationality"
+    r"|religion|religious|disab(?:led|ility)|pregnant|beautiful|attractive)\b",
+    re.IGNORECASE,
+)
+
+
+class Part(BaseModel):
+    """A piece of the rules file: a misspelt key in it is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class RuleQuestion(Part):
+    """What is asked about each person, and which answers comply."""
+
+    kind: Literal["predicate", "choice"] = Field(
+        "predicate", description="`predicate`: answered yes or no; `choice`: answered by one of `answers`."
+    )
+    text: Words = Field(description="The question in plain words, such as: Is this person wearing a safety vest?")
+    answers: Annotated[tuple[Words, ...], Field(max_length=20)] = Field(
+        (), description="Of a choice: every allowed answer, without *cannot tell*, which is always allowed."
+    )
+    complying: Annotated[tuple[Words, ...], Field(min_length=1, max_length=20)] = Field(
+        description="The answers that are as they should be; every other allowed answer is a breach."
+    )
+
+    @field_validator("text")
+    @classmethod
+    def _may_be_asked(cls, text: str) -> str:
+        if found := _NEVER_ASKED.search(text):
+            raise ValueError(
+                f"asks for {found[0]!r}: emotions, gender, age, origin and the like are never inferred; "
+                "ask for what a person wears or does, and say “person”"
+            )
+        return text
+
+    @model_validator(mode="after")
+    def _answers_fit(self) -> Self:
+        if self.kind == "predicate" and self.answers not in ((), ("yes", "no")):
+            raise ValueError("a predicate is answered yes or no; leave `answers` out, or make it a choice")
+        allowed = self.allowed
+        if self.kind == "choice" and len(allowed) < 2:
+            raise ValueError("a choice needs at least two `answers`")
+        if len(set(allowed)) < len(allowed):
+            raise ValueError("an answer is there twice")
+        if CANNOT_TELL in (*allowed, *self.complying):
+            raise ValueError(f"{CANNOT_TELL!r} is always allowed and neither complies nor breaches; leave it out")
+        if unknown := [answer for answer in self.complying if answer not in allowed]:
+            raise ValueError(f"{unknown[0]!r} complies but is not among the answers: {', '.join(allowed)}")
+        if not self.breaching:
+            raise ValueError("every answer complies, so nothing can be a breach")
+        return self
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Every allowed answer."""
+        return ("yes", "no") if self.kind == "predicate" else self.answers
+
+    @property
+    def breaching(self) -> tuple[str, ...]:
+        """The allowed answers that do not comply."""
+        return tuple(answer for answer in self.allowed if answer not in self.complying)
+
+    @cached_property
+    def asked(self) -> Question:
+        """The question as the model is asked."""
+        return Question(self.kind, self.text, self.allowed)
+
+
+class Persistence(Part):
+    """How long a breach must last before there is an alert; `consumers.alerts.deciding` says how it is counted."""
+
+    share: Share = Field(
+        0.7, description="Share of the answered looks that must be a breach, counted from the first one that was."
+    )
+    seconds: NonNegativeFloat = Field(
+        2.0, description="Seconds for which the person must have been seen in breach. Complying as long ends it."
+    )
+    cannot_tell_at_most: Share = Field(
+        0.5, description="Share of all looks that may be *cannot tell* or unsure; more of them, and there is no alert."
+    )
+    gap_s: PositiveFloat = Field(
+        10.0, description="After so long without an answered look, in the zone and on schedule, counting begins anew."
+    )
+
+
+WallTime = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:[01]\d|2[0-3]):[0-5]\d$"),
+    Field(description="HH:MM, 00:00 to 23:59."),
+]
+
+
+class Hours(Part):
+    """Some hours of some days."""
+
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = Field(DAYS, description="Days on which they begin.")
+    since: WallTime = Field("00:00", description="From when on, HH:MM.")
+    until: WallTime = Field(
+        "00:00", description="Until when, HH:MM, not included; at or before `since`: on the next day."
+    )
+
+
+class Schedule(Part):
+    """When a rule holds, by the clock on the wall beside the camera."""
+
+    time_zone: str = Field(description="Such as Europe/Berlin.")
+    hours: Annotated[tuple[Hours, ...], Field(min_length=1, max_length=50)]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is no time zone; write one such as Europe/Berlin") from error
+        return name
+
+
+class Cooldown(Part):
+    """How long it is quiet after an alert of this rule."""
+
+    seconds: NonNegativeFloat = Field(300.0, description="Footage time between two alerts at least.")
+    per: Literal["person", "camera"] = Field("person", description="About the same person, or from the same camera.")
+
+
+class Escalation(Part):
+    """What happens when nobody acknowledges."""
+
+    after_s: PositiveFloat = Field(description="Seconds without acknowledgement after which others are told.")
+    channels: tuple[Name, ...] = Field((), description="Who is told then; empty: the rule's own channels again.")
+
+
+class Zone(Part):
+    """A part of the picture: a person is in it when the point between their feet is."""
+
+    cameras: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Cameras or camera groups.")
+    polygon: Polygon = Field(description="Corners [x, y] in order, fractions of the frame: 0, 0 is its upper left.")
+
+    @field_validator("polygon")
+    @classmethod
+    def _encloses_something(cls, polygon: tuple[Point, ...]) -> tuple[Point, ...]:
+        import shapely
+
+        shape = shapely.Polygon(polygon)
+        if not shape.is_valid:
+            raise ValueError(f"its sides cross: {shapely.is_valid_reason(shape)}; give the corners in order")
+        if shape.area < LEAST_AREA:
+            raise ValueError("it encloses nothing")
+        return polygon
+
+
+class Rule(Part):
+    """One rule of the desk."""
+
+    id: Name = Field(description="What the rule is called for good; an alert's id is made of it.")
+    title: Words = Field(description="What officers read.")
+    question: RuleQuestion
+    certainty: Annotated[float, Field(gt=0.5, le=1)] = Field(
+        0.7, description="Probability from which an answer counts; below, the look is unsure and counts as neither."
+    )
+    persistence: Persistence = Persistence()
+    cameras: tuple[Name, ...] = Field((), description="Cameras or camera groups; empty: every camera.")
+    zones: Annotated[tuple[Zone, ...], Field(max_length=50)] = Field(
+        (), description="Where in the picture it holds; cameras without one are watched everywhere."
+    )
+    schedule: Schedule | None = Field(None, description="When it holds; left out: always.")
+    cooldown: Cooldown = Cooldown()
+    severity: Severity = Field("medium", description="How bad a breach is.")
+    escalate: Escalation | None = Field(None, description="What happens when nobody acknowledges.")
+    channels: tuple[Name, ...] = Field((), description="Names of the channels that are told of an alert.")
+    status: Status = Field(
+        "draft", description="`draft`: only tried on stored footage; `in force`: raises alerts, if its model can tell."
+    )
+
+    @cached_property
+    def revision(self) -> str:
+        """The name of everything that decides: another title, severity, channel or status is the same revision."""
+        aside = {"title", "severity", "escalate", "channels", "status"}
+        return revision_of(self.model_dump_json(exclude=aside))
+
+
+class RuleBook(Part):
+    """The rules file."""
+
+    camera_groups: dict[Name, tuple[Name, ...]] = Field(
+        default_factory=dict, description="Name -> cameras; a group stands wherever a camera may."
+    )
+    rules: Annotated[tuple[Rule, ...], Field(max_length=MOST_RULES)] = Field((), description="The rules, in any order.")
+
+    @model_validator(mode="after")
+    def _each_id_once(self) -> Self:
+        seen: set[str] = set()
+        for rule in self.rules:
+            if rule.id in seen:
+                raise ValueError(f"two rules are called {rule.id!r}")
+            seen.add(rule.id)
+        return self
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """The rule of that id."""
+        return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+    def covers(self, rule: Rule, camera_id: str) -> bool:
+        """Whether a rule watches a camera at all."""
+        return not rule.cameras or self.names(rule.cameras, camera_id)
+
+    def names(self, named: tuple[str, ...], camera_id: str) -> bool:
+        """Whether some names, of cameras or groups, mean a camera.
+
+        >>> RuleBook(camera_groups={"yard": ("gate", "ramp")}).names(("yard",), "ramp")
+        True
+        """
+        return any(name == camera_id or camera_id in self.camera_groups.get(name, ()) for name in named)
+
+    def zones(self, rule: Rule, camera_id: str) -> tuple[Polygon, ...]:
+        """Where a rule holds in a camera's picture; empty: everywhere."""
+        return tuple(zone.polygon for zone in rule.zones if self.names(zone.cameras, camera_id))
+
+
+def rules_schema() -> Mapping[str, object]:
+    """The JSON schema of the rules file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Crewsight rules",
+        **RuleBook.model_json_schema(),
+    }

@@ -1,0 +1,1 @@
+"""Learning from officers: their corrections, as a file that the trainer reads."""
