@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 LIVE, ALERTS, SEARCH, RULES = "/", "/alerts", "/search", "/rules"
 PERSON, CAMERA, QUERY = "person", "camera", "q"
+ALERT, RULE, STATE, SEVERITY, SINCE, UNTIL, VIEW = "alert", "rule", "state", "severity", "since", "until", "view"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def build_page(settings: PageSettings) -> FastAPI:
         DeskDatabase(settings.desk_url),
         session_h=page.session_h,
     )
-    create_page(api, PageLook(page.site_name, zone_of(page.time_zone), is_demo=page.is_demo))
+    create_page(api, PageLook(page.site_name, zone_of(page.time_zone), is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))
     if is_loopback(page.host):
         # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
         # Elsewhere it would come without a session, so any name will do.

@@ -164,7 +164,7 @@ def answers_in_full(person: PersonDetailShape) -> Markup:
 def ledger(person: PersonDetailShape, now: Now) -> Markup:
     """When, and how one knows."""
     first, last = (seen_time(at, now.zone, now.instant) for at in (person.first_seen_at, person.last_seen_at))
-    return _entries(
+    return entries(
         {
             "Since": first,
             "Until": f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})",
@@ -178,9 +178,10 @@ def provenance(person: PersonDetailShape) -> Markup:
     """Which model said what."""
     said = {words: person.revisions[name] for name, words in REVISIONS.items() if name in person.revisions}
     found = {"Sure it is a person": f"{person.detection_score:.0%}", "Track": person.track_id}
-    return tag("details", tag("summary", "Which model said what"), _entries({**said, **found}))
+    return tag("details", tag("summary", "Which model said what"), entries({**said, **found}))
 
 
-def _entries(entries: Mapping[str, str]) -> Markup:
-    told = (together(tag("dt", name), tag("dd", words)) for name, words in entries.items())
+def entries(named: Mapping[str, str]) -> Markup:
+    """Names and what is said of each."""
+    told = (together(tag("dt", name), tag("dd", words)) for name, words in named.items())
     return tag("dl", *told, class_="ledger")

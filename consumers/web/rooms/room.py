@@ -7,13 +7,17 @@ from typing import Protocol
 
 from nicegui import ui
 
+from consumers.access.access import Access
 from consumers.access.identity import Identity
 from consumers.access.roles import Role
 from consumers.errors import NotPermittedError
 from consumers.web.address import Address
+from consumers.web.alerts.acting import AlertActs
+from consumers.web.alerts.board import AlertBoard
 from consumers.web.components.person_card import Now
 from consumers.web.desk import Desk
 from consumers.web.feed import Feed
+from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.who import refuse_unless
 
 
@@ -24,6 +28,7 @@ class PageLook:
     site_name: str = "Crewsight"
     zone: tzinfo = UTC
     is_demo: bool = False
+    shift_starts_h: tuple[int, ...] = (6, 14, 22)
 
     def now(self) -> Now:
         """This moment."""
@@ -31,12 +36,24 @@ class PageLook:
 
 
 @dataclass(frozen=True, slots=True)
+class Services:
+    """What the rooms ask and what they act by."""
+
+    desk: Desk
+    board: AlertBoard
+    acts: AlertActs
+    access: Access
+    rules: RulesDesk
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a room gets from the page around it."""
 
-    desk: Desk
+    services: Services
     feed: Feed
     look: PageLook
+    is_dark: bool
     identity: Identity
     """Who opened the tab: what is offered goes by it, and what is done by `who`."""
     who: Callable[[], Awaitable[Identity | None]]
@@ -44,6 +61,11 @@ class Surroundings:
     address: Callable[[], Address]
     is_busy: Callable[[], bool]
     """Whether a person or another dialog is open over the room."""
+
+    @property
+    def desk(self) -> Desk:
+        """Who was seen."""
+        return self.services.desk
 
     async def permitted(self, needed: Role) -> Identity:
         """Who is at the tab, once it is known that they may.
@@ -83,6 +105,9 @@ class Room(Protocol):
 
     def write(self) -> None:
         """Put the cursor where words are written."""
+
+    def key(self, name: str) -> None:
+        """A key was pressed that means something in this room alone, if anything."""
 
 
 class Selection:

@@ -77,6 +77,9 @@ class SearchRoom:
         """Select nobody."""
         self._selection.let_go()
 
+    def key(self, name: str) -> None:
+        """No key means anything here alone."""
+
     def write(self) -> None:
         """Put the cursor into the line."""
         self._line.run_method("focus")
