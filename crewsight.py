@@ -58,7 +58,7 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Watch footage made from packaged pictures.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Stop with a summary when all footage is through.")] = False,
 ) -> None:
-    """Start broker, streamer, analyzer, indexer and page, and show who is seen."""
+    """Start broker, streamer, analyzer, indexer, alerter, notifier and page, and show who is seen."""
     from rich.console import Console
 
     from operations.supervisor import Supervisor
@@ -68,7 +68,7 @@ def up(
 
     household = Household(config, demo=demo, once=once)
     household.check()
-    outlook = Outlook(household)  # lays out both tables, so that no two processes try to
+    outlook = Outlook(household)  # lays out all tables, so that no two processes try to
     supervisor = Supervisor(household.children(), household.logs)
     with stop_signals() as is_stopping, Terminal(Console()) as terminal:
         terminal.say(f"The page is at {household.page_url}; logs are in {household.logs}.")
@@ -209,6 +209,7 @@ class Household:
             One of `EXPECTED`, as the process itself would.
         """
         from consumers.access.binding import check_address
+        from consumers.alerts.rules_file import read_rules
         from consumers.listening import listen
         from consumers.notifying.senders import senders_of
         from model.detector_network import DetectorFolder
@@ -228,6 +229,8 @@ class Household:
         if self.streamer.bus.embedded:
             EmbeddedBroker(self.streamer.bus.bootstrap_servers, self.logs / "tansu.log").refuse_busy_port()
         check_address(self.page)
+        if self.page.rules_path.exists():
+            read_rules(self.page.rules_path)
         senders_of(self.notifier.notifying.channels)
         listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
@@ -248,23 +251,26 @@ class Household:
             ChildSpec("streamer", command(*streamer_words), is_expected_to_end=self._once, again_with="broker"),
             ChildSpec("analyzer", command("analyzer")),
             ChildSpec("indexer", command("indexer")),
+            ChildSpec("alerter", command("alerter")),
             ChildSpec("notifier", command("notifier")),
             ChildSpec("page", command("page")),
         ]
 
 
 class Outlook:
-    """What can be told of all processes at one moment: read from the ledger and the person table.
+    """What can be told of all processes at one moment: read from the ledger, the person table and the desk.
 
-    Raises (every method): `LedgerError`, `PeopleTableError`.
+    Raises (every method): `LedgerError`, `PeopleTableError`, `DeskError`.
     """
 
     def __init__(self, household: Household) -> None:
+        from consumers.alerts.outlook import DeskOutlook
         from consumers.indexer.people import PeopleReader
         from streamer.ledger import Ledger
 
         self._ledger = Ledger.open(household.streamer.state.folder)
         self._people = PeopleReader(household.indexer.database_url)
+        self._desk = DeskOutlook(household.page.desk_url)
         self._last_entry = self._last_segment = self._last_rejection = self._last_person = 0
         self._waiting: dict[str, tuple[int, float]] = {}  # segment -> its file and its length in seconds
         self._settled: set[str] = set()  # segments whose result is in the table
@@ -278,16 +284,19 @@ class Outlook:
         """
         from operations.watch import Sighting
 
-        people, remarks = self._new_people(), self._new_remarks()
+        people, remarks = self._new_people(), self._new_remarks() + self._desk.new_alerts()
         self._settle()
-        refused = self._ledger.counts()[1] <= self._people.counts().rejections
-        return Sighting(self._progress(), people, remarks, is_through=is_cut and refused and not self._waiting)
+        counts = self._people.counts()
+        is_seen = is_cut and self._ledger.counts()[1] <= counts.rejections and not self._waiting
+        is_through = is_seen and self._desk.has_decided(counts.segments)
+        return Sighting(self._progress(), people, remarks, is_through=is_through)
 
     def summary(self) -> str:
         """What has been seen in all, in one line."""
         counts = self._people.counts()
         rejected = f", {counts.rejections} refused" if counts.rejections else ""
-        return f"{len(self._settled)} segments, {counts.chains} people in {counts.people} tracks{rejected}."
+        alerts = f", {self._desk.alert_count} alerts" if self._desk.alert_count else ""
+        return f"{len(self._settled)} segments, {counts.chains} people in {counts.people} tracks{alerts}{rejected}."
 
     def _settle(self) -> None:
         for row, segment_id in self._people.segments_since(self._last_segment):
@@ -347,6 +356,7 @@ def refuse_unknown(config: Path | None) -> None:
 
 def _demo_environment(config: Path | None) -> dict[str, str]:
     """The settings of a demo: footage made now, and a state folder of its own beside the real one."""
+    from consumers.alerts.example import example_rules
     from streamer.demo import demo_footage
 
     folder = StreamerSettings.read(config).state.folder / "demo"
@@ -354,6 +364,8 @@ def _demo_environment(config: Path | None) -> dict[str, str]:
         "CREWSIGHT_STATE__FOLDER": str(folder),
         "CREWSIGHT_MEDIA__URL": "",
         "CREWSIGHT_DATABASE__URL": "",
+        "CREWSIGHT_ALERTS__DATABASE_URL": "",
+        "CREWSIGHT_ALERTS__RULES": str(example_rules(folder)),
         "CREWSIGHT_SOURCES": json.dumps([{"camera": "demo", "file": str(demo_footage(folder))}]),
         "CREWSIGHT_PAGE__IS_DEMO": "true",
     }

@@ -1,4 +1,4 @@
-"""The consumers' commands: `analyzer`, `indexer`, `page`, `notifier`, `search`, `evidence`, `feedback`."""
+"""The consumers' commands: `analyzer`, `indexer`, `alerter`, `page`, `notifier`, `search`, `rules` and more."""
 
 import logging
 import os
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import consumers.access.cli
+import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
-from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
+from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
     from consumers.search_client import SearchAnswer
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 240
 NICENESS = 5  # of whoever copies evidence: footage that waits to be looked at comes first
 
-app = typer.Typer(help="What acts: analyzer, indexer, page, notifier and search; and who may use the desk.")
+app = typer.Typer(help="What acts: analyzer, indexer, alerter, page, notifier, search; and who may use the desk.")
 app.add_typer(consumers.access.cli.users, name="user")
 app.add_typer(consumers.access.cli.tokens, name="token")
 app.command()(consumers.access.cli.audit)
+app.add_typer(consumers.alerts.cli.app, name="rules")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
 
@@ -55,6 +57,17 @@ def indexer(config: Config = None) -> None:
 
     settings = IndexerSettings.read(config)
     with indexing_service(settings, _bus(settings, "indexer")) as runner, _stopped_by_signals(runner.stop):
+        runner.run()
+    _leave()
+
+
+@app.command()
+def alerter(config: Config = None) -> None:
+    """Decide by the rules about everyone who was seen, and put alerts on the desk."""
+    from consumers.alerts import build
+
+    settings = AlerterSettings.read(config)
+    with build.alerter(settings, _bus(settings, "alerter")) as runner, _stopped_by_signals(runner.stop):
         runner.run()
     _leave()
 

@@ -10,6 +10,8 @@
   * DeliveryError              a notification that a channel's receiver did not take
   * EvidenceError              evidence that cannot be held, released or proven whole
   * FeedbackError              corrections that cannot be exported
+  * MomentError                a moment that nobody can read
+  * NotSeenError               nobody of that id or at that moment is known
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
   * SearchUnavailableError     the indexer does not answer searches
@@ -120,6 +122,28 @@ class FeedbackError(ConsumerError):
 
     def __str__(self) -> str:
         return f"feedback cannot be exported to {self.folder}: {self.reason}"
+
+
+class MomentError(ConsumerError):
+    """A moment that nobody can read."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__(typed)
+        self.typed = typed
+
+    def __str__(self) -> str:
+        return f"{self.typed!r} is no moment; write one such as 24h, 7d, 2026-11-24 or 2026-11-24T14:02"
+
+
+class NotSeenError(ConsumerError):
+    """Nobody of that id, or nobody at that moment, is in the person table."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        return f"nobody is known as, or was seen at, {self.wanted}; ids stand beside people on the page and in its API"
 
 
 class VectorIndexError(ConsumerError):

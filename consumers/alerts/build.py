@@ -1,15 +1,20 @@
 """Puts the alerter together from its settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from consumers.alerts.alerting import Alerting
+from consumers.alerts.asking_again import AskingAgain
 from consumers.alerts.desk_database import DeskDatabase
-from consumers.alerts.measured import measured_models
+from consumers.alerts.explaining import Explaining
+from consumers.alerts.measured import MeasuredModels, measured_models
 from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.alerts.tending import Tending, tended
+from consumers.alerts.trying import Trial, try_rules
+from consumers.indexer.people import PeopleReader
+from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
 from consumers.settings import AlerterSettings, DeskSettings
 from streamer.bus.client import Bus
@@ -23,8 +28,58 @@ BATCH_SIZE = 16
 
 def rules_in_force(settings: DeskSettings) -> RulesInForce:
     """The rules that the settings name, held against the model that they name."""
-    models = measured_models(settings.vlm.name, settings.alerts.models)
-    return RulesInForce(RulesWatch(settings.rules_path), models)
+    return RulesInForce(RulesWatch(settings.rules_path), measured_by(settings))
+
+
+def measured_by(settings: DeskSettings) -> MeasuredModels:
+    """What the models that the settings name were measured on."""
+    return measured_models(settings.vlm.name, settings.alerts.models)
+
+
+def explaining(settings: DeskSettings) -> Explaining:
+    """Whoever answers *why*, over what the settings name.
+
+    Raises:
+        PeopleTableError: The person table does not open.
+        DeskError: The desk does not open.
+    """
+    desk = DeskDatabase(settings.desk_url)
+    return Explaining(PeopleReader(settings.database_url), MediaStore(settings.media_url), desk)
+
+
+def tried_on_footage(
+    settings: DeskSettings,
+    tried: Standing,
+    in_force: Standing,
+    *,
+    since: datetime,
+    until: datetime,
+    cameras: Sequence[str] = (),
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Trial:
+    """`try_rules` over what the settings name; blocks for as long as that takes.
+
+    Raises:
+        One of what `try_rules` raises, or PeopleTableError: the person table does not open.
+    """
+    people, store = PeopleReader(settings.database_url), MediaStore(settings.media_url)
+    asking = AskingAgain(store, vlm=settings.vlm.name, device=settings.vlm.device)
+    try:
+        return try_rules(
+            tried,
+            in_force,
+            people=people,
+            store=store,
+            asking=asking,
+            since=since,
+            until=until,
+            cameras=cameras,
+            on_progress=on_progress,
+            is_stopping=is_stopping,
+        )
+    finally:
+        people.close()
 
 
 @contextmanager
@@ -51,4 +106,4 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
 
 def _tell(bus: Bus, standing: Standing) -> None:
     """Let the analyzers ask what the rules in force ask."""
-    del bus, standing
+    publish_questions(bus, question_set(standing.questions))

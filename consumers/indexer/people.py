@@ -81,6 +81,24 @@ class PeopleReader:
         chosen = select(PersonRecord).where(PersonRecord.chain_id == chain_id)
         return self._people(chosen.order_by(PersonRecord.first_seen_at, PersonRecord.id))
 
+    def seen_at(self, camera: str, at: datetime) -> list[Person]:
+        """Everyone whom a camera saw at an instant, by key."""
+        chosen = select(PersonRecord).where(
+            PersonRecord.camera_id == camera, PersonRecord.first_seen_at <= at, PersonRecord.last_seen_at >= at
+        )
+        return self._people(chosen.order_by(PersonRecord.id))
+
+    def segments(
+        self, *, since: datetime, until: datetime, cameras: Sequence[str] = (), at_most: int = 100_000
+    ) -> list[SegmentSeen]:
+        """The segments that began in a stretch of time, the latest result of each, in order; no cameras: of all."""
+        chosen = select(SegmentRecord).where(SegmentRecord.started_at >= since, SegmentRecord.started_at < until)
+        if cameras:
+            chosen = chosen.where(SegmentRecord.camera_id.in_(cameras))
+        chosen = chosen.order_by(SegmentRecord.started_at, SegmentRecord.id).limit(at_most)
+        latest = self._read(lambda s: {row.segment_id: segment_of(row) for row in s.scalars(chosen)})
+        return list(latest.values())
+
     def by_key(self, keys: Sequence[int]) -> dict[int, Person]:
         """The people with these integer keys; keys of nobody are left out."""
         return {person.id: person for person in self._people(select(PersonRecord).where(PersonRecord.id.in_(keys)))}
