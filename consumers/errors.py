@@ -16,6 +16,7 @@
     * FaissMissingError        FAISS is not installed
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
+  * StaleRulesError            somebody else changed the rules file since it was seen
   * NoSuchAlertError           no alert has that id
   * StaleAlertError            somebody else changed an alert since it was seen
   * ActRefusedError            an act that makes no sense for an alert as it is
@@ -177,6 +178,17 @@ class AddressError(ConsumerError):
 
     def __str__(self) -> str:
         return f"cannot listen on {self.address}: {self.reason}"
+
+
+class StaleRulesError(ConsumerError):
+    """Somebody else changed the rules file since it was seen; nothing was overwritten."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return "Somebody else changed the rules in the meantime. Nothing was overwritten: load them again, then save."
 
 
 class NoSuchAlertError(ConsumerError):

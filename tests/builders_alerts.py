@@ -1,19 +1,30 @@
 """Alerts as the alerter writes them, over the people of `tests.builders_web`."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from consumers.alerts.asking_again import AskingAgain
 from consumers.alerts.deciding import RuleState
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.evidence import asked_of, counted_of
+from consumers.alerts.explaining import Explaining
+from consumers.alerts.measured import measured_models
 from consumers.alerts.rules import Rule
 from consumers.alerts.schema import ALERTER, AlertRecord, EvidenceRecord, HistoryRecord, RuleRevisionRecord
+from consumers.alerts.standing import Standing
+from consumers.alerts.trying import Trial, try_rules
+from consumers.indexer.people import PeopleReader
+from consumers.web.api import create_api
+from consumers.web.desk import Search
+from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch
 from streamer.bus.manifest import Manifest, PersonSeen
-from streamer.bus.media import manifest_uri
+from streamer.bus.media import MediaStore, manifest_uri
 from tests.builders_web import HAT, VEST
 
 HAT_RULE = Rule.model_validate(
@@ -34,6 +45,33 @@ VEST_RULE = Rule.model_validate(
         "status": "in force",
     }
 )
+
+
+def rules_desk(folder: Path, people: PeopleReader, media: MediaStore, desk: DeskDatabase) -> RulesDesk:
+    """The rules of `rules.yaml` in a folder, held against the embedded model, tried on what `media` holds."""
+
+    def try_on(
+        tried: Standing, in_force: Standing, on: Stretch, progress: Progress, is_stopping: Callable[[], bool]
+    ) -> Trial:
+        return try_rules(
+            tried,
+            in_force,
+            people=people,
+            store=media,
+            asking=AskingAgain(media),
+            since=on.since,
+            until=on.until,
+            cameras=on.cameras,
+            on_progress=progress,
+            is_stopping=is_stopping,
+        )
+
+    return RulesDesk(folder / "rules.yaml", measured_models("embedded"), try_on, Explaining(people, media, desk))
+
+
+def api_over(search: Search, people: PeopleReader, media: MediaStore, desk: DeskDatabase, folder: Path) -> FastAPI:
+    """The API, its rules in `folder`."""
+    return create_api(search, people, media, desk, rules_desk(folder, people, media, desk))
 
 
 def enter_alert(

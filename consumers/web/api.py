@@ -7,14 +7,14 @@ it needs. Every error has one shape, problem+json (RFC 9457).
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from consumers.access.access import SESSION_H, Access
 from consumers.access.gate import Callers, Gate
-from consumers.access.roles import LOOK, SEARCH
+from consumers.access.roles import ACT, LOOK, SEARCH
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader
@@ -25,8 +25,11 @@ from consumers.web.alerts.frames import Frames
 from consumers.web.desk import Desk, Search
 from consumers.web.media import media_router
 from consumers.web.plays import Plays
+from consumers.web.rules.api import rules_router, tell_rule_problems
+from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.schemas import (
     CameraShape,
+    CorrectionShape,
     HealthShape,
     PeopleShape,
     PersonDetailShape,
@@ -34,6 +37,7 @@ from consumers.web.schemas import (
     SearchShape,
     StatusShape,
 )
+from consumers.web.services import Services
 from consumers.web.who import Who, needs
 from streamer.bus.media import MediaStore
 
@@ -44,15 +48,22 @@ Camera = Annotated[str | None, Query(description="Only this camera.")]
 
 
 def create_api(
-    search: Search, people: PeopleReader, media: MediaStore, alerts: DeskDatabase, *, session_h: float = SESSION_H
+    search: Search,
+    people: PeopleReader,
+    media: MediaStore,
+    alerts: DeskDatabase,
+    rules: RulesDesk,
+    *,
+    session_h: float = SESSION_H,
 ) -> FastAPI:
-    """The API over these four, testable alone: `/api/v1/…` and `/media/…`.
+    """The API over these five, testable alone: `/api/v1/…` and `/media/…`.
 
     Args:
         search: Finds people by words.
         people: Who was seen.
         media: Where pictures and footage are.
         alerts: The desk database: alerts, and who may see them.
+        rules: The rules, and why they say what they say.
         session_h: Hours after which whoever signed in has to do so again.
     """
     api = FastAPI(
@@ -65,20 +76,22 @@ def create_api(
     )
     access = Access(alerts, session_h=session_h)
     desk = Desk(search, people, media, access)
-    api.state.desk, api.state.access, api.state.callers = desk, access, Callers(access.identify)
-    api.include_router(_people_router(desk), prefix="/api/v1")
+    board, acts = AlertBoard(alerts, people, media), AlertActs(alerts)
+    api.state.access, api.state.callers = access, Callers(access.identify)
+    api.include_router(_people_router(desk, acts), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
-    board, acts = AlertBoard(alerts, people, media), AlertActs(alerts)
-    api.state.board, api.state.acts = board, acts
+    api.state.services = Services(desk, board, acts, access, rules)
     api.include_router(alerts_router(board, acts, Frames(media), access), prefix="/api/v1")
+    api.include_router(rules_router(rules, access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)
+    tell_rule_problems(api, _problem)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)
     return api
 
 
-def _people_router(desk: Desk) -> APIRouter:
+def _people_router(desk: Desk, acts: AlertActs) -> APIRouter:
     router = APIRouter()
 
     @router.get("/people", dependencies=[needs(LOOK)])
@@ -96,6 +109,11 @@ def _people_router(desk: Desk) -> APIRouter:
         if found is None:
             raise HTTPException(404, f"Nobody is called {person_id}.")
         return found
+
+    @router.post("/people/{person_id}/corrections", dependencies=[needs(ACT)], status_code=204)
+    def correct(person_id: str, correction: Annotated[CorrectionShape, Body()], who: Who) -> None:
+        person, question = desk.asked(person_id, correction.question_id)
+        acts.correct(person, question, correction.right_answer, who)
 
     @router.get("/search", dependencies=[needs(SEARCH)])
     def search(

@@ -6,7 +6,7 @@ Every method blocks; the API's threads and `asyncio.to_thread` call them.
 from typing import Protocol
 
 from consumers.access.access import Access
-from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.errors import NotSeenError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader, Person
 from consumers.search_client import IndexStatus, SearchAnswer
 from consumers.web.light import Standing, judge
@@ -23,6 +23,7 @@ from consumers.web.shaping import Questions, shape_detail, shape_person
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, manifest_uri
+from streamer.bus.messages import AskedQuestion
 
 AT_ONCE = 200  # people in one question to the table
 
@@ -88,6 +89,18 @@ class Desk:
         questions = self._questions()
         hits = tuple(HitShape(score=hit.score, person=shape_person(hit.person, questions)) for hit in answer.hits)
         return SearchShape(query=text, hits=hits, unknown_words=tuple(answer.unknown_words))
+
+    def asked(self, person_id: str, question_id: str) -> tuple[Person, AskedQuestion]:
+        """Somebody and a question that was asked about them.
+
+        Raises:
+            NotSeenError: nobody has that id, or was asked that.
+        """
+        person = self._people.person(person_id)
+        question = self._questions().get(question_id)
+        if person is None or question is None or question_id not in person.answers:
+            raise NotSeenError(person_id)
+        return person, question
 
     def cameras(self) -> tuple[CameraShape, ...]:
         """Every camera that has sent something, by name."""

@@ -11,20 +11,22 @@ from nicegui import app, background_tasks, ui
 from nicegui.events import KeyEventArguments
 from starlette.responses import RedirectResponse
 
-from consumers.access.access import Access
 from consumers.access.gate import Callers, secrets_in
 from consumers.access.identity import Identity
 from consumers.access.roles import LOOK, PLAY
-from consumers.web.address import CAMERA, LIVE, PERSON, QUERY, SEARCH, Address
+from consumers.web.address import CAMERA, LIVE, PERSON, QUERY, Address
+from consumers.web.components.chime import chime_router
 from consumers.web.components.header import ROOMS, Header
 from consumers.web.components.keys import KeysDialog
 from consumers.web.components.person_dialog import PersonDialog
 from consumers.web.components.words import Words
-from consumers.web.desk import Desk
 from consumers.web.feed import Feed
+from consumers.web.rooms.alerts import AlertsRoom
 from consumers.web.rooms.live import LiveRoom
 from consumers.web.rooms.room import PageLook, Room, Surroundings
+from consumers.web.rooms.rules import RulesRoom
 from consumers.web.rooms.search import SearchRoom
+from consumers.web.services import Services
 from consumers.web.sign_in import THEME_COOKIE, sign_in_router, theme_style
 from consumers.web.who import identity_of, needs
 from consumers.web.wording import clock_time
@@ -39,16 +41,16 @@ FAVICON = (
 
 def create_page(api: FastAPI, look: PageLook) -> None:
     """Mount the rooms on an API made by `create_api`; may be called once in a process, as NiceGUI has one app."""
-    desk: Desk = api.state.desk
-    access: Access = api.state.access
+    services: Services = api.state.services
     callers: Callers = api.state.callers
-    feed = Feed(desk)
+    feed = Feed(services.desk, services.board)
     api.include_router(_theme_router())
-    api.include_router(sign_in_router(access, look.site_name, callers.forget))
+    api.include_router(chime_router())
+    api.include_router(sign_in_router(services.access, look.site_name, callers.forget))
     app.on_startup(lambda: background_tasks.create(feed.run(), name="feed"))
     ui.run_with(
         api,
-        root=lambda: Page(desk, feed, look, callers).build(),
+        root=lambda: Page(services, feed, look, callers).build(),
         title=look.site_name,
         dark=True,
         language="en-US",
@@ -62,9 +64,9 @@ def create_page(api: FastAPI, look: PageLook) -> None:
 class Page:
     """One browser tab."""
 
-    def __init__(self, desk: Desk, feed: Feed, look: PageLook, callers: Callers) -> None:
+    def __init__(self, services: Services, feed: Feed, look: PageLook, callers: Callers) -> None:
         """Know where the tab stands and who looks; `build` shows it."""
-        self._desk, self._feed, self._look, self._callers = desk, feed, look, callers
+        self._services, self._feed, self._look, self._callers = services, feed, look, callers
         self._client = ui.context.client
         self._carried = secrets_in(self._client.request.headers)
         self._identity = identity_of(self._client.request)
@@ -73,7 +75,7 @@ class Page:
 
     def build(self) -> None:
         """Header, room, dialogs, keys."""
-        is_dark = self._client.request.cookies.get(THEME_COOKIE) != "light"
+        self._is_dark = is_dark = self._client.request.cookies.get(THEME_COOKIE) != "light"
         ui.dark_mode(is_dark)
         ui.add_head_html(theme_style(is_dark=is_dark))
         with Words("div", "", "shell"):
@@ -81,13 +83,15 @@ class Page:
             self._keys = KeysDialog()
             self._header.keys.on("click", self._keys.toggle)
             self._person = PersonDialog(
-                self._desk, self._look.now, self._close_person, may_play=self._identity.may(PLAY)
+                self._services.desk, self._look.now, self._close_person, may_play=self._identity.may(PLAY)
             )
             with Words("main", "") as main:
-                ui.sub_pages({LIVE: self._enter(LiveRoom), SEARCH: self._enter(SearchRoom)})
+                ui.sub_pages({room.path: self._enter(room) for room in (LiveRoom, AlertsRoom, SearchRoom, RulesRoom)})
         ui.skip_link("To the people", target=main)
         self._client.sub_pages_router.on_path_changed(self._follow)
         self._feed.stands.subscribe(self._header.stand)
+        self._feed.alerted.subscribe(lambda news: self._header.count_alerts(news.waiting))
+        self._header.count_alerts(self._feed.waiting)
         if self._feed.status:
             self._header.stand(self._feed.status)
         ui.timer(1.0, self._tell_time)
@@ -97,7 +101,14 @@ class Page:
     def _enter(self, room_class: Callable[[Surroundings], Room]) -> Callable[[], None]:
         def build() -> None:
             around = Surroundings(
-                self._desk, self._feed, self._look, self._identity, self._who, lambda: self._address, self._is_busy
+                self._services,
+                self._feed,
+                self._look,
+                self._is_dark,
+                self._identity,
+                self._who,
+                lambda: self._address,
+                self._is_busy,
             )
             self._room = room_class(around)
             self._header.enter(self._room.path)
@@ -148,6 +159,8 @@ class Page:
                 self._step(-1)
             case "Escape" if not self._is_busy():
                 self._room.let_go()
+            case name if not self._is_busy():
+                self._room.key(name)
 
     def _step(self, by: int) -> None:
         assert self._room is not None

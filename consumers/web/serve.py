@@ -15,7 +15,11 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from consumers.access.binding import check_address
+from consumers.alerts.build import measured_by, tried_on_footage
 from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.explaining import Explaining
+from consumers.alerts.standing import Standing
+from consumers.alerts.trying import Trial
 from consumers.indexer.people import PeopleReader
 from consumers.listening import is_loopback, listen
 from consumers.search_client import SearchClient
@@ -23,6 +27,7 @@ from consumers.settings import PageSettings
 from consumers.web.api import create_api
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
+from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
 from streamer.bus.media import MediaStore
 
 SHUTDOWN_S = 1  # an open page is a connection that never ends by itself
@@ -67,19 +72,41 @@ def build_page(settings: PageSettings) -> FastAPI:
     people = PeopleReader(settings.database_url)
     search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
     page = settings.page
+    media, desk = MediaStore(settings.media_url), DeskDatabase(settings.desk_url)
+    explaining = Explaining(people, media, desk)
     api = create_api(
         search,
         people,
-        MediaStore(settings.media_url),
-        DeskDatabase(settings.desk_url),
+        media,
+        desk,
+        RulesDesk(settings.rules_path, measured_by(settings), _try_on(settings), explaining),
         session_h=page.session_h,
     )
-    create_page(api, PageLook(page.site_name, zone_of(page.time_zone), is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))
+    zone = zone_of(page.time_zone)
+    create_page(api, PageLook(page.site_name, zone, is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))
     if is_loopback(page.host):
         # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
         # Elsewhere it would come without a session, so any name will do.
         api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     return api
+
+
+def _try_on(settings: PageSettings) -> TryOn:
+    def try_on(
+        tried: Standing, in_force: Standing, on: Stretch, progress: Progress, is_stopping: Callable[[], bool]
+    ) -> Trial:
+        return tried_on_footage(
+            settings,
+            tried,
+            in_force,
+            since=on.since,
+            until=on.until,
+            cameras=on.cameras,
+            on_progress=progress,
+            is_stopping=is_stopping,
+        )
+
+    return try_on
 
 
 def zone_of(name: str) -> tzinfo:

@@ -17,14 +17,15 @@ from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.serve import serve
 from streamer.bus.media import MediaStore
+from tests.builders_alerts import rules_desk
 from tests.builders_web import CaptionSearch
 
 
 def build(folder: Path, *, is_demo: bool, is_alone: bool) -> FastAPI:
     people = PeopleReader(f"sqlite:///{folder / 'people.sqlite3'}")
     search = SearchClient("http://127.0.0.1:9", timeout_s=1) if is_alone else CaptionSearch(people)
-    desk = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}")
-    api = create_api(search, people, MediaStore(str(folder / "media")), desk)
+    desk, media = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}"), MediaStore(str(folder / "media"))
+    api = create_api(search, people, media, desk, rules_desk(folder, people, media, desk))
     create_page(api, PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo=is_demo))
     return api
 

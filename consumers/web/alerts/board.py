@@ -144,6 +144,12 @@ class AlertBoard:
         with self._desk.reading() as session:
             return session.scalar(select(func.count(AlertRecord.id))) or 0
 
+    def met_since(self, since: datetime) -> list[tuple[str, datetime]]:
+        """Rule and footage time of every alert since a moment."""
+        chosen = select(AlertRecord.rule_id, AlertRecord.met_at).where(AlertRecord.met_at >= since)
+        with self._desk.reading() as session:
+            return [(rule_id, met_at) for rule_id, met_at in session.execute(chosen)]
+
     def offered(self) -> Offered:
         """What can be filtered by."""
         rules = select(AlertRecord.rule_id, func.max(AlertRecord.title)).group_by(AlertRecord.rule_id)

@@ -87,7 +87,7 @@ def menus(address: Address, offered: Offered) -> Markup:
     return tag(
         "div",
         _menu(address, SEVERITY, "Every severity", severities),
-        _menu(address, RULE, "Every rule", [(rule, title) for rule, title in titles.items()]),
+        _menu(address, RULE, "Every rule", list(titles.items())),
         _menu(address, CAMERA, "Every camera", [(camera, camera) for camera in offered.cameras]),
         _menu(address, SINCE, "Any time", list(SPANS.items())),
         class_="menus",

@@ -171,9 +171,7 @@ class AlertsRoom:
     async def _load(self) -> None:
         """The whole list anew."""
         board, asked = self._services.board, self._filter()
-        order, offered = await asyncio.gather(
-            asyncio.to_thread(board.ids, asked), asyncio.to_thread(board.offered)
-        )
+        order, offered = await asyncio.gather(asyncio.to_thread(board.ids, asked), asyncio.to_thread(board.offered))
         if self._room.is_deleted:
             return
         self._news.clear()
@@ -247,7 +245,7 @@ class AlertsRoom:
 
     # Acting
 
-    def _mark(self, alert_id: str, is_marked: bool) -> None:  # noqa: FBT001 — a checkbox's callback
+    def _mark(self, alert_id: str, is_marked: bool) -> None:
         (self._list.marked.add if is_marked else self._list.marked.discard)(alert_id)
         self._show_bulk()
 

@@ -7,17 +7,14 @@ from typing import Protocol
 
 from nicegui import ui
 
-from consumers.access.access import Access
 from consumers.access.identity import Identity
 from consumers.access.roles import Role
 from consumers.errors import NotPermittedError
 from consumers.web.address import Address
-from consumers.web.alerts.acting import AlertActs
-from consumers.web.alerts.board import AlertBoard
 from consumers.web.components.person_card import Now
 from consumers.web.desk import Desk
 from consumers.web.feed import Feed
-from consumers.web.rules.rules_desk import RulesDesk
+from consumers.web.services import Services
 from consumers.web.who import refuse_unless
 
 
@@ -33,17 +30,6 @@ class PageLook:
     def now(self) -> Now:
         """This moment."""
         return Now(datetime.now(UTC), self.zone)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the rooms ask and what they act by."""
-
-    desk: Desk
-    board: AlertBoard
-    acts: AlertActs
-    access: Access
-    rules: RulesDesk
 
 
 @dataclass(frozen=True, slots=True)

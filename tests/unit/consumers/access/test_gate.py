@@ -17,10 +17,10 @@ from consumers.access.gate import BELIEVED_S, COOKIE
 from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.indexer.people import PeopleTable
-from consumers.web.api import create_api
 from consumers.web.sign_in import sign_in_router
 from streamer.bus.media import MediaStore
 from tests.builders_access import PASSWORD, enter_users, session_of
+from tests.builders_alerts import api_over
 from tests.builders_web import HAT, CaptionSearch, Walk, enter_segment, panned_clip, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
@@ -43,7 +43,7 @@ def api(tmp_path: Path, desk: DeskDatabase) -> Iterator[FastAPI]:
     enter_segment(
         store, table, clip, [Walk([(0.4, BOX)], crop, "worker in an orange vest", sure(HAT, "no"))], camera="gate"
     )
-    api = create_api(CaptionSearch(table), table, store, desk)
+    api = api_over(CaptionSearch(table), table, store, desk, tmp_path)
     api.include_router(sign_in_router(api.state.access, "North Yard", api.state.callers.forget))
 
     @api.websocket("/echo")

@@ -17,11 +17,10 @@ from consumers.access.gate import COOKIE
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.schema import AlertRecord, FeedbackRecord
 from consumers.indexer.people import PeopleTable
-from consumers.web.api import create_api
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_access import enter_users, session_of
-from tests.builders_alerts import VEST_RULE, enter_alert, enter_evidence
+from tests.builders_alerts import VEST_RULE, api_over, enter_alert, enter_evidence
 from tests.builders_web import HAT, NOON, REVISIONS, VEST, CaptionSearch, Walk, enter_segment, panned_clip, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
@@ -53,8 +52,8 @@ def desk(tmp_path: Path) -> Iterator[DeskDatabase]:
 
 
 @pytest.fixture
-def api(store: MediaStore, table: PeopleTable, desk: DeskDatabase) -> FastAPI:
-    return create_api(CaptionSearch(table), table, store, desk)
+def api(store: MediaStore, table: PeopleTable, desk: DeskDatabase, tmp_path: Path) -> FastAPI:
+    return api_over(CaptionSearch(table), table, store, desk, tmp_path)
 
 
 @pytest.fixture
