@@ -47,6 +47,31 @@ VEST_RULE = Rule.model_validate(
 )
 
 
+RULES_YAML = f"""# Rules of the North Yard.
+rules:
+  - id: hard-hat
+    title: No hard hat
+    question:
+      text: {HAT.text}
+      complying: [yes]
+    severity: high
+    status: in force
+  - id: vest  # tried since March
+    title: No safety vest
+    question:
+      text: {VEST.text}
+      complying: [yes]
+    persistence: {{share: 0.5, seconds: 0}}
+  - id: gloves
+    title: No gloves at the press
+    question:
+      text: Is this person wearing gloves?
+      complying: [yes]
+    severity: low
+    status: in force
+"""
+
+
 def rules_desk(folder: Path, people: PeopleReader, media: MediaStore, desk: DeskDatabase) -> RulesDesk:
     """The rules of `rules.yaml` in a folder, held against the embedded model, tried on what `media` holds."""
 
@@ -111,7 +136,7 @@ def _enter(
     seen = manifest.people[person]
     look = seen.looks[0]
     alert_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{rule.id}/{rule.revision}/{seen.person_id}/{episode}"))
-    met_at = look.at + timedelta(seconds=1)
+    met_at = raised_at or look.at + timedelta(seconds=1)
     session.add(
         AlertRecord(
             alert_id=alert_id,

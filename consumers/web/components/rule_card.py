@@ -22,7 +22,6 @@ def rule_body(one: RuleStanding, days: Sequence[int]) -> Markup:
         tag("p", conditions(rule), class_="conditions"),
         tag("p", icon("info"), tag("span", _why(one)), class_="why-draft") if _why(one) else Markup(),
         tag("div", spark_line(days), tag("span", _weekly(days)), class_="week"),
-        _alerts_link(rule),
     )
 
 
@@ -71,8 +70,9 @@ def _why(one: RuleStanding) -> str:
     """Why it is a draft, or would stay one."""
     if one.status == IN_FORCE:
         return ""
-    said = one.cannot_tell_why or one.why_draft or ""
-    return f"A draft, because {said}."
+    if one.cannot_tell_why is None:
+        return "A draft: nobody has put it in force. Try it first."
+    return f"A draft, because {one.cannot_tell_why}."
 
 
 def _complying(rule: Rule) -> str:
@@ -83,6 +83,7 @@ def _weekly(days: Sequence[int]) -> str:
     return f"{count(sum(days), 'alert')} in 7 days, {days[-1] if days else 0} today"
 
 
-def _alerts_link(rule: Rule) -> Markup:
+def alerts_link(rule: Rule) -> Markup:
+    """The way to what the rule has raised."""
     address = Address(ALERTS, {RULE: rule.id, STATE: "all"})
     return tag("a", icon("notifications"), tag("span", "Its alerts"), class_="act", href=str(address))

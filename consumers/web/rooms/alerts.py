@@ -419,12 +419,13 @@ class AlertsRoom:
         self._show_views()
         self._filters.clear()
         self._export.clear()
+        if self._who.may(EXPORT):
+            with self._export:
+                still(export_link(asked))
         first, last = (seen_time(at, now.zone, now.instant) for at in (since, until))
         self._sum.set_text(f"since {first}, until {last}")
         self._summary.clear()
         with self._summary:
-            if self._who.may(EXPORT):
-                still(tag("div", export_link(asked), class_="line"))
             lay_out_summary(summarize(alerts, since, until, now.zone), now.zone, is_dark=self._around.is_dark)
 
 

@@ -22,7 +22,7 @@ from consumers.web.address import RULE, RULES, SEARCH, Address
 from consumers.web.components.markup import icon as drawn
 from consumers.web.components.markup import tag
 from consumers.web.components.person_card import nobody
-from consumers.web.components.rule_card import rule_body
+from consumers.web.components.rule_card import alerts_link, rule_body
 from consumers.web.components.trial_result import trial_result
 from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Surroundings
@@ -76,8 +76,9 @@ class RulesRoom:
                 self._button("rule", "Check", self._check)
                 self._button("save", "Save", self._save, is_main=True)
                 self._button("refresh", "Load again", self._load_text)
-                upload = ui.upload(label="Upload a file", auto_upload=True, max_file_size=MOST_UPLOAD_BYTES)
-                upload.on_upload(self._uploaded).props('accept=".yaml,.yml" flat bordered').classes("upload")
+                upload = ui.upload(auto_upload=True, max_file_size=MOST_UPLOAD_BYTES, on_upload=self._uploaded)
+                upload.props('accept=".yaml,.yml"').set_visibility(False)  # its own buttons have no names
+                self._button("upload_file", "Upload a file", lambda: upload.run_method("pickFiles"))
             with Words("div", "", "line try"):
                 icon("movie_filter")
                 Words("span", "Try what is written above on stored footage:")
@@ -166,9 +167,10 @@ class RulesRoom:
     def _enter(self, one: RuleStanding, days: list[int]) -> None:
         with Words("article", "", "rule", data_rule=one.rule.id):
             still(rule_body(one, days))
-            if not self._may_write:
-                return
             with Words("div", "", "line"):
+                still(alerts_link(one.rule))
+                if not self._may_write:
+                    return
                 if one.rule.status == IN_FORCE:
                     self._button("edit_note", "Make it a draft", lambda: self._set_status(one, "draft"))
                 elif one.cannot_tell_why is None:
@@ -297,6 +299,7 @@ class RulesRoom:
             bar = ui.linear_progress(0, show_value=False).classes("progress").props('aria-label="How far the trial is"')
             words = Words("span", "Looking for footage", "sum", role="status")
             self._button("stop", "Stop", stop.set)
+        self._trial.run_method("scrollIntoView")
         return bar, words
 
     def _say_trial(self, words: str) -> None:
