@@ -39,11 +39,17 @@ FAVICON = (
 )
 
 
-def create_page(api: FastAPI, look: PageLook) -> None:
-    """Mount the rooms on an API made by `create_api`; may be called once in a process, as NiceGUI has one app."""
+def create_page(api: FastAPI, look: PageLook, *, ask_every_s: float = 1.0) -> None:
+    """Mount the rooms on an API made by `create_api`; may be called once in a process, as NiceGUI has one app.
+
+    Args:
+        api: The API.
+        look: What the page says of itself.
+        ask_every_s: Seconds between two questions about what is new.
+    """
     services: Services = api.state.services
     callers: Callers = api.state.callers
-    feed = Feed(services.desk, services.board)
+    feed = Feed(services.desk, services.board, every_s=ask_every_s)
     api.include_router(_theme_router())
     api.include_router(chime_router())
     api.include_router(sign_in_router(services.access, look.site_name, callers.forget))

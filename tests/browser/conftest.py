@@ -224,7 +224,9 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
         cookies: dict[str, str] | None = None,
         is_signed_in: bool = True,
     ) -> "Page":
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce", bypass_csp=True
+        )  # for axe
         carried = {"crewsight-theme": theme, **(cookies or {})}
         context.add_cookies([{"name": name, "value": value, "url": site.url} for name, value in carried.items()])
         contexts.append(context)

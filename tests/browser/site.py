@@ -1,6 +1,6 @@
-"""Runs the page over a folder that a test has filled: `python -m tests.browser.site FOLDER PORT [demo] [alone]`.
+"""Runs the page over a folder that a test has filled: `python -m tests.browser.site FOLDER PORT [demo] [alone] [slow]`.
 
-`alone`: no indexer answers searches.
+`alone`: no indexer answers searches. `slow`: the page asks what is new once an hour.
 """
 
 import sys
@@ -21,15 +21,16 @@ from tests.builders_alerts import rules_desk
 from tests.builders_web import CaptionSearch
 
 
-def build(folder: Path, *, is_demo: bool, is_alone: bool) -> FastAPI:
+def build(folder: Path, told: list[str]) -> FastAPI:
     people = PeopleReader(f"sqlite:///{folder / 'people.sqlite3'}")
-    search = SearchClient("http://127.0.0.1:9", timeout_s=1) if is_alone else CaptionSearch(people)
+    search = SearchClient("http://127.0.0.1:9", timeout_s=1) if "alone" in told else CaptionSearch(people)
     desk, media = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}"), MediaStore(str(folder / "media"))
     api = create_api(search, people, media, desk, rules_desk(folder, people, media, desk))
-    create_page(api, PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo=is_demo))
+    look = PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo="demo" in told)
+    create_page(api, look, ask_every_s=3600.0 if "slow" in told else 1.0)
     return api
 
 
 if __name__ == "__main__":
     folder, port, *told = sys.argv[1:]
-    serve(lambda: build(Path(folder), is_demo="demo" in told, is_alone="alone" in told), "127.0.0.1", int(port))
+    serve(lambda: build(Path(folder), told), "127.0.0.1", int(port))

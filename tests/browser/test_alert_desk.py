@@ -1,7 +1,7 @@
 """The alert desk in a real browser: two officers, a viewer, five thousand alerts, rules tried and put in force."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,9 @@ class DeskSite:
 
 
 @contextmanager
-def desk_site(folder: Path, clip: Path, people: list[Walk], *, users: bool) -> Iterator[DeskSite]:
+def desk_site(
+    folder: Path, clip: Path, people: list[Walk], *, users: bool, told: Sequence[str] = ()
+) -> Iterator[DeskSite]:
     shutil.copy(clip, folder / "bus.mp4")
     (folder / "rules.yaml").write_text(RULES_YAML)
     desk = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}")
@@ -57,7 +59,7 @@ def desk_site(folder: Path, clip: Path, people: list[Walk], *, users: bool) -> I
         enter_user(desk, "vera", Role.VIEWER)
         enter_user(desk, "otto", Role.OFFICER)
         enter_user(desk, "olga", Role.OFFICER)
-    with running(folder) as site:
+    with running(folder, *told) as site:
         manifests = [site.enter(people[:3], ago_s=900), site.enter(people[3:5], camera="yard", ago_s=300)]
         yield DeskSite(site, desk, manifests, access)
     desk.close()
@@ -90,6 +92,14 @@ def looked_at(
 def acted_on(tmp_path: Path, bus_clip: Path, people: Callable[[], list[Walk]]) -> Iterator[DeskSite]:
     """A desk with users, and one alert."""
     with desk_site(tmp_path, bus_clip, people(), users=True) as site:
+        enter_alert(site.desk, site.manifests[1], 1, severity="critical")
+        yield site
+
+
+@pytest.fixture
+def slow(tmp_path: Path, bus_clip: Path, people: Callable[[], list[Walk]]) -> Iterator[DeskSite]:
+    """The same, but no page hears of what others do."""
+    with desk_site(tmp_path, bus_clip, people(), users=True, told=["slow"]) as site:
         enter_alert(site.desk, site.manifests[1], 1, severity="critical")
         yield site
 
@@ -162,22 +172,19 @@ def test_an_alert_appears_by_itself_is_assigned_resolved_reopened_and_called_fal
     ]
 
 
-def test_of_two_officers_the_second_is_told_and_sees_what_the_first_did(acted_on: DeskSite, open_page: Open):
-    first = open_page(acted_on, "/alerts", cookies=acted_on.cookie("otto"))
-    second = open_page(acted_on, "/alerts", cookies=acted_on.cookie("olga"))
+def test_of_two_officers_the_second_is_told_and_sees_what_the_first_did(slow: DeskSite, open_page: Open):
+    first = open_page(slow, "/alerts", cookies=slow.cookie("otto"))
+    second = open_page(slow, "/alerts", cookies=slow.cookie("olga"))
     for page in (first, second):
         page.locator(".alert").first.wait_for()
         page.keyboard.press("j")
         page.locator(".alert-acts .act").first.wait_for()
-    # The second acts in the moment before the news of the first has reached her.
-    second.context.set_offline(True)
     first.keyboard.press("a")
     first.locator(".alert-pane .state.acknowledged").wait_for()
     second.keyboard.press("r")
-    second.context.set_offline(False)
     second.get_by_text("Nothing was overwritten").wait_for()
     second.locator(".alert-pane .state.acknowledged").wait_for()
-    assert [line.action for line in acted_on.desk.history(first.url.split("=")[-1])] == ["raised", "acknowledged"]
+    assert [line.action for line in slow.desk.history(first.url.split("=")[-1])] == ["raised", "acknowledged"]
 
 
 def test_a_new_alert_waits_for_a_click_while_one_is_open(acted_on: DeskSite, open_page: Open):
@@ -251,8 +258,7 @@ def test_whoever_is_disabled_is_out_of_the_open_page(acted_on: DeskSite, open_pa
     page.keyboard.press("r")
     page.reload()
     page.get_by_role("button", name="Sign in").wait_for()
-    (alert,) = acted_on.access.entries(1, who="otto")
-    assert alert.action == "sign-in"
+    assert "alert resolved" not in [entry.action for entry in acted_on.access.entries(9, who="otto")]
 
 
 def test_a_draft_is_put_in_force_and_only_its_status_changes_in_the_file(acted_on: DeskSite, open_page: Open):
@@ -270,19 +276,19 @@ def test_a_rule_is_tried_on_stored_footage_and_a_broken_one_is_refused_with_its_
     acted_on: DeskSite, open_page: Open
 ):
     page = open_page(acted_on, "/rules", cookies=acted_on.cookie("otto"))
-    page.locator(".cm-content").get_by_text("No gloves at the press").wait_for()
+    editor = page.get_by_label("The rules as YAML")
+    page.locator(".rule").first.wait_for()
     page.get_by_role("button", name="Last 1 h").click()
     tried = page.locator(".tried", has_text="No safety vest")
     tried.wait_for()
     assert "would have come; not in force now." in tried.inner_text()
     assert int(tried.locator("b").inner_text().split()[0]) >= 1
     page.wait_for_function("[...document.querySelectorAll('.tried img')].every(image => image.naturalWidth > 0)")
+    tried.scroll_into_view_if_needed()
     page.screenshot(path=ARTEFACTS / "trial-1440x900-dark.png")
-    page.locator(".cm-content").click()
-    page.keyboard.press("Control+Home")
-    page.keyboard.type("rulez: 1\n")
+    editor.fill("rulez: 1\n" + RULES_YAML)
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("Line 1: rulez: unknown key").wait_for()
+    page.get_by_text("Line 1, “rulez: 1”: rulez: unknown key").wait_for()
     assert (acted_on.site.folder / "rules.yaml").read_text() == RULES_YAML
 
 
@@ -309,8 +315,9 @@ SCROLL_TO = """share => new Promise(done => {
   area.scrollTop = share * (area.scrollHeight - area.clientHeight);
   const look = () => {
     const box = area.getBoundingClientRect();
-    const seen = document.elementFromPoint(box.left + 60, box.top + box.height / 2);
-    if (seen && seen.closest('.alert')) done(Math.round(performance.now() - began));
+    // Two places, as one of them may lie between two rows.
+    const places = [0, 20].map(y => document.elementFromPoint(box.left + 60, box.top + box.height / 2 + y));
+    if (places.some(seen => seen && seen.closest('.alert'))) done(Math.round(performance.now() - began));
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
