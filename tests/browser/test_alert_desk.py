@@ -278,6 +278,7 @@ def test_a_rule_is_tried_on_stored_footage_and_a_broken_one_is_refused_with_its_
     page = open_page(acted_on, "/rules", cookies=acted_on.cookie("otto"))
     editor = page.get_by_label("The rules as YAML")
     page.locator(".rule").first.wait_for()
+    editor.fill(RULES_YAML.partition("  - id: gloves")[0])  # every question that is left was asked at the time
     page.get_by_role("button", name="Last 1 h").click()
     tried = page.locator(".tried", has_text="No safety vest")
     tried.wait_for()
