@@ -19,6 +19,7 @@ from consumers.web.components.chime import chime_router
 from consumers.web.components.header import ROOMS, Header
 from consumers.web.components.keys import KeysDialog
 from consumers.web.components.person_dialog import PersonDialog
+from consumers.web.components.person_rules import PersonRules
 from consumers.web.components.words import Words
 from consumers.web.feed import Feed
 from consumers.web.rooms.alerts import AlertsRoom
@@ -26,6 +27,7 @@ from consumers.web.rooms.live import LiveRoom
 from consumers.web.rooms.room import PageLook, Room, Surroundings
 from consumers.web.rooms.rules import RulesRoom
 from consumers.web.rooms.search import SearchRoom
+from consumers.web.schemas import PersonDetailShape
 from consumers.web.services import Services
 from consumers.web.sign_in import THEME_COOKIE, sign_in_router, theme_style
 from consumers.web.who import identity_of, needs
@@ -89,7 +91,11 @@ class Page:
             self._keys = KeysDialog()
             self._header.keys.on("click", self._keys.toggle)
             self._person = PersonDialog(
-                self._services.desk, self._look.now, self._close_person, may_play=self._identity.may(PLAY)
+                self._services.desk,
+                self._look.now,
+                self._close_person,
+                may_play=self._identity.may(PLAY),
+                extra=self._say_more,
             )
             with Words("main", "") as main:
                 ui.sub_pages({room.path: self._enter(room) for room in (LiveRoom, AlertsRoom, SearchRoom, RulesRoom)})
@@ -106,22 +112,28 @@ class Page:
 
     def _enter(self, room_class: Callable[[Surroundings], Room]) -> Callable[[], None]:
         def build() -> None:
-            around = Surroundings(
-                self._services,
-                self._feed,
-                self._look,
-                self._is_dark,
-                self._identity,
-                self._who,
-                lambda: self._address,
-                self._is_busy,
-            )
-            self._room = room_class(around)
+            self._room = room_class(self._around)
             self._header.enter(self._room.path)
             self._entitle()
             background_tasks.create(self._room.follow(self._address), context=ui.context.client)
 
         return build
+
+    @property
+    def _around(self) -> Surroundings:
+        return Surroundings(
+            self._services,
+            self._feed,
+            self._look,
+            self._is_dark,
+            self._identity,
+            self._who,
+            lambda: self._address,
+            self._is_busy,
+        )
+
+    def _say_more(self, person: PersonDetailShape) -> PersonRules:
+        return PersonRules(person, self._around)
 
     async def _who(self) -> Identity | None:
         """Who is at this tab now: an act is done in the name and by the role of this moment, not of its opening."""

@@ -335,3 +335,18 @@ CLICK_AND_WAIT = """words => new Promise(done => {
   };
   requestAnimationFrame(look);
 })"""
+
+
+def test_somebody_in_full_says_what_every_rule_makes_of_them_and_takes_a_correction(
+    acted_on: DeskSite, open_page: Open
+):
+    person = acted_on.manifests[1].people[1].person_id
+    page = open_page(acted_on, f"/?person={person}", cookies=acted_on.cookie("otto"))
+    page.get_by_role("button", name="What the rules say").click()
+    verdicts = page.locator(".verdicts .question")
+    verdicts.nth(2).wait_for()
+    assert "No hard hat (in force)" in verdicts.first.inner_text()
+    page.get_by_text("Correct an answer").click()
+    page.get_by_role("button", name="hard hat: yes", exact=True).click()
+    page.get_by_text("Noted: hard hat is “yes”").wait_for()
+    assert acted_on.access.entries(1)[0].action == "answer corrected"

@@ -39,7 +39,7 @@ class Remark(_Act):
     """Something to know about it."""
 
     act: Literal["comment"] = "comment"
-    comment: Words  # type: ignore[assignment]  # an act without words would say nothing
+    comment: Words  # an act without words would say nothing
 
 
 class Resolve(_Act):

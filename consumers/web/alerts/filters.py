@@ -11,7 +11,7 @@ from consumers.alerts.rules import SEVERITIES
 from consumers.alerts.schema import OPEN, SNOOZED, AlertRecord
 
 Order = Literal["newest", "severity"]
-RANK = {severity: rank for rank, severity in enumerate(reversed(SEVERITIES))}  # higher is worse
+RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(reversed(SEVERITIES))}  # higher is worse
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class AlertFilter:
 
 def _in_states(states: Sequence[str], now: datetime) -> ColumnElement[bool]:
     is_over = and_(AlertRecord.state == SNOOZED, AlertRecord.snoozed_until <= now)
-    wanted = [AlertRecord.state.in_([state for state in states if state != SNOOZED])]
+    wanted: list[ColumnElement[bool]] = [AlertRecord.state.in_([state for state in states if state != SNOOZED])]
     if OPEN in states:
         wanted.append(is_over)
     if SNOOZED in states:

@@ -19,7 +19,7 @@ def summarize(alerts: Sequence[AlertShape], since: datetime, until: datetime, zo
     >>> [hour.alerts for hour in summarize([], day, day + 2 * HOUR, UTC).by_hour]
     [0, 0]
     """
-    states = Counter(alert.state for alert in alerts)
+    states: Counter[str] = Counter(alert.state for alert in alerts)
     closed = states[RESOLVED] + states[FALSE_ALARM]
     waited_s = sorted(
         (alert.acknowledged_at - alert.raised_at).total_seconds() for alert in alerts if alert.acknowledged_at

@@ -33,9 +33,21 @@ REVISIONS = {
 class PersonDialog:
     """The sheet over a room; its address decides whom it shows."""
 
-    def __init__(self, desk: Desk, now: Callable[[], Now], on_close: Callable[[], None], *, may_play: bool) -> None:
-        """Stay closed until somebody is asked for; `may_play`: whether whoever looks may see footage."""
+    def __init__(
+        self,
+        desk: Desk,
+        now: Callable[[], Now],
+        on_close: Callable[[], None],
+        *,
+        may_play: bool,
+        extra: Callable[[PersonDetailShape], object],
+    ) -> None:
+        """Stay closed until somebody is asked for; `may_play`: whether whoever looks may see footage.
+
+        `extra` lays out what else there is to say of a person.
+        """
         self._desk, self._now, self._on_close, self._may_play = desk, now, on_close, may_play
+        self._extra = extra
         self.person_id: str | None = None
         self._address = Address()
         self._dialog = ui.dialog().props('aria-label="Person"')
@@ -99,7 +111,9 @@ class PersonDialog:
                     still(no_footage())
                 still(together(strip(person, self._address, now), ledger(person, now)))
             with Words("div", "", "facts"):
-                still(together(who(person), answers_in_full(person), provenance(person)))
+                still(together(who(person), answers_in_full(person)))
+                self._extra(person)
+                still(provenance(person))
 
     def _head(self, title: str, words: str) -> None:
         with Words("header", "", "sheet-head"):

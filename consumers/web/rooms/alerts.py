@@ -1,7 +1,7 @@
 """*Alerts*: what is to do, the worst first; one in full beside the list; what a shift was like."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -31,7 +31,12 @@ from consumers.web.wording import count, seen_time
 
 TICK_S = 20.0
 SPANS = {"24h": ("Last 24 hours", timedelta(days=1)), "7d": ("Last 7 days", timedelta(days=7))}
-VIEWS = {None: "List", "shift": "This shift", "before": "Shift before", **{n: w for n, (w, _) in SPANS.items()}}
+VIEWS: dict[str | None, str] = {
+    None: "List",
+    "shift": "This shift",
+    "before": "Shift before",
+    **{n: w for n, (w, _) in SPANS.items()},
+}
 DONE = {
     "acknowledge": "Acknowledged",
     "assign": "Assigned",
@@ -161,8 +166,8 @@ class AlertsRoom:
             self._list.mark(chosen, is_marked=chosen not in self._list.marked)
             self._show_bulk()
 
-    def _later(self, doing: object) -> None:
-        background_tasks.create(doing, context=self._room)  # type: ignore[arg-type]
+    def _later(self, doing: Coroutine[object, object, None]) -> None:
+        background_tasks.create(doing, context=self._room)
 
     def _filter(self) -> AlertFilter:
         now = self._around.look.now()
