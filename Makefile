@@ -40,6 +40,7 @@ test: $(VENV)/dev-ready test-tools  ## Every test
 
 bench: $(VENV)/dev-ready  ## Measure throughput, side by side in one run
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_alerts
 
 soak: $(VENV)/dev-ready  ## The long runs: 20 passes over one clip, memory watched
 	$(BIN)/python -m tests.soak

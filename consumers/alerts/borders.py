@@ -35,16 +35,11 @@ def linked(before: Manifest, after: Manifest) -> dict[str, str]:
 def _slim(person: PersonSeen) -> PersonSeen | None:
     if not person.path or not _is_embedding(person.embedding_base64):
         return None
-    if any(not before.at_s < after.at_s for before, after in itertools.pairwise(person.path)):
+    first_s, last_s = person.path[0].at_s + VELOCITY_FROM_S, person.path[-1].at_s - VELOCITY_FROM_S
+    ends = tuple(point for point in person.path if point.at_s <= first_s or point.at_s >= last_s)
+    if not ends[-1].at_s <= FARTHEST_S or any(not b.at_s < a.at_s for b, a in itertools.pairwise(ends)):
         return None
-    first_s, last_s = person.path[0].at_s, person.path[-1].at_s
-    ends = tuple(
-        point
-        for point in person.path
-        if abs(point.at_s - first_s) <= VELOCITY_FROM_S or abs(point.at_s - last_s) <= VELOCITY_FROM_S
-    )
-    boxes = np.asarray([point.box_xyxy for point in ends])
-    if not np.all(np.abs(boxes) <= FARTHEST_PX) or not last_s <= FARTHEST_S:
+    if not all(abs(side) <= FARTHEST_PX for point in ends for side in point.box_xyxy):
         return None
     return person.model_copy(update={"path": ends, "looks": (), "answers": {}, "reasons": {}, "caption": ""})
 

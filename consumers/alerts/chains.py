@@ -62,13 +62,18 @@ class Chain:
         self.pieces.append(Counted(piece, _copied(self.states)))
         return follow(rules, self.states, piece.looks, Raised(self.met_s, by_camera))
 
-    def absorb(self, other: "Chain", rules: CameraRules, by_camera: dict[str, float]) -> list[Met]:
-        """Become one with a chain that turned out to be the same person; returns what is newly met."""
-        self._insert([counted.piece for counted in other.pieces])
-        for revision, met_s in other.met_s.items():
-            self.met_s[revision] = sorted([*self.met_s.get(revision, []), *met_s])
-            self.episodes[revision] = self.episodes.get(revision, 0) + other.episodes.get(revision, 0)
-        self.touched = max(self.touched, other.touched)
+    def join(
+        self, piece: Piece, others: Sequence["Chain"], rules: CameraRules, by_camera: dict[str, float]
+    ) -> list[Met]:
+        """Take a piece by which other chains turn out to be the same person; returns what is newly met.
+
+        All of it is counted at once: what the others have raised must be known before anything is found to be new.
+        """
+        self._insert([piece, *(counted.piece for other in others for counted in other.pieces)])
+        for other in others:
+            for revision, met_s in other.met_s.items():
+                self.met_s[revision] = sorted([*self.met_s.get(revision, []), *met_s])
+                self.episodes[revision] = self.episodes.get(revision, 0) + other.episodes.get(revision, 0)
         return self.recount(rules, by_camera)
 
     def recount(self, rules: CameraRules, by_camera: dict[str, float]) -> list[Met]:
@@ -183,9 +188,14 @@ class CameraMemory:
         for piece in pieces:
             person_id = piece.source.person_id
             chain = self._chain_for(piece, back.get(person_id))
-            self._decide(chain, chain.add(piece, rules, self.met_by_camera), rules, entered)
-            for follower in followers.get(person_id, ()):
-                self._join(chain, follower, rules, entered)
+            others = self._others(chain, followers.get(person_id, ()))
+            if others:
+                found = chain.join(piece, others, rules, self.met_by_camera)
+            else:
+                found = chain.add(piece, rules, self.met_by_camera)
+            self._decide(chain, found, rules, entered)
+            for other in others:
+                self._replace(other, chain, entered)
             chain.trim()
             entered.changed[chain.chain_id] = chain
         self._let_go(entered)
@@ -199,11 +209,12 @@ class CameraMemory:
         chain.touched = self.segment_count
         return chain
 
-    def _join(self, chain: Chain, follower: str, rules: CameraRules, entered: Entered) -> None:
-        other = self._chain_of.get(follower)
-        if other is None or other is chain or other.is_trimmed:
-            return
-        self._decide(chain, chain.absorb(other, rules, self.met_by_camera), rules, entered)
+    def _others(self, chain: Chain, followers: Sequence[str]) -> list[Chain]:
+        """The chains of some people, each once, that can still become part of `chain`."""
+        found = {id(other): other for name in followers if (other := self._chain_of.get(name)) is not None}
+        return [other for other in found.values() if other is not chain and not other.is_trimmed]
+
+    def _replace(self, other: Chain, chain: Chain, entered: Entered) -> None:
         for person_id, owner in self._chain_of.items():
             if owner is other:
                 self._chain_of[person_id] = chain

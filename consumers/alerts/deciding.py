@@ -26,6 +26,8 @@ from consumers.alerts.rules import Rule, RuleBook
 from consumers.alerts.schedules import schedule_check
 from model.questions import CANNOT_TELL
 
+ROUNDING = 1e-6  # ten frames of 0.2 s are two seconds
+
 
 class Verdict(StrEnum):
     """What one look says of one rule."""
@@ -233,9 +235,14 @@ def _advance(
     state.answered_looks += 1
     state.complied_s += look.seconds
     state.last_s = look.at_s
-    if state.breach_looks < watched.share * state.answered_looks or state.complied_s >= watched.seconds:
+    if _is_over(watched, state):
         del states[watched.revision]
     return None
+
+
+def _is_over(watched: Watched, state: RuleState) -> bool:
+    has_put_it_right = state.complied_s >= watched.seconds - ROUNDING
+    return has_put_it_right or state.breach_looks < watched.share * state.answered_looks - ROUNDING
 
 
 def _count_breach(watched: Watched, state: RuleState, look: Look, raised: Raised) -> Met | None:
@@ -245,13 +252,13 @@ def _count_breach(watched: Watched, state: RuleState, look: Look, raised: Raised
     state.breach_s += look.seconds
     state.complied_s = 0.0
     state.last_s = look.at_s
-    if state.met_s is not None or state.breach_s < watched.seconds:
+    if state.met_s is not None or state.breach_s < watched.seconds - ROUNDING:
         return None
-    if state.untold_looks > watched.untold_at_most * (state.answered_looks + state.untold_looks):
+    if state.untold_looks > watched.untold_at_most * (state.answered_looks + state.untold_looks) + ROUNDING:
         return None
     # Within the look that completes the time, the very frame; where something else held it back, the look itself.
     overshoot_s = state.breach_s - watched.seconds
-    met_s = look.until_s - overshoot_s if lasted_before_s < watched.seconds else look.at_s
+    met_s = look.until_s - overshoot_s if lasted_before_s < watched.seconds - ROUNDING else look.at_s
     met_s = min(max(met_s, look.from_s), look.until_s)
     if raised.is_quiet(watched.rule, watched.revision, met_s):
         return None

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from consumers.alerts.deciding import Met, RuleState, Verdict
+from consumers.alerts.deciding import ROUNDING, Met, RuleState, Verdict
 from consumers.alerts.observing import Look, Source
 from consumers.alerts.rules import Rule
 
@@ -26,10 +26,10 @@ def because(rule: Rule, looks: Judged, best: RuleState | None, met: Met | None) 
     said = Counter(verdict for _, _, verdict in looks)
     if best is None:
         return _nothing_counted(rule, looks, said)
-    if best.breach_s < rule.persistence.seconds:
+    if best.breach_s < rule.persistence.seconds - ROUNDING:
         return f"it did not last: {_counted(best)}, needed {rule.persistence.seconds:g} s"
     untold = best.untold_looks / (best.answered_looks + best.untold_looks)
-    if untold > rule.persistence.cannot_tell_at_most:
+    if untold > rule.persistence.cannot_tell_at_most + ROUNDING:
         allowed = rule.persistence.cannot_tell_at_most
         return f"{untold:.0%} of the looks could not tell, and at most {allowed:.0%} may: {_counted(best)}"
     return f"its cooldown of {rule.cooldown.seconds:g} s was not over: {_counted(best)}"

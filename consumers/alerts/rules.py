@@ -153,7 +153,9 @@ class Schedule(Part):
     """When a rule holds, by the clock on the wall beside the camera."""
 
     time_zone: str = Field(description="Such as Europe/Berlin.")
-    hours: Annotated[tuple[Hours, ...], Field(min_length=1, max_length=50)]
+    hours: Annotated[tuple[Hours, ...], Field(min_length=1, max_length=50)] = Field(
+        description="The hours in which it holds."
+    )
 
     @field_validator("time_zone")
     @classmethod

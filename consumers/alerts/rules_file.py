@@ -220,5 +220,5 @@ class RulesWatch:
                 extra={"path": str(self.path), "line": refusal.line, "reason": refusal.reason},
             )
             return RulesStanding(before, refusal)
-        logger.info("rules read", extra={"path": str(self.path), "rules": len(book.rules)})
+        logger.debug("rules read", extra={"path": str(self.path), "rules": len(book.rules)})
         return RulesStanding(book, None)

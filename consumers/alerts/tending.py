@@ -73,6 +73,8 @@ class Tending:
             logger.warning("the questions of the rules could not be published", extra={"reason": str(error)})
             return
         self._told = standing, incarnation
+        facts = {"rules": len(standing.rules), "in_force": [rule.id for rule in standing.in_force]}
+        logger.info("rules in force", extra=facts)
 
 
 @contextmanager

@@ -22,6 +22,16 @@ CLIPS = {
 }
 
 
+RULES = """\
+rules:
+  - id: vest
+    title: Nobody without a safety vest
+    question: {text: "Is this person wearing a safety vest?", complying: [yes]}
+    persistence: {share: 0.7, seconds: 2}
+    status: in force
+"""
+
+
 @dataclass(frozen=True)
 class Finished:
     """An installation whose footage is through, and what `up --once` said."""
@@ -69,13 +79,20 @@ def rubbish(folder: Path, good: Path) -> Path:
     return folder
 
 
+def ruled(folder: Path) -> dict[str, dict[str, str]]:
+    """Settings that name a rules file, which is written into `folder`."""
+    rules = folder / "rules.yaml"
+    rules.write_text(RULES)
+    return {"alerts": {"rules": str(rules)}}
+
+
 @pytest.fixture(scope="session")
 def all_clips(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Every real clip, and a folder of rubbish, through all processes once."""
     folder = tmp_path_factory.mktemp("all-clips")
     sources = [{"camera": camera, "file": str(real_data(f"videos/{name}"))} for camera, name in CLIPS.items()]
     inbox = rubbish(folder / "inbox", real_data("videos/worker-zone.mp4"))
-    return finished(Installation(folder, [*sources, {"camera": "inbox", "folder": str(inbox)}]))
+    return finished(Installation(folder, [*sources, {"camera": "inbox", "folder": str(inbox)}], ruled(folder)))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from tests.builders_bus import embedded_broker
 from tests.installation import START, free_ports, until
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
-OURS = ("streamer", "analyzer", "indexer", "notifier", "page")
+OURS = ("streamer", "analyzer", "indexer", "alerter", "notifier", "page")
 
 
 @pytest.fixture(scope="module")

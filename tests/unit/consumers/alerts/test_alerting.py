@@ -1,0 +1,222 @@
+"""The alerter's stage over a real desk and a real media store: one transaction a batch, nothing lost, nothing twice."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import OperationalError
+
+from consumers.alerts.alerting import Alerting
+from consumers.alerts.desk_database import DeskDatabase, locked
+from consumers.alerts.entering import Additions, write
+from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord
+from consumers.alerts.tending import Tending
+from consumers.errors import DeskError
+from consumers.runner import Publication
+from streamer.bus.client import Received, TopicPartition
+from streamer.bus.media import MediaStore
+from streamer.bus.messages import SegmentAnalyzed
+from tests.builders_rules import NOON, FixedRules, a_result, a_rule, alerts_on, person_of, received, stored
+
+PLACE = TopicPartition("people", 0)
+RULE = a_rule(channels=["mail", "hall"], escalate={"after_s": 60, "channels": ["boss"]})
+
+
+class Installed:
+    """A desk, a store and as many alerters as a test wants."""
+
+    def __init__(self, folder: Path, *, now: datetime = NOON + timedelta(minutes=2)) -> None:
+        self.desk = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}")
+        self.store = MediaStore(str(folder / "media"))
+        self.rules, self.now = FixedRules(RULE), now
+
+    def stage(self) -> Alerting:
+        return Alerting(self.desk, self.store, self.rules, now=lambda: self.now)
+
+    def messages(self, *timelines: Sequence[str], camera: str = "gate") -> list[Received[SegmentAnalyzed]]:
+        """One segment after the other, each following the one before."""
+        names = [f"{camera}{number}" for number in range(len(timelines))]
+        results = [
+            a_result(name, *people, number=number, camera=camera, previous=names[number - 1] if number else None)
+            for number, (name, people) in enumerate(zip(names, timelines, strict=True))
+        ]
+        return [received(stored(self.store, result), offset) for offset, result in enumerate(results)]
+
+    def alert_ids(self) -> list[str]:
+        return [alert.alert_id for alert in alerts_on(self.desk)]
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Installed:
+    return Installed(tmp_path)
+
+
+def work(stage: Alerting, *batch: Received[SegmentAnalyzed]) -> list[Publication]:
+    return [publication for each in stage.work(batch, lambda: False) for publication in each]
+
+
+def test_footage_in_alert_out_with_history_and_what_is_owed(installed: Installed) -> None:
+    (message,) = installed.messages(("CCCCCCCC", "BBBB"))
+    assert work(installed.stage(), message) == []
+    (alert,) = alerts_on(installed.desk)
+    assert (alert.rule_id, alert.camera_id, alert.severity, alert.state) == ("vest", "gate", "medium", "open")
+    assert alert.person_id == person_of(a_result("gate0", "C", "C"), 2)
+    assert alert.met_at == NOON + timedelta(seconds=2)
+    assert alert.escalate_at == installed.now + timedelta(seconds=60)
+    assert [line.action for line in installed.desk.history(alert.alert_id)] == ["raised"]
+    with installed.desk.reading() as session:
+        assert set(session.scalars(select(OutboxRecord.channel))) == {"mail", "hall"}
+        assert installed.stage().first_offset(PLACE, "i1") == 1
+        assert installed.stage().first_offset(PLACE, "another") == 0
+
+
+def test_a_replay_raises_nothing_twice_whatever_the_topic_is_called(installed: Installed) -> None:
+    messages = installed.messages(("BBBBBBBBBB",), ("BBBBBBBBBB",), ("CCCCCCCCCC",), ("BBBB",))
+    stage = installed.stage()
+    work(stage, *messages)
+    before = installed.alert_ids()
+    work(stage, *messages)
+    work(installed.stage(), *(received(m.message, m.offset + 7, incarnation="i2") for m in messages))
+    assert installed.alert_ids() == before
+    assert len(before) == 1
+
+
+def test_a_person_is_followed_over_restarts_and_from_one_alerter_to_another(installed: Installed) -> None:
+    first, second, third = installed.messages(("CCCCCCCCCB",), ("BCCCCCCCCC",), ("CCCCCCCCCB",))
+    one, other = installed.stage(), installed.stage()
+    work(one, first)
+    work(other, second)  # the partition has moved
+    work(one, third)  # and came back: what `one` remembers is stale
+    (alert,) = alerts_on(installed.desk)
+    assert alert.met_at == NOON + timedelta(seconds=11)
+    with installed.desk.reading() as session:
+        assert session.scalar(select(func.count()).select_from(RuleStateRecord)) == 1
+
+
+def test_a_segment_between_two_that_came_before_it_makes_one_person_of_two(installed: Installed) -> None:
+    messages = installed.messages(("BBBBBBBBBB",), ("BBBBBBBBBB",), ("BBBBBBBBBB",))
+    stage = installed.stage()
+    for number in (0, 2):
+        work(stage, messages[number])
+    assert len({alert.chain_id for alert in alerts_on(installed.desk)}) == 2
+    work(stage, messages[1])
+    assert len({alert.chain_id for alert in alerts_on(installed.desk)}) == 1
+    assert len(installed.alert_ids()) == 2
+
+
+def test_old_footage_is_recorded_and_nobody_is_told(tmp_path: Path) -> None:
+    installed = Installed(tmp_path, now=NOON + timedelta(minutes=16))
+    work(installed.stage(), *installed.messages(("BBBB",)))
+    (alert,) = alerts_on(installed.desk)
+    assert (alert.is_sent, alert.escalate_at) == (False, None)
+    assert "older than 900 s" in str(alert.unsent_reason)
+    with installed.desk.reading() as session:
+        assert session.scalar(select(func.count()).select_from(OutboxRecord)) == 0
+
+
+def test_a_crash_anywhere_in_ten_batches_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    timelines = [("BBBBBBBBBB", "CCCCCCCCCB"), ("CCCCCCCCCC", "BCCCCCCCCC"), ("BBBBBBBBBB", "CCCCCCCCCC")] * 4
+    calm, shaken = Installed(tmp_path / "calm"), Installed(tmp_path / "shaken")
+    work(calm.stage(), *calm.messages(*timelines))
+    expected = calm.alert_ids()
+    assert len(expected) >= 2
+    messages = shaken.messages(*timelines)
+    for crash_at in range(10):
+        fail_at_statement(shaken.desk, crash_at + 1)
+        with pytest.raises(DeskError):
+            deliver(shaken, messages)
+    deliver(shaken, messages)
+    assert sorted(shaken.alert_ids()) == sorted(expected)
+    with shaken.desk.reading() as session:
+        assert session.scalar(select(func.count()).select_from(HistoryRecord)) == len(expected)
+        assert session.scalar(select(func.count()).select_from(OutboxRecord)) == 2 * len(expected)
+
+
+def deliver(installed: Installed, messages: Sequence[Received[SegmentAnalyzed]]) -> None:
+    """A new alerter goes on from where the desk says, three messages at a time."""
+    stage = installed.stage()
+    start = stage.first_offset(PLACE, "i1") or 0
+    rest = [message for message in messages if message.offset >= start]
+    for begin in range(0, len(rest), 3):
+        work(stage, *rest[begin : begin + 3])
+
+
+def fail_at_statement(desk: DeskDatabase, number: int) -> None:
+    """Let the database fail at its `number`-th change from now on, as if the disk were full."""
+    count = itertools.count(1)
+
+    def fail(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if statement.split(" ", 1)[0] in ("INSERT", "UPDATE", "DELETE") and next(count) == number:
+            event.remove(desk.engine, "before_cursor_execute", fail)
+            raise OperationalError(statement, {}, OSError("the disk is full"))
+
+    event.listen(desk.engine, "before_cursor_execute", fail)
+
+
+def test_what_names_no_manifest_is_a_dead_letter_and_the_offset_waits_for_its_publication(installed: Installed) -> None:
+    good = installed.messages(("BBBB",), ("BBBB",))
+    gone = received(
+        good[0].message.model_copy(update={"segment_id": "x", "manifest_uri": "media:///results/g/x.json"}), 1
+    )
+    stage = installed.stage()
+    (letter,) = work(stage, good[0], gone, received(good[1].message, 2))
+    assert "not in the media store" in letter.message.reason
+    assert stage.first_offset(PLACE, "i1") == 1
+    stage.committed({PLACE: 3}, "i1")
+    assert stage.first_offset(PLACE, "i1") == 3
+
+
+ODD = st.sampled_from([None, -1, 0, 1e300, float("inf"), "", "\0", "a" * 70, [], {}, [0] * 4, "2026-01-01T00:00:00Z"])
+
+
+@settings(max_examples=160, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_manifest_brings_the_alerter_down(installed: Installed, data: st.DataObject) -> None:
+    result = a_result(f"odd{data.draw(st.integers(0, 10**9))}", "BC?B", "B", previous="gate0")
+    content = result.model_dump(mode="json")
+    node: dict[str, object] | list[object] = content
+    while True:
+        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        inner = node[key]  # type: ignore[call-overload, index]
+        if not isinstance(inner, dict | list) or not inner or data.draw(st.integers(0, 3)) == 0:
+            node[key] = data.draw(ODD)  # type: ignore[call-overload, index]
+            break
+        node = inner
+    message = stored(installed.store, result)
+    installed.store.write(message.manifest_uri, json.dumps(content).encode())
+    for publication in work(installed.stage(), received(message, 0)):
+        assert "\n" not in publication.message.reason
+
+
+def test_an_alert_nobody_acknowledges_is_escalated_once_and_a_snoozed_one_wakes(installed: Installed) -> None:
+    work(installed.stage(), *installed.messages(("BBBB", "BBBB")))
+    told = []
+    tending = Tending(
+        installed.desk, installed.rules, tell=told.append, incarnation=lambda: "i1", now=lambda: installed.now
+    )
+    snoozed_id, open_id = installed.alert_ids()
+    with installed.desk.writing() as session:
+        alert = locked(session, snoozed_id)
+        assert alert is not None
+        alert.state, alert.snoozed_until, alert.escalate_at = "snoozed", installed.now + timedelta(seconds=30), None
+    tending.step()
+    assert told == [installed.rules.look()]
+    installed.now += timedelta(seconds=61)
+    tending.step()
+    tending.step()
+    assert [line.action for line in installed.desk.history(open_id)] == ["raised", "escalated"]
+    assert [line.action for line in installed.desk.history(snoozed_id)] == ["raised", "woke"]
+    with installed.desk.reading() as session:
+        assert list(session.scalars(select(OutboxRecord.channel).where(OutboxRecord.kind == "escalated"))) == ["boss"]
+    assert told == [installed.rules.look()], "told once, as nothing has changed"
+
+
+def test_nothing_is_written_for_a_batch_of_nothing(installed: Installed) -> None:
+    with installed.desk.writing() as session:
+        assert write(session, Additions(), now=NOON, notify_within=timedelta(minutes=15)) == []

@@ -1,0 +1,171 @@
+"""The rules file: what fits, what is refused and in which line, and what happens while it is edited."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumers.alerts.example import EXAMPLE, example_rules
+from consumers.alerts.measured import EMBEDDED, MeasuredModel, MeasuredModels, measured_models
+from consumers.alerts.rules import Part, RuleBook, rules_schema
+from consumers.alerts.rules_file import RulesWatch, parse_rules, read_rules
+from consumers.alerts.standing import RulesInForce, standing_of
+from consumers.errors import RulesError
+from tests.builders_rules import MEASURED, VEST, a_rule
+
+VALID = """\
+rules:
+  - id: vest
+    title: Vest
+    question:
+      text: Is this person wearing a safety vest?
+      complying: [yes]
+    schedule:
+      time_zone: Europe/Berlin
+      hours: [{days: [mon], since: 06:00, until: 18:00}]
+    status: in force
+"""
+PATH = Path("rules.yaml")
+
+
+def test_yes_and_no_are_answers_and_times_are_times() -> None:
+    (rule,) = parse_rules(VALID, PATH).rules
+    assert rule.question.complying == ("yes",)
+    assert rule.schedule is not None
+    assert rule.schedule.hours[0].until == "18:00"
+    assert rule.question.asked == VEST
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "line", "reason"),
+    [
+        ("titel: Vest", "title: Vest", 3, "unknown key"),
+        ("complying: [maybe]", "complying: [yes]", 4, "not among the answers"),
+        ("complying: [cannot tell]", "complying: [yes]", 4, "neither complies nor breaches"),
+        ("complying: [yes, no]", "complying: [yes]", 4, "nothing can be a breach"),
+        ("Is this person angry?", "Is this person wearing a safety vest?", 5, "never inferred"),
+        ("Is this woman wearing a vest?", "Is this person wearing a safety vest?", 5, "never inferred"),
+        ("Europe/Nowhere", "Europe/Berlin", 8, "no time zone"),
+        ("until: 24:30", "until: 18:00", 9, "got '24:30'"),
+        ("status: sometimes", "status: in force", 10, "'draft' or 'in force'"),
+        ("id: [", "id: vest", 4, "no YAML"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_line(wrong: str, right: str, line: int, reason: str) -> None:
+    with pytest.raises(RulesError) as refusal:
+        parse_rules(VALID.replace(right, wrong), PATH)
+    assert refusal.value.line == line, str(refusal.value)
+    assert reason in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a: &x [1]\nb: *x", "rules: []\nrules: []", "!!python/object:os.system x", "[" * 5000, "? [a]\n: b", "- 1", "\0"],
+)
+def test_what_yaml_allows_and_rules_do_not_need_is_refused(content: str) -> None:
+    with pytest.raises(RulesError):
+        parse_rules(content, PATH)
+
+
+@settings(max_examples=170, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_rules_or_refused(content: bytes) -> None:
+    _rules_or_refused(content)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=170, deadline=None)
+@given(st.data())
+def test_a_rule_with_anything_in_one_place_is_a_rule_or_refused(data: st.DataObject) -> None:
+    whole = yaml.safe_load(EXAMPLE.read_text().replace("[yes]", "['yes']"))
+    node = data.draw(st.sampled_from(whole["rules"]))
+    while True:
+        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        if not isinstance(node[key], dict | list) or not node[key] or data.draw(st.booleans()):
+            node[key] = data.draw(PLAIN)
+            break
+        node = node[key]
+    _rules_or_refused(yaml.safe_dump(whole).encode())
+
+
+def _rules_or_refused(content: bytes) -> None:
+    try:
+        book, refusal = parse_rules(content, PATH), ""
+    except RulesError as error:
+        book, refusal = RuleBook(), str(error)
+    assert "\n" not in refusal
+    standing_of(book, MEASURED)
+
+
+def test_a_broken_edit_leaves_the_rules_before_in_force_and_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    rules = RulesInForce(RulesWatch(path), MEASURED)
+    assert rules.look().rules == ()
+    path.write_text(VALID)
+    good = rules.look()
+    assert [rule.id for rule in good.in_force] == ["vest"]
+    assert rules.look() is good, "nothing has changed"
+    path.write_text(VALID.replace("[yes]", "[perhaps]"))
+    broken = rules.look()
+    assert broken.in_force == good.in_force
+    assert broken.refusal is not None
+    assert broken.refusal.line == 4
+    path.write_text(VALID.replace("id: vest", "id: vests"))
+    mended = rules.look()
+    assert (mended.refusal, [rule.id for rule in mended.in_force]) == (None, ["vests"])
+    path.unlink()
+    assert [rule.id for rule in rules.look().in_force] == ["vests"]
+
+
+def test_a_rule_nobody_measured_is_a_draft_and_says_which_model_could_tell() -> None:
+    mask = a_rule("mask", question={"text": "Is this person wearing a face mask?", "complying": ["yes"]})
+    other = MeasuredModel("/models/masks", (mask.question.asked,))
+    (alone,) = standing_of(RuleBook(rules=(mask,)), MEASURED).rules
+    (beside,) = standing_of(RuleBook(rules=(mask,)), MeasuredModels(MEASURED.answering, (other,))).rules
+    assert alone.status == beside.status == "draft"
+    assert "nor was any other model" in str(alone.why_draft)
+    assert "/models/masks was" in str(beside.why_draft)
+
+
+def test_what_decides_makes_another_revision_and_what_is_only_said_does_not() -> None:
+    rule = a_rule()
+    assert rule.revision == a_rule(title="Other words", severity="low", channels=["mail"], status="draft").revision
+    assert rule.revision != a_rule(certainty=0.8).revision
+    assert rule.revision != a_rule("vest2").revision
+
+
+def test_the_example_fits_the_embedded_model_and_is_copied_once(tmp_path: Path) -> None:
+    standing = standing_of(read_rules(EXAMPLE), measured_models(EMBEDDED))
+    assert [rule.id for rule in standing.in_force] == ["vest"]
+    path = example_rules(tmp_path)
+    path.write_text("rules: []")
+    assert example_rules(tmp_path).read_text() == "rules: []"
+
+
+def test_every_field_of_the_schema_is_described() -> None:
+    schema = json.loads(json.dumps(rules_schema()))
+    assert {"Rule", "Persistence", "Schedule", "Zone"} <= set(schema["$defs"])
+    parts = [Part]
+    for part in parts:
+        parts.extend(part.__subclasses__())
+    undescribed = [
+        f"{part.__name__}.{name}"
+        for part in parts
+        for name, field in part.model_fields.items()
+        if not field.description and not _documents_itself(field.annotation)
+    ]
+    assert undescribed == []
+
+
+def _documents_itself(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Part) and bool(kind.__doc__)
