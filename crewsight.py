@@ -210,6 +210,7 @@ class Household:
         Raises:
             One of `EXPECTED`, as the process itself would.
         """
+        from consumers.access.binding import check_address
         from consumers.alerts.rules_file import read_rules
         from consumers.listening import listen
         from consumers.notifying.senders import senders_of
@@ -229,10 +230,11 @@ class Household:
         checkpoint_folder(self.analyzer.vlm.tower_name)
         if self.streamer.bus.embedded:
             EmbeddedBroker(self.streamer.bus.bootstrap_servers, self.logs / "tansu.log").refuse_busy_port()
+        check_address(self.page)
         if self.page.rules_path.exists():
             read_rules(self.page.rules_path)
         senders_of(self.notifier.notifying.channels)
-        listen(self.page.page.host, self.page.page.port, setting="page").close()
+        listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
 
     def children(self) -> Sequence["ChildSpec"]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import consumers.access.cli
 import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 240
 NICENESS = 5  # of whoever copies evidence: footage that waits to be looked at comes first
 
-app = typer.Typer(help="What acts: analyzer, indexer, alerter, page, notifier and search.")
+app = typer.Typer(help="What acts: analyzer, indexer, alerter, page, notifier, search; and who may use the desk.")
+app.add_typer(consumers.access.cli.users, name="user")
+app.add_typer(consumers.access.cli.tokens, name="token")
+app.command()(consumers.access.cli.audit)
 app.add_typer(consumers.alerts.cli.app, name="rules")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
@@ -111,6 +115,7 @@ def search(
 
     settings = IndexerSettings.read(config)
     answer = SearchClient(settings.search.url).search(text, count, camera=camera)
+    consumers.access.cli.note(settings, "search", text)
     if as_json:
         _print_json(answer)
     else:

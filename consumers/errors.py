@@ -16,6 +16,13 @@
     * FaissMissingError        FAISS is not installed
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
+  * StaleRulesError            somebody else changed the rules file since it was seen
+  * NoSuchAlertError           no alert has that id
+  * StaleAlertError            somebody else changed an alert since it was seen
+  * ActRefusedError            an act that makes no sense for an alert as it is
+  * AccessError                a user or token that cannot be made, changed or found
+  * NotPermittedError          somebody's role does not cover what they asked for
+  * SignInRefusedError         a name and password that open nothing, or too many tries
   * WorkAbandonedError         work in flight was told to stop; it will be redelivered
 """
 
@@ -171,6 +178,80 @@ class AddressError(ConsumerError):
 
     def __str__(self) -> str:
         return f"cannot listen on {self.address}: {self.reason}"
+
+
+class StaleRulesError(ConsumerError):
+    """Somebody else changed the rules file since it was seen; nothing was overwritten."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return "Somebody else changed the rules in the meantime. Nothing was overwritten: load them again, then save."
+
+
+class NoSuchAlertError(ConsumerError):
+    """No alert has that id."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(alert_id)
+        self.alert_id = alert_id
+
+    def __str__(self) -> str:
+        return f"There is no alert {self.alert_id}."
+
+
+class StaleAlertError(ConsumerError):
+    """Somebody else changed an alert since it was seen; nothing was overwritten."""
+
+    def __init__(self, alert_id: str, seen: int, current: int) -> None:
+        super().__init__(alert_id, seen, current)
+        self.alert_id, self.seen, self.current = alert_id, seen, current
+
+    def __str__(self) -> str:
+        return "Somebody else changed this alert in the meantime. Nothing was overwritten: look at it again, then act."
+
+
+class ActRefusedError(ConsumerError):
+    """An act that makes no sense for an alert as it is."""
+
+    def __init__(self, alert_id: str, reason: str) -> None:
+        super().__init__(alert_id, reason)
+        self.alert_id, self.reason = alert_id, reason
+
+    def __str__(self) -> str:
+        return f"This cannot be done: {self.reason}."
+
+
+class AccessError(ConsumerError):
+    """A user or token that cannot be made, changed or found."""
+
+
+class NotPermittedError(ConsumerError):
+    """Somebody's role does not cover what they asked for; `name` is empty when they are signed in no longer."""
+
+    def __init__(self, needed: str, name: str = "", role: str = "") -> None:
+        super().__init__(needed, name, role)
+        self.needed, self.name, self.role = needed, name, role
+
+    def __str__(self) -> str:
+        if not self.name:
+            return "You are signed in no longer. Load the page again to sign in."
+        return f"This needs the role {self.needed}; {self.name} is {self.role}."
+
+
+class SignInRefusedError(ConsumerError):
+    """A name and password that open nothing, or too many tries; never says which of the two was wrong."""
+
+    def __init__(self, retry_after_s: float = 0.0) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        if self.retry_after_s:
+            return f"Too many tries. Wait {self.retry_after_s:.0f} s, then try again."
+        return "That name and password do not go together, or the user is disabled."
 
 
 class WorkAbandonedError(ConsumerError):

@@ -1,4 +1,4 @@
-"""Sockets of internal services: this machine only, and one clear line for an address that is taken."""
+"""Sockets of services: internal ones on this machine only, and one clear line for an address that is taken."""
 
 import ipaddress
 import socket
@@ -6,19 +6,20 @@ import socket
 from consumers.errors import AddressError
 
 
-def listen(host: str, port: int, *, setting: str) -> socket.socket:
-    """A listening socket on a loopback address.
+def listen(host: str, port: int, *, setting: str, is_public: bool = False) -> socket.socket:
+    """A listening socket.
 
     Args:
-        host: An address of the loopback.
+        host: An address of the loopback, or any of this machine's where `is_public`.
         port: The port; 0 takes any that is free.
         setting: The group of settings that says so, for the error: `search` has `search.port`.
+        is_public: Whether other machines may come; then somebody has to ask who they are.
 
     Raises:
         AddressError: The address is not this machine's own, or is taken.
     """
     address = f"{host}:{port}"
-    if not is_loopback(host):
+    if not is_public and not is_loopback(host):
         reason = f"only this machine's own address is allowed; set {setting}.host to 127.0.0.1"
         raise AddressError(address, reason)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,7 +1,7 @@
 """What the consumers can be told, each setting with its unit."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
@@ -167,13 +167,17 @@ class Search(Group):
 class Page(Group):
     """The page and its API."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; only the loopback is allowed.")
+    host: str = Field("127.0.0.1", description="Address to listen on; only the loopback until there is a user.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the page.")
     public_url: str = Field(
         "", description="Where others reach the page, such as https://desk.example.org; empty: its host and port."
     )
     site_name: str = Field("Crewsight", min_length=1, max_length=60, description="What the header of the page says.")
     is_demo: bool = Field(False, description="Whether the page says that it shows demo footage.")
+    shift_starts_h: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(
+        (6, 14, 22), min_length=1, description="Hours of the day at which shifts begin."
+    )
+    session_h: PositiveFloat = Field(12.0, description="Hours after which whoever signed in has to do so again.")
     time_zone: str = Field("", description="Zone of the page's times, such as Europe/Berlin; empty: this machine's.")
 
     @property

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-LIVE, SEARCH = "/", "/search"
+LIVE, ALERTS, SEARCH, RULES = "/", "/alerts", "/search", "/rules"
 PERSON, CAMERA, QUERY = "person", "camera", "q"
+ALERT, RULE, STATE, SEVERITY, SINCE, UNTIL, VIEW = "alert", "rule", "state", "severity", "since", "until", "view"
 
 
 @dataclass(frozen=True, slots=True)

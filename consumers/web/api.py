@@ -1,23 +1,35 @@
-"""The HTTP API: plain FastAPI over the desk.
+"""The HTTP API: plain FastAPI over the desk, behind the gate.
 
-Endpoints are ordinary functions, so the framework runs each in a thread: none blocks the page. Every error has one
-shape, problem+json (RFC 9457).
+Endpoints are ordinary functions, so the framework runs each in a thread: none blocks the page. Each declares the role
+it needs. Every error has one shape, problem+json (RFC 9457).
 """
 
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.access.access import SESSION_H, Access
+from consumers.access.gate import Callers, Gate
+from consumers.access.roles import ACT, LOOK, SEARCH
+from consumers.alerts.desk_database import DeskDatabase
+from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader
+from consumers.web.alerts.acting import AlertActs
+from consumers.web.alerts.api import alerts_router, tell_alert_problems
+from consumers.web.alerts.board import AlertBoard
+from consumers.web.alerts.frames import Frames
 from consumers.web.desk import Desk, Search
 from consumers.web.media import media_router
+from consumers.web.plays import Plays
+from consumers.web.rules.api import rules_router, tell_rule_problems
+from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.schemas import (
     CameraShape,
+    CorrectionShape,
     HealthShape,
     PeopleShape,
     PersonDetailShape,
@@ -25,6 +37,8 @@ from consumers.web.schemas import (
     SearchShape,
     StatusShape,
 )
+from consumers.web.services import Services
+from consumers.web.who import Who, needs
 from streamer.bus.media import MediaStore
 
 PROBLEM = "application/problem+json"
@@ -33,8 +47,25 @@ MOST = 200  # people in one answer
 Camera = Annotated[str | None, Query(description="Only this camera.")]
 
 
-def create_api(search: Search, people: PeopleReader, media: MediaStore) -> FastAPI:
-    """The API over these three, testable alone: `/api/v1/…` and `/media/…`."""
+def create_api(
+    search: Search,
+    people: PeopleReader,
+    media: MediaStore,
+    alerts: DeskDatabase,
+    rules: RulesDesk,
+    *,
+    session_h: float = SESSION_H,
+) -> FastAPI:
+    """The API over these five, testable alone: `/api/v1/…` and `/media/…`.
+
+    Args:
+        search: Finds people by words.
+        people: Who was seen.
+        media: Where pictures and footage are.
+        alerts: The desk database: alerts, and who may see them.
+        rules: The rules, and why they say what they say.
+        session_h: Hours after which whoever signed in has to do so again.
+    """
     api = FastAPI(
         title="Crewsight",
         version="1",
@@ -43,19 +74,27 @@ def create_api(search: Search, people: PeopleReader, media: MediaStore) -> FastA
         openapi_url="/api/v1/openapi.json",
         responses=PROBLEMS,
     )
-    desk = Desk(search, people, media)
-    api.state.desk = desk
-    api.include_router(_people_router(desk), prefix="/api/v1")
+    access = Access(alerts, session_h=session_h)
+    desk = Desk(search, people, media, access)
+    board, acts = AlertBoard(alerts, people, media), AlertActs(alerts)
+    api.state.access, api.state.callers = access, Callers(access.identify)
+    api.include_router(_people_router(desk, acts), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
-    api.include_router(media_router(media))
+    api.include_router(media_router(media, Plays(access)))
+    api.state.services = Services(desk, board, acts, access, rules)
+    api.include_router(alerts_router(board, acts, Frames(media), access), prefix="/api/v1")
+    api.include_router(rules_router(rules, access), prefix="/api/v1")
+    tell_alert_problems(api, board, _problem)
+    tell_rule_problems(api, _problem)
+    api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)
     return api
 
 
-def _people_router(desk: Desk) -> APIRouter:
+def _people_router(desk: Desk, acts: AlertActs) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/people")
+    @router.get("/people", dependencies=[needs(LOOK)])
     def newest(
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
         after: Annotated[int | None, Query(ge=0, description="Only people who came after this cursor.")] = None,
@@ -64,20 +103,26 @@ def _people_router(desk: Desk) -> APIRouter:
     ) -> PeopleShape:
         return desk.newest(limit, before=before, after=after, camera=camera)
 
-    @router.get("/people/{person_id}")
+    @router.get("/people/{person_id}", dependencies=[needs(LOOK)])
     def person(person_id: str) -> PersonDetailShape:
         found = desk.person(person_id)
         if found is None:
             raise HTTPException(404, f"Nobody is called {person_id}.")
         return found
 
-    @router.get("/search")
+    @router.post("/people/{person_id}/corrections", dependencies=[needs(ACT)], status_code=204)
+    def correct(person_id: str, correction: Annotated[CorrectionShape, Body()], who: Who) -> None:
+        person, question = desk.asked(person_id, correction.question_id)
+        acts.correct(person, question, correction.right_answer, who)
+
+    @router.get("/search", dependencies=[needs(SEARCH)])
     def search(
+        who: Who,
         q: Annotated[str, Query(min_length=1, max_length=500, description="Words that describe a person.")],
         k: Annotated[int, Query(ge=1, le=MOST, description="How many people at most.")] = 24,
         camera: Camera = None,
     ) -> SearchShape:
-        return desk.search(q, k, camera)
+        return desk.search(q, k, camera, by=who.name)
 
     return router
 
@@ -85,11 +130,11 @@ def _people_router(desk: Desk) -> APIRouter:
 def _system_router(desk: Desk) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/cameras")
+    @router.get("/cameras", dependencies=[needs(LOOK)])
     def cameras() -> tuple[CameraShape, ...]:
         return desk.cameras()
 
-    @router.get("/status")
+    @router.get("/status", dependencies=[needs(LOOK)])
     def status() -> StatusShape:
         return desk.status()
 
@@ -114,11 +159,19 @@ def _tell_problems(api: FastAPI) -> None:
     def no_search(_: Request, error: SearchUnavailableError) -> JSONResponse:
         return _problem(503, str(error), {"Retry-After": "5"})
 
+    @api.exception_handler(NotPermittedError)
+    def not_permitted(_: Request, error: NotPermittedError) -> JSONResponse:
+        return _problem(403, str(error))
+
+    @api.exception_handler(DeskError)
+    def no_desk(_: Request, error: DeskError) -> JSONResponse:
+        return _problem(503, str(error), {"Retry-After": "5"})
+
     @api.exception_handler(PeopleTableError)
     def no_table(_: Request, error: PeopleTableError) -> JSONResponse:
         return _problem(503, str(error), {"Retry-After": "5"})
 
 
-def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: object) -> JSONResponse:
     shape = ProblemShape(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    return JSONResponse(shape.model_dump(), status_code=status, headers=headers, media_type=PROBLEM)
+    return JSONResponse({**shape.model_dump(), **more}, status_code=status, headers=headers, media_type=PROBLEM)

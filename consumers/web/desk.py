@@ -5,7 +5,8 @@ Every method blocks; the API's threads and `asyncio.to_thread` call them.
 
 from typing import Protocol
 
-from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.access.access import Access
+from consumers.errors import NotSeenError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader, Person
 from consumers.search_client import IndexStatus, SearchAnswer
 from consumers.web.light import Standing, judge
@@ -22,6 +23,7 @@ from consumers.web.shaping import Questions, shape_detail, shape_person
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, manifest_uri
+from streamer.bus.messages import AskedQuestion
 
 AT_ONCE = 200  # people in one question to the table
 
@@ -42,9 +44,9 @@ class Desk:
     Raises (every method): `PeopleTableError` when the table cannot be read.
     """
 
-    def __init__(self, search: Search, people: PeopleReader, media: MediaStore) -> None:
-        """Answer from these three."""
-        self._search, self._people, self.media = search, people, media
+    def __init__(self, search: Search, people: PeopleReader, media: MediaStore, access: Access) -> None:
+        """Answer from these; searches go into the log of `access`."""
+        self._search, self._people, self.media, self._access = search, people, media, access
 
     def newest(
         self, limit: int, *, before: int | None = None, after: int | None = None, camera: str | None = None
@@ -75,16 +77,30 @@ class Desk:
             return None
         return shape_detail(person, self._questions(), self._manifest(person), self._people.chain(person.chain_id))
 
-    def search(self, text: str, k: int, camera: str | None = None) -> SearchShape:
-        """The people nearest to some words.
+    def search(self, text: str, k: int, camera: str | None = None, *, by: str) -> SearchShape:
+        """The people nearest to some words; who searched for what goes into the audit log first.
 
         Raises:
             SearchUnavailableError: the indexer does not answer.
+            DeskError: the log cannot be written.
         """
+        self._access.log(by, "search", text, **({"camera": camera} if camera else {}))
         answer = self._search.search(text, k, camera=camera)
         questions = self._questions()
         hits = tuple(HitShape(score=hit.score, person=shape_person(hit.person, questions)) for hit in answer.hits)
         return SearchShape(query=text, hits=hits, unknown_words=tuple(answer.unknown_words))
+
+    def asked(self, person_id: str, question_id: str) -> tuple[Person, AskedQuestion]:
+        """Somebody and a question that was asked about them.
+
+        Raises:
+            NotSeenError: nobody has that id, or was asked that.
+        """
+        person = self._people.person(person_id)
+        question = self._questions().get(question_id)
+        if person is None or question is None or question_id not in person.answers:
+            raise NotSeenError(person_id)
+        return person, question
 
     def cameras(self) -> tuple[CameraShape, ...]:
         """Every camera that has sent something, by name."""

@@ -1,4 +1,4 @@
-"""Crops and segments over HTTP, with byte ranges, so that a browser can start a clip at any second."""
+"""Crops, segments and evidence over HTTP, with byte ranges, so that a browser can start a clip at any second."""
 
 import re
 from collections.abc import Iterator
@@ -7,11 +7,20 @@ from pathlib import PurePosixPath
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from consumers.access.roles import LOOK, PLAY
+from consumers.web.plays import Plays
+from consumers.web.who import Who, needs, refuse_unless
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.media import SCHEME, MediaStore
 
 CHUNK_BYTES = 1 << 20
-SERVED = {("crops", ".jpg"): "image/jpeg", ("media", ".mp4"): "video/mp4"}  # folder and ending -> content type
+VIDEO = "video/mp4"
+SERVED = {  # folder and ending -> content type
+    ("crops", ".jpg"): "image/jpeg",
+    ("media", ".mp4"): VIDEO,
+    ("evidence", ".jpg"): "image/jpeg",
+    ("evidence", ".mp4"): VIDEO,
+}
 HEADERS = {
     "Accept-Ranges": "bytes",
     "X-Content-Type-Options": "nosniff",
@@ -20,17 +29,25 @@ HEADERS = {
 _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 
 
-def media_router(media: MediaStore) -> APIRouter:
-    """`GET` and `HEAD /media/{path}`: crops and segments of the store, nothing else of it."""
+def media_router(media: MediaStore, plays: Plays) -> APIRouter:
+    """`GET` and `HEAD /media/{path}`: crops, segments and evidence of the store, nothing else of it.
+
+    Pictures are for everybody who was let in; footage needs the role that may play it, and is noted in `plays`.
+    """
     router = APIRouter()
 
-    @router.api_route("/media/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
-    def serve(path: str, request: Request) -> Response:
+    @router.get("/media/{path:path}", include_in_schema=False, dependencies=[needs(LOOK)])
+    @router.head("/media/{path:path}", include_in_schema=False, dependencies=[needs(LOOK)])
+    def serve(path: str, request: Request, who: Who) -> Response:
         content_type = _content_type(path)
+        if content_type == VIDEO:
+            refuse_unless(who, PLAY)
         uri = SCHEME + path
         try:
             if not media.exists(uri):
                 raise HTTPException(404, f"There is nothing at {path}: it may have been removed.")
+            if content_type == VIDEO:
+                plays.note(who, path)
             local = media.local_path(uri)
             if local is not None:
                 return FileResponse(local, media_type=content_type, headers=HEADERS)
@@ -70,7 +87,7 @@ def _content_type(path: str) -> str:
     parts = PurePosixPath(path).parts
     served = SERVED.get((parts[0] if parts else "", PurePosixPath(path).suffix))
     if served is None or ".." in parts or path.startswith("/") or "\\" in path or "\0" in path:
-        raise HTTPException(404, "Only crops and segments are served here.")
+        raise HTTPException(404, "Only crops, segments and evidence are served here.")
     return served
 
 

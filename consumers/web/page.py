@@ -4,7 +4,6 @@ One page object a browser tab; the feed is shared by all.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request
@@ -12,20 +11,28 @@ from nicegui import app, background_tasks, ui
 from nicegui.events import KeyEventArguments
 from starlette.responses import RedirectResponse
 
-from consumers.web.address import CAMERA, LIVE, PERSON, QUERY, SEARCH, Address
-from consumers.web.components.header import Header
+from consumers.access.gate import Callers, secrets_in
+from consumers.access.identity import Identity
+from consumers.access.roles import LOOK, PLAY
+from consumers.web.address import CAMERA, LIVE, PERSON, QUERY, Address
+from consumers.web.components.chime import chime_router
+from consumers.web.components.header import ROOMS, Header
 from consumers.web.components.keys import KeysDialog
 from consumers.web.components.person_dialog import PersonDialog
+from consumers.web.components.person_rules import PersonRules
 from consumers.web.components.words import Words
-from consumers.web.desk import Desk
 from consumers.web.feed import Feed
+from consumers.web.rooms.alerts import AlertsRoom
 from consumers.web.rooms.live import LiveRoom
 from consumers.web.rooms.room import PageLook, Room, Surroundings
+from consumers.web.rooms.rules import RulesRoom
 from consumers.web.rooms.search import SearchRoom
+from consumers.web.schemas import PersonDetailShape
+from consumers.web.services import Services
+from consumers.web.sign_in import THEME_COOKIE, sign_in_router, theme_style
+from consumers.web.who import identity_of, needs
 from consumers.web.wording import clock_time
 
-THEME = Path(__file__).with_name("theme.css")
-COOKIE = "crewsight-theme"
 YEAR_S = 365 * 86_400
 FAVICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
@@ -34,15 +41,24 @@ FAVICON = (
 )
 
 
-def create_page(api: FastAPI, look: PageLook) -> None:
-    """Mount the rooms on an API made by `create_api`; may be called once in a process, as NiceGUI has one app."""
-    desk: Desk = api.state.desk
-    feed = Feed(desk)
+def create_page(api: FastAPI, look: PageLook, *, ask_every_s: float = 1.0) -> None:
+    """Mount the rooms on an API made by `create_api`; may be called once in a process, as NiceGUI has one app.
+
+    Args:
+        api: The API.
+        look: What the page says of itself.
+        ask_every_s: Seconds between two questions about what is new.
+    """
+    services: Services = api.state.services
+    callers: Callers = api.state.callers
+    feed = Feed(services.desk, services.board, every_s=ask_every_s)
     api.include_router(_theme_router())
+    api.include_router(chime_router())
+    api.include_router(sign_in_router(services.access, look.site_name, callers.forget))
     app.on_startup(lambda: background_tasks.create(feed.run(), name="feed"))
     ui.run_with(
         api,
-        root=lambda: Page(desk, feed, look).build(),
+        root=lambda: Page(services, feed, look, callers).build(),
         title=look.site_name,
         dark=True,
         language="en-US",
@@ -56,28 +72,38 @@ def create_page(api: FastAPI, look: PageLook) -> None:
 class Page:
     """One browser tab."""
 
-    def __init__(self, desk: Desk, feed: Feed, look: PageLook) -> None:
-        """Know where the tab stands; `build` shows it."""
-        self._desk, self._feed, self._look = desk, feed, look
+    def __init__(self, services: Services, feed: Feed, look: PageLook, callers: Callers) -> None:
+        """Know where the tab stands and who looks; `build` shows it."""
+        self._services, self._feed, self._look, self._callers = services, feed, look, callers
         self._client = ui.context.client
+        self._carried = secrets_in(self._client.request.headers)
+        self._identity = identity_of(self._client.request)
         self._address = Address.parse(self._client.sub_pages_router.current_path)
         self._room: Room | None = None
 
     def build(self) -> None:
         """Header, room, dialogs, keys."""
-        is_dark = self._client.request.cookies.get(COOKIE) != "light"
+        self._is_dark = is_dark = self._client.request.cookies.get(THEME_COOKIE) != "light"
         ui.dark_mode(is_dark)
-        ui.add_head_html(f"<style>:root{{color-scheme:{'dark' if is_dark else 'light'}}}\n{THEME.read_text()}</style>")
+        ui.add_head_html(theme_style(is_dark=is_dark))
         with Words("div", "", "shell"):
-            self._header = Header(self._look.site_name, is_dark=is_dark)
+            self._header = Header(self._look.site_name, self._identity, is_dark=is_dark)
             self._keys = KeysDialog()
             self._header.keys.on("click", self._keys.toggle)
-            self._person = PersonDialog(self._desk, self._look.now, self._close_person)
+            self._person = PersonDialog(
+                self._services.desk,
+                self._look.now,
+                self._close_person,
+                may_play=self._identity.may(PLAY),
+                extra=self._say_more,
+            )
             with Words("main", "") as main:
-                ui.sub_pages({LIVE: self._enter(LiveRoom), SEARCH: self._enter(SearchRoom)})
+                ui.sub_pages({room.path: self._enter(room) for room in (LiveRoom, AlertsRoom, SearchRoom, RulesRoom)})
         ui.skip_link("To the people", target=main)
         self._client.sub_pages_router.on_path_changed(self._follow)
         self._feed.stands.subscribe(self._header.stand)
+        self._feed.alerted.subscribe(lambda news: self._header.count_alerts(news.waiting))
+        self._header.count_alerts(self._feed.waiting)
         if self._feed.status:
             self._header.stand(self._feed.status)
         ui.timer(1.0, self._tell_time)
@@ -86,13 +112,32 @@ class Page:
 
     def _enter(self, room_class: Callable[[Surroundings], Room]) -> Callable[[], None]:
         def build() -> None:
-            around = Surroundings(self._desk, self._feed, self._look, lambda: self._address, self._is_busy)
-            self._room = room_class(around)
+            self._room = room_class(self._around)
             self._header.enter(self._room.path)
             self._entitle()
             background_tasks.create(self._room.follow(self._address), context=ui.context.client)
 
         return build
+
+    @property
+    def _around(self) -> Surroundings:
+        return Surroundings(
+            self._services,
+            self._feed,
+            self._look,
+            self._is_dark,
+            self._identity,
+            self._who,
+            lambda: self._address,
+            self._is_busy,
+        )
+
+    def _say_more(self, person: PersonDetailShape) -> PersonRules:
+        return PersonRules(person, self._around)
+
+    async def _who(self) -> Identity | None:
+        """Who is at this tab now: an act is done in the name and by the role of this moment, not of its opening."""
+        return await self._callers.who(self._carried)
 
     def _follow(self, path: str) -> None:
         """The address changed: the dialog follows at once, the room if it is the same one."""
@@ -132,6 +177,8 @@ class Page:
                 self._step(-1)
             case "Escape" if not self._is_busy():
                 self._room.let_go()
+            case name if not self._is_busy():
+                self._room.key(name)
 
     def _step(self, by: int) -> None:
         assert self._room is not None
@@ -146,13 +193,15 @@ class Page:
 def _theme_router() -> APIRouter:
     router = APIRouter()
 
-    @router.post("/theme", include_in_schema=False)
+    @router.post("/theme", include_in_schema=False, dependencies=[needs(LOOK)])
     def choose(to: str, request: Request) -> RedirectResponse:
         """Remember the theme and go back to where it was chosen."""
         came_from = urlsplit(request.headers.get("referer", ""))
         back = Address.parse(f"{came_from.path}?{came_from.query}")
-        answer = RedirectResponse(str(back) if back.room in (LIVE, SEARCH) else LIVE, status_code=303)
-        answer.set_cookie(COOKIE, "light" if to == "light" else "dark", max_age=YEAR_S, samesite="lax", httponly=True)
+        answer = RedirectResponse(str(back) if back.room in ROOMS else LIVE, status_code=303)
+        answer.set_cookie(
+            THEME_COOKIE, "light" if to == "light" else "dark", max_age=YEAR_S, samesite="lax", httponly=True
+        )
         return answer
 
     return router

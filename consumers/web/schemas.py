@@ -100,6 +100,14 @@ class PeopleShape(Shape):
     after: int | None = Field(None, description="Cursor for asking later who has come since.")
 
 
+class CorrectionShape(Shape):
+    """What should have been answered about somebody."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    question_id: str
+    right_answer: str
+
+
 class HitShape(Shape):
     """A person found, and how near the words they are (cosine, at most 1)."""
 

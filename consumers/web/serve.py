@@ -1,4 +1,4 @@
-"""Runs the page: one worker, loopback only, one clear line for what can go wrong."""
+"""Runs the page: one worker, the loopback only until there are users, one line for what goes wrong."""
 
 import os
 import signal
@@ -14,7 +14,12 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from consumers.errors import AddressError
+from consumers.access.binding import check_address
+from consumers.alerts.build import measured_by, tried_on_footage
+from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.explaining import Explaining
+from consumers.alerts.standing import Standing
+from consumers.alerts.trying import Trial
 from consumers.indexer.people import PeopleReader
 from consumers.listening import is_loopback, listen
 from consumers.search_client import SearchClient
@@ -22,6 +27,7 @@ from consumers.settings import PageSettings
 from consumers.web.api import create_api
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
+from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
 from streamer.bus.media import MediaStore
 
 SHUTDOWN_S = 1  # an open page is a connection that never ends by itself
@@ -35,22 +41,21 @@ def serve_page(settings: PageSettings) -> None:
     """Serve page and API until SIGTERM or SIGINT.
 
     Raises:
-        AddressError: the address is not this machine's own, or is taken.
+        AddressError: the address is taken, or is not this machine's own and nobody can sign in.
         PeopleTableError: the person table cannot be opened.
+        DeskError: the desk database cannot be opened.
     """
+    check_address(settings)
     serve(lambda: build_page(settings), settings.page.host, settings.page.port)
 
 
 def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
-    """Serve what `build` makes, once the address is known to be ours, until SIGTERM or SIGINT.
+    """Serve what `build` makes until SIGTERM or SIGINT.
 
     Raises:
-        AddressError: the address is not this machine's own, or is taken.
+        AddressError: the address is taken.
     """
-    if not is_loopback(host):
-        reason = "only this machine's own address (127.0.0.1) until there are users to sign in; correct page.host"
-        raise AddressError(f"{host}:{port}", reason)
-    with listen(host, port, setting="page") as listening:
+    with listen(host, port, setting="page", is_public=True) as listening:
         server = _Server(_config(build()))
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
@@ -62,15 +67,46 @@ def build_page(settings: PageSettings) -> FastAPI:
 
     Raises:
         PeopleTableError: the person table cannot be opened.
+        DeskError: the desk database cannot be opened.
     """
     people = PeopleReader(settings.database_url)
     search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
-    api = create_api(search, people, MediaStore(settings.media_url))
     page = settings.page
-    create_page(api, PageLook(page.site_name, zone_of(page.time_zone), is_demo=page.is_demo))
-    # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
-    api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
+    media, desk = MediaStore(settings.media_url), DeskDatabase(settings.desk_url)
+    explaining = Explaining(people, media, desk)
+    api = create_api(
+        search,
+        people,
+        media,
+        desk,
+        RulesDesk(settings.rules_path, measured_by(settings), _try_on(settings), explaining),
+        session_h=page.session_h,
+    )
+    zone = zone_of(page.time_zone)
+    create_page(api, PageLook(page.site_name, zone, is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))
+    if is_loopback(page.host):
+        # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
+        # Elsewhere it would come without a session, so any name will do.
+        api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     return api
+
+
+def _try_on(settings: PageSettings) -> TryOn:
+    def try_on(
+        tried: Standing, in_force: Standing, on: Stretch, progress: Progress, is_stopping: Callable[[], bool]
+    ) -> Trial:
+        return tried_on_footage(
+            settings,
+            tried,
+            in_force,
+            since=on.since,
+            until=on.until,
+            cameras=on.cameras,
+            on_progress=progress,
+            is_stopping=is_stopping,
+        )
+
+    return try_on
 
 
 def zone_of(name: str) -> tzinfo:

@@ -29,6 +29,15 @@ def media_address(uri: str) -> str:
     return "/media/" + uri.removeprefix(SCHEME)
 
 
+def media_uri(address: str) -> str:
+    """What lies behind an address that `media_address` made.
+
+    >>> media_uri("/media/crops/gate/1.jpg")
+    'media:///crops/gate/1.jpg'
+    """
+    return SCHEME + address.removeprefix("/media/")
+
+
 def shape_person(person: Person, questions: Questions) -> PersonShape:
     """What the API says of one person; questions nobody knows any more are left out."""
     return PersonShape(

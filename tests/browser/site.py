@@ -1,6 +1,6 @@
-"""Runs the page over a folder that a test has filled: `python -m tests.browser.site FOLDER PORT [demo] [alone]`.
+"""Runs the page over a folder that a test has filled: `python -m tests.browser.site FOLDER PORT [demo] [alone] [slow]`.
 
-`alone`: no indexer answers searches.
+`alone`: no indexer answers searches. `slow`: the page asks what is new once an hour.
 """
 
 import sys
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from consumers.alerts.desk_database import DeskDatabase
 from consumers.indexer.people import PeopleReader
 from consumers.search_client import SearchClient
 from consumers.web.api import create_api
@@ -16,17 +17,20 @@ from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.serve import serve
 from streamer.bus.media import MediaStore
+from tests.builders_alerts import rules_desk
 from tests.builders_web import CaptionSearch
 
 
-def build(folder: Path, *, is_demo: bool, is_alone: bool) -> FastAPI:
+def build(folder: Path, told: list[str]) -> FastAPI:
     people = PeopleReader(f"sqlite:///{folder / 'people.sqlite3'}")
-    search = SearchClient("http://127.0.0.1:9", timeout_s=1) if is_alone else CaptionSearch(people)
-    api = create_api(search, people, MediaStore(str(folder / "media")))
-    create_page(api, PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo=is_demo))
+    search = SearchClient("http://127.0.0.1:9", timeout_s=1) if "alone" in told else CaptionSearch(people)
+    desk, media = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}"), MediaStore(str(folder / "media"))
+    api = create_api(search, people, media, desk, rules_desk(folder, people, media, desk))
+    look = PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo="demo" in told)
+    create_page(api, look, ask_every_s=3600.0 if "slow" in told else 1.0)
     return api
 
 
 if __name__ == "__main__":
     folder, port, *told = sys.argv[1:]
-    serve(lambda: build(Path(folder), is_demo="demo" in told, is_alone="alone" in told), "127.0.0.1", int(port))
+    serve(lambda: build(Path(folder), told), "127.0.0.1", int(port))

@@ -6,21 +6,42 @@ server asks for the second and starts the animation there.
 
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 from nicegui import ui
 
 from consumers.web.components.words import Words, icon
-from consumers.web.schemas import PersonDetailShape, StepShape
+from consumers.web.schemas import ClipShape, StepShape
 
 ALONE_S = 0.4  # how long a box stands that is known at one second only
 RESYNC_ON = ("playing", "pause", "seeked", "waiting", "ended")
 
 
+class Walked(Protocol):
+    """Somebody with a clip and the way they take through it."""
+
+    @property
+    def id(self) -> int:
+        """A number of their own on the page."""
+
+    @property
+    def camera_id(self) -> str:
+        """Whose clip it is."""
+
+    @property
+    def clip(self) -> ClipShape:
+        """The clip, and the second to begin at."""
+
+    @property
+    def path(self) -> tuple[StepShape, ...]:
+        """Where they are at which second of the clip; at least one step."""
+
+
 class ClipPlayer:
     """Plays one person's clip from the second of their best look."""
 
-    def __init__(self, person: PersonDetailShape) -> None:
-        """Show the clip and, once it plays, the box."""
+    def __init__(self, person: Walked, best: str = "Best look") -> None:
+        """Show the clip and, once it plays, the box; `best` names the second at which it begins."""
         self._person, self._jumps = person, 0
         self._from_s, self._lasts_s = _span(person.path)
         clip = person.clip
@@ -44,7 +65,7 @@ class ClipPlayer:
         for event in RESYNC_ON:
             self._video.on(event, self._follow, args=[])
         with Words("div", "", "line"):
-            self._jump("my_location", "Best look", clip.at_s)
+            self._jump("my_location", best, clip.at_s)
             self._jump("first_page", "From where they appear", self._from_s)
 
     async def _follow(self) -> None:
@@ -79,7 +100,7 @@ class ClipPlayer:
         self._video.update()
 
 
-def walk_keyframes(person: PersonDetailShape) -> str:
+def walk_keyframes(person: Walked) -> str:
     """The CSS keyframes of the person's path; outside of it the box is not seen."""
     from_s, lasts_s = _span(person.path)
     steps = person.path if len(person.path) > 1 else (person.path[0], person.path[0])
@@ -100,5 +121,5 @@ def _span(path: Sequence[StepShape]) -> tuple[float, float]:
     return path[0].at_s, path[-1].at_s - path[0].at_s
 
 
-def _name(person: PersonDetailShape) -> str:
+def _name(person: Walked) -> str:
     return f"walk-{person.id}"

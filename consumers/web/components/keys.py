@@ -6,9 +6,16 @@ from consumers.web.components.words import Words, icon
 
 KEYS = (
     (("/",), "Write a search"),
-    (("j",), "Next person"),
-    (("k",), "Previous person"),
+    (("j",), "Next person or alert"),
+    (("k",), "Previous person or alert"),
     (("Enter",), "Open the person"),
+    (("a",), "Alerts: acknowledge"),
+    (("s",), "Alerts: take it yourself"),
+    (("r",), "Alerts: resolve"),
+    (("f",), "Alerts: false alarm, then 1, 2, … for what is right"),
+    (("x",), "Alerts: mark, for one act on many"),
+    (("u",), "Alerts: undo"),
+    (("n",), "Alerts: show what is new"),
     (("Esc",), "Close, or let go of what is selected"),
     (("?",), "This list"),
 )

@@ -6,6 +6,8 @@ hundred cards must not be five thousand elements.
 
 from html import escape
 
+VOID = frozenset({"img", "input"})  # elements that have no inside
+
 
 class Markup(str):
     """HTML that may be shown as it is: made by `tag`, in which plain words have been escaped."""
@@ -13,7 +15,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, *inside: str, **attributes: str | int | None) -> Markup:
+def tag(name: str, /, *inside: str, **attributes: str | int | None) -> Markup:
     """One element; an attribute's underscore stands for a hyphen, a trailing one is dropped, None leaves it out.
 
     >>> tag("p", "a < b", tag("b", "!"), class_="note", aria_label='"quoted"', title=None)
@@ -24,7 +26,7 @@ def tag(name: str, *inside: str, **attributes: str | int | None) -> Markup:
         for key, setting in attributes.items()
         if setting is not None
     )
-    return Markup(f"<{name}{written}>{together(*inside)}" + ("" if name == "img" else f"</{name}>"))
+    return Markup(f"<{name}{written}>{together(*inside)}" + ("" if name in VOID else f"</{name}>"))
 
 
 def together(*parts: str) -> Markup:

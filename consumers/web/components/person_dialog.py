@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from nicegui import background_tasks, ui
 
+from consumers.access.roles import PLAY
 from consumers.errors import PeopleTableError
 from consumers.web.address import PERSON, QUERY, SEARCH, Address
 from consumers.web.components.answers import answer_lengths
@@ -32,9 +33,21 @@ REVISIONS = {
 class PersonDialog:
     """The sheet over a room; its address decides whom it shows."""
 
-    def __init__(self, desk: Desk, now: Callable[[], Now], on_close: Callable[[], None]) -> None:
-        """Stay closed until somebody is asked for."""
-        self._desk, self._now, self._on_close = desk, now, on_close
+    def __init__(
+        self,
+        desk: Desk,
+        now: Callable[[], Now],
+        on_close: Callable[[], None],
+        *,
+        may_play: bool,
+        extra: Callable[[PersonDetailShape], object],
+    ) -> None:
+        """Stay closed until somebody is asked for; `may_play`: whether whoever looks may see footage.
+
+        `extra` lays out what else there is to say of a person.
+        """
+        self._desk, self._now, self._on_close, self._may_play = desk, now, on_close, may_play
+        self._extra = extra
         self.person_id: str | None = None
         self._address = Address()
         self._dialog = ui.dialog().props('aria-label="Person"')
@@ -92,10 +105,15 @@ class PersonDialog:
         self._head(f"Camera {person.camera_id}", time_and_age(person.first_seen_at, now))
         with Words("div", "", "sheet-body", tabindex="-1"):
             with Words("div", "", "stage"):
-                ClipPlayer(person)
+                if self._may_play:
+                    ClipPlayer(person)
+                else:
+                    still(no_footage())
                 still(together(strip(person, self._address, now), ledger(person, now)))
             with Words("div", "", "facts"):
-                still(together(who(person), answers_in_full(person), provenance(person)))
+                still(together(who(person), answers_in_full(person)))
+                self._extra(person)
+                still(provenance(person))
 
     def _head(self, title: str, words: str) -> None:
         with Words("header", "", "sheet-head"):
@@ -111,6 +129,11 @@ class PersonDialog:
             self.person_id = None
             self._sheet.clear()
             self._on_close()
+
+
+def no_footage() -> Markup:
+    """Instead of a clip, for whoever may not play one."""
+    return tag("p", icon("lock"), tag("span", f"Playing footage needs the role {PLAY}."), class_="note")
 
 
 def strip(person: PersonDetailShape, address: Address, now: Now) -> Markup:
@@ -155,7 +178,7 @@ def answers_in_full(person: PersonDetailShape) -> Markup:
 def ledger(person: PersonDetailShape, now: Now) -> Markup:
     """When, and how one knows."""
     first, last = (seen_time(at, now.zone, now.instant) for at in (person.first_seen_at, person.last_seen_at))
-    return _entries(
+    return entries(
         {
             "Since": first,
             "Until": f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})",
@@ -169,9 +192,10 @@ def provenance(person: PersonDetailShape) -> Markup:
     """Which model said what."""
     said = {words: person.revisions[name] for name, words in REVISIONS.items() if name in person.revisions}
     found = {"Sure it is a person": f"{person.detection_score:.0%}", "Track": person.track_id}
-    return tag("details", tag("summary", "Which model said what"), _entries({**said, **found}))
+    return tag("details", tag("summary", "Which model said what"), entries({**said, **found}))
 
 
-def _entries(entries: Mapping[str, str]) -> Markup:
-    told = (together(tag("dt", name), tag("dd", words)) for name, words in entries.items())
+def entries(named: Mapping[str, str]) -> Markup:
+    """Names and what is said of each."""
+    told = (together(tag("dt", name), tag("dd", words)) for name, words in named.items())
     return tag("dl", *told, class_="ledger")

@@ -88,6 +88,9 @@ class LiveRoom:
         """Select nobody; whoever waits comes in if nothing else holds them."""
         self._selection.let_go()
 
+    def key(self, name: str) -> None:
+        """No key means anything here alone."""
+
     def write(self) -> None:
         """Words are written in *Search*."""
         self._around.go(Address(SEARCH))

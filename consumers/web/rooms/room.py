@@ -1,16 +1,21 @@
 """What every room can do, and what it gets from the page around it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from nicegui import ui
 
+from consumers.access.identity import Identity
+from consumers.access.roles import Role
+from consumers.errors import NotPermittedError
 from consumers.web.address import Address
 from consumers.web.components.person_card import Now
 from consumers.web.desk import Desk
 from consumers.web.feed import Feed
+from consumers.web.services import Services
+from consumers.web.who import refuse_unless
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class PageLook:
     site_name: str = "Crewsight"
     zone: tzinfo = UTC
     is_demo: bool = False
+    shift_starts_h: tuple[int, ...] = (6, 14, 22)
 
     def now(self) -> Now:
         """This moment."""
@@ -30,12 +36,34 @@ class PageLook:
 class Surroundings:
     """What a room gets from the page around it."""
 
-    desk: Desk
+    services: Services
     feed: Feed
     look: PageLook
+    is_dark: bool
+    identity: Identity
+    """Who opened the tab: what is offered goes by it, and what is done by `who`."""
+    who: Callable[[], Awaitable[Identity | None]]
+    """Who is at the tab now; None: they were signed out."""
     address: Callable[[], Address]
     is_busy: Callable[[], bool]
     """Whether a person or another dialog is open over the room."""
+
+    @property
+    def desk(self) -> Desk:
+        """Who was seen."""
+        return self.services.desk
+
+    async def permitted(self, needed: Role) -> Identity:
+        """Who is at the tab, once it is known that they may.
+
+        Raises:
+            NotPermittedError: they may not, or were signed out.
+        """
+        who = await self.who()
+        if who is None:
+            raise NotPermittedError(needed)
+        refuse_unless(who, needed)
+        return who
 
     @staticmethod
     def go(address: Address) -> None:
@@ -63,6 +91,9 @@ class Room(Protocol):
 
     def write(self) -> None:
         """Put the cursor where words are written."""
+
+    def key(self, name: str) -> None:
+        """A key was pressed that means something in this room alone, if anything."""
 
 
 class Selection:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
-from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.access.roles import SEARCH as SEARCH_ROLE
+from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
 from consumers.web.address import CAMERA, PERSON, QUERY, SEARCH, Address
 from consumers.web.components import markup
 from consumers.web.components.bones import hit_bones
@@ -76,6 +77,9 @@ class SearchRoom:
         """Select nobody."""
         self._selection.let_go()
 
+    def key(self, name: str) -> None:
+        """No key means anything here alone."""
+
     def write(self) -> None:
         """Put the cursor into the line."""
         self._line.run_method("focus")
@@ -99,8 +103,9 @@ class SearchRoom:
             return
         self._wait()
         try:
+            who = await self._around.permitted(SEARCH_ROLE)
             found, cameras = await asyncio.gather(
-                asyncio.to_thread(self._around.desk.search, words, self._limit, asked.get(CAMERA)),
+                asyncio.to_thread(self._around.desk.search, words, self._limit, asked.get(CAMERA), by=who.name),
                 asyncio.to_thread(self._around.desk.cameras),
             )
         except SearchUnavailableError as error:
@@ -108,8 +113,14 @@ class SearchRoom:
             why = f"The indexer is starting, or has stopped ({error.reason}). People already found are still in Live."
             self._say("search_off", "Search does not answer", f"{why} This page asks again by itself.")
             return
+        except NotPermittedError as error:
+            self._say("lock", "Searching is not yours to do", str(error))
+            return
         except PeopleTableError as error:
             self._say("error", "The list of people cannot be read", str(error))
+            return
+        except DeskError as error:
+            self._say("error", "The audit log cannot be written, so nothing is searched", str(error))
             return
         if self._address == asked and not self._found.is_deleted:
             self._show(found, cameras, asked)

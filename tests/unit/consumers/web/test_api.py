@@ -10,13 +10,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import SearchUnavailableError
 from consumers.indexer.people import PeopleTable
 from consumers.search_client import IndexStatus, SearchAnswer
-from consumers.web.api import create_api
 from model.questions import CANNOT_TELL
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
+from tests.builders_alerts import api_over
 from tests.builders_web import HAT, NOON, VEST, CaptionSearch, Walk, enter_segment, panned_clip, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
@@ -55,6 +56,13 @@ def table(tmp_path: Path) -> Iterator[PeopleTable]:
 
 
 @pytest.fixture
+def desk(tmp_path: Path) -> Iterator[DeskDatabase]:
+    desk = DeskDatabase(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
 def gate(store: MediaStore, table: PeopleTable, grey_clip: Path) -> Manifest:
     walks = [walk("worker in an orange vest"), walk("a person in blue")]
     return enter_segment(store, table, grey_clip, walks, camera="gate")
@@ -71,8 +79,8 @@ def client_of(api: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def client(store: MediaStore, table: PeopleTable) -> TestClient:
-    return client_of(create_api(CaptionSearch(table), table, store))
+def client(store: MediaStore, table: PeopleTable, desk: DeskDatabase, tmp_path: Path) -> TestClient:
+    return client_of(api_over(CaptionSearch(table), table, store, desk, tmp_path))
 
 
 def captions(answer: httpx.Response) -> list[str]:
@@ -124,9 +132,11 @@ def test_cannot_tell_says_why(client: TestClient):
 
 
 def test_a_person_whose_manifest_is_gone_still_has_the_box_of_the_best_look(
-    table: PeopleTable, gate: Manifest, tmp_path: Path
+    table: PeopleTable, desk: DeskDatabase, gate: Manifest, tmp_path: Path
 ):
-    elsewhere = client_of(create_api(CaptionSearch(table), table, MediaStore(str(tmp_path / "elsewhere"))))
+    elsewhere = client_of(
+        api_over(CaptionSearch(table), table, MediaStore(str(tmp_path / "elsewhere")), desk, tmp_path)
+    )
     path = elsewhere.get(f"/api/v1/people/{gate.people[0].person_id}").json()["path"]
     assert [step["at_s"] for step in path] == [1.4]
 
@@ -165,8 +175,10 @@ def test_cameras_and_status_count_what_came(client: TestClient):
     assert client.get("/api/v1/health").json() == {"status": "ok"}
 
 
-def test_without_the_indexer_search_is_a_problem_and_the_status_says_so(store: MediaStore, table: PeopleTable):
-    client = client_of(create_api(SearchThatIsDown(), table, store))
+def test_without_the_indexer_search_is_a_problem_and_the_status_says_so(
+    store: MediaStore, table: PeopleTable, desk: DeskDatabase, tmp_path: Path
+):
+    client = client_of(api_over(SearchThatIsDown(), table, store, desk, tmp_path))
     answer = client.get("/api/v1/search", params={"q": "vest"})
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
@@ -175,8 +187,10 @@ def test_without_the_indexer_search_is_a_problem_and_the_status_says_so(store: M
     assert (status["level"], status["search_answers"]) == ("down", False)
 
 
-def test_a_database_that_is_none_is_a_problem(store: MediaStore, table: PeopleTable, tmp_path: Path):
-    client = client_of(create_api(SearchThatIsDown(), table, store))
+def test_a_database_that_is_none_is_a_problem(
+    store: MediaStore, table: PeopleTable, desk: DeskDatabase, tmp_path: Path
+):
+    client = client_of(api_over(SearchThatIsDown(), table, store, desk, tmp_path))
     table.close()
     for file in tmp_path.glob("people.sqlite3*"):
         file.unlink()
@@ -265,8 +279,18 @@ def test_a_manifest_is_not_served(client: TestClient, gate: Manifest):
 
 def test_the_openapi_document_names_every_endpoint(client: TestClient):
     paths = client.get("/api/v1/openapi.json").json()["paths"]
-    names = ("people", "people/{person_id}", "search", "cameras", "status", "health")
-    assert set(paths) == {f"/api/v1/{name}" for name in names}
+    names = (
+        "people",
+        "people/{person_id}",
+        "search",
+        "cameras",
+        "status",
+        "health",
+        "alerts",
+        "alerts/{alert_id}",
+        "rules",
+    )
+    assert {f"/api/v1/{name}" for name in names} <= set(paths)
 
 
 def clip_url(client: TestClient, manifest: Manifest) -> str:

@@ -12,6 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from consumers.access.roles import Role
+from consumers.alerts.desk_database import DeskDatabase
+from tests.builders_access import enter_user
+
 ROOT = Path(__file__).parents[4]
 START_S, END_S = 60, 5
 
@@ -71,6 +75,21 @@ def test_any_address_but_the_loopback_is_refused_in_one_line(tmp_path: Path, hos
     said = refusal(start(tmp_path, host=host, port=str(port)))
     assert f"{host}:{port}" in said
     assert "until there are users to sign in" in said
+
+
+def test_any_address_will_do_once_somebody_can_sign_in_and_then_everybody_has_to(tmp_path: Path, port: int):
+    desk = DeskDatabase(f"sqlite:///{tmp_path / 'state' / 'desk.sqlite3'}")
+    enter_user(desk, "root", Role.ADMIN)
+    desk.close()
+    process = start(tmp_path, host="0.0.0.0", port=str(port))
+    try:
+        wait_until_it_answers(port, process)
+        assert health(port, host="desk.example") == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/api/v1/people").status_code == 401
+        assert httpx.get(f"http://127.0.0.1:{port}/").headers["location"] == "/sign-in?next=%2F"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_busy_port_is_one_line(tmp_path: Path):

@@ -1,0 +1,27 @@
+"""One frame of a clip, as a picture."""
+
+from functools import lru_cache
+
+from consumers.evidence.footage import frame_at, jpeg
+from streamer.bus.media import MediaStore
+
+KEPT = 64  # pictures; some hundred kB each
+
+
+class Frames:
+    """Takes frames out of clips; remembers the last ones. May be shared by threads."""
+
+    def __init__(self, media: MediaStore) -> None:
+        """Read clips from `media`."""
+        self._media = media
+        self.jpeg = lru_cache(KEPT)(self._jpeg)
+
+    def _jpeg(self, uri: str, at_s: float) -> bytes:
+        """The frame shown `at_s` seconds from the clip's first, as JPEG.
+
+        Raises:
+            VideoReadError: it cannot be read, or ends before that.
+            MediaStoreError: there is no such clip.
+        """
+        with self._media.as_file(uri) as path:
+            return jpeg(frame_at(path, at_s))

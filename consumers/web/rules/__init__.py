@@ -1,0 +1,1 @@
+"""Rules as officers see and write them."""

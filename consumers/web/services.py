@@ -1,0 +1,20 @@
+"""What the rooms of the page ask, and what they act by."""
+
+from dataclasses import dataclass
+
+from consumers.access.access import Access
+from consumers.web.alerts.acting import AlertActs
+from consumers.web.alerts.board import AlertBoard
+from consumers.web.desk import Desk
+from consumers.web.rules.rules_desk import RulesDesk
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the rooms ask and what they act by."""
+
+    desk: Desk
+    board: AlertBoard
+    acts: AlertActs
+    access: Access
+    rules: RulesDesk
