@@ -49,7 +49,15 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/configuration.md", "docs/performance.md", "docs/alerts.md", "docs/model-card.md"]
+    "document",
+    [
+        "README.md",
+        "docs/configuration.md",
+        "docs/performance.md",
+        "docs/alerts.md",
+        "docs/desk.md",
+        "docs/model-card.md",
+    ],
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:
     named = set(re.findall(r"`?crewsight ((?:train |evaluate )?[a-z]+)", (ROOT / document).read_text()))
