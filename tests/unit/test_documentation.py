@@ -61,6 +61,7 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
         "docs/serving.md",
         "docs/notifying.md",
         "docs/alerts.md",
+        "docs/desk.md",
     ],
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:

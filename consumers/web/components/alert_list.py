@@ -74,7 +74,7 @@ class AlertList:
             found = await asyncio.to_thread(self._fetch, known)
             for alert_id in known:
                 if alert_id in found and alert_id in self._rows:
-                    self._replace(found[alert_id])
+                    self._rows[alert_id].show(found[alert_id], self._now())
 
     def alert(self, alert_id: str) -> AlertShape | None:
         """An alert whose row exists."""
@@ -160,19 +160,12 @@ class AlertList:
             self._rows.pop(alert_id).element.delete()
         for place, alert_id in enumerate(alert_id for alert_id in ids if alert_id in found or alert_id in self._rows):
             row = self._rows.get(alert_id)
-            if alert_id in found and (row is None or row.alert != found[alert_id]):
-                if row is not None:
-                    row.element.delete()
+            if row is None:
                 row = self._enter(found[alert_id])
-            assert row is not None
+            elif alert_id in found:
+                row.show(found[alert_id], self._now())
             if self._body.default_slot.children.index(row.element) != place:
                 row.element.move(self._body, target_index=place)
-
-    def _replace(self, alert: AlertShape) -> None:
-        old = self._rows[alert.alert_id]
-        place = self._body.default_slot.children.index(old.element)
-        old.element.delete()
-        self._enter(alert).element.move(self._body, target_index=place)
 
     def _enter(self, alert: AlertShape) -> AlertRow:
         with self._body:

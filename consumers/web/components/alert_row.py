@@ -21,16 +21,24 @@ class AlertRow:
     ) -> None:
         """Show `alert`; without `on_mark` there is no box."""
         self.alert = alert
-        self.element = Words("div", "", f"alert {alert.severity} is-{alert.state}")
+        self._is_chosen = False
+        self.element = Words("div", "", _classes(alert))
         with self.element:
             if on_mark is not None:
                 self._box = ui.checkbox(value=is_marked, on_change=lambda event: on_mark(alert.alert_id, event.value))
                 self._box.props(f'dense aria-label="Mark {alert.title}, {alert.camera_id}"').classes("mark")
             with Words("a", "", "alert-link", href=address) as self.link:
-                still(row_body(alert, now))
+                self._body = still(row_body(alert, now))
+
+    def show(self, alert: AlertShape, now: Now) -> None:
+        """Show the alert as it is now; the row itself stays, and with it the browser's focus."""
+        self.alert = alert
+        self.element.classes(replace=f"{_classes(alert)} chosen" if self._is_chosen else _classes(alert))
+        self._body.set_content(row_body(alert, now))
 
     def choose(self, *, is_chosen: bool) -> None:
         """Show, or no longer show, that this is the one that is open."""
+        self._is_chosen = is_chosen
         if is_chosen:
             self.element.classes(add="chosen")
             self.link.attributes(aria_current="true")
@@ -43,6 +51,10 @@ class AlertRow:
         """Set the box."""
         if hasattr(self, "_box"):
             self._box.set_value(is_marked)
+
+
+def _classes(alert: AlertShape) -> str:
+    return f"alert {alert.severity} is-{alert.state}"
 
 
 def row_body(alert: AlertShape, now: Now) -> Markup:
