@@ -86,6 +86,7 @@ class Watched:
     zone: Any | None  # a prepared shapely geometry; None: the whole picture
     is_on_schedule: Callable[[float], bool] | None
     revision: str = field(init=False)
+    certainty: float = field(init=False)
     share: float = field(init=False)
     seconds: float = field(init=False)
     gap_s: float = field(init=False)
@@ -93,7 +94,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         lasting = self.rule.persistence
-        self.revision = self.rule.revision
+        self.revision, self.certainty = self.rule.revision, self.rule.certainty
         self.share, self.seconds, self.gap_s = lasting.share, lasting.seconds, lasting.gap_s
         self.untold_at_most = lasting.cannot_tell_at_most
 
@@ -108,16 +109,13 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """Reads one question's answers for all rules that read them alike."""
+    """Reads one question's answers for all rules that part them alike into complying and breaching."""
 
     question_id: str
     complying: tuple[str, ...]
     breaching: tuple[str, ...]
-    certainty: float
+    least_certainty: float
     watched: tuple[Watched, ...]
-
-    def verdict(self, probabilities: Mapping[str, float]) -> Verdict:
-        return judged(probabilities, self.complying, self.breaching, self.certainty)
 
 
 class CameraRules:
@@ -127,13 +125,13 @@ class CameraRules:
         """Take those of `rules` that watch the camera."""
         self.camera_id = camera_id
         self.watched = tuple(_watched(rule, book, camera_id) for rule in rules if book.covers(rule, camera_id))
-        alike: dict[tuple[str, tuple[str, ...], float], list[Watched]] = {}
+        alike: dict[tuple[str, tuple[str, ...]], list[Watched]] = {}
         for one in self.watched:
             asked = one.rule.question
-            alike.setdefault((asked.asked.question_id, asked.complying, one.rule.certainty), []).append(one)
+            alike.setdefault((asked.asked.question_id, asked.complying), []).append(one)
         self.judges = tuple(
-            _Judge(question_id, complying, group[0].rule.question.breaching, certainty, tuple(group))
-            for (question_id, complying, certainty), group in alike.items()
+            _Judge(name, complying, group[0].rule.question.breaching, min(w.certainty for w in group), tuple(group))
+            for (name, complying), group in alike.items()
         )
         self.questions = frozenset(judge.question_id for judge in self.judges)
         self._by_revision = {one.revision: one for one in self.watched}
@@ -151,16 +149,23 @@ def judged(
     >>> judged({"yes": 0.1, "no": 0.75, "cannot tell": 0.15}, ("yes",), ("no",), 0.7).value
     'breach'
     """
-    complies = breaches = 0.0
-    for answer in complying:
-        complies += probabilities.get(answer, 0.0)
+    complies, breaches = _shared(probabilities, complying), _shared(probabilities, breaching)
+    return _verdict(complies, breaches, probabilities.get(CANNOT_TELL, 0.0), certainty)
+
+
+def _shared(probabilities: Mapping[str, float], answers: Sequence[str]) -> float:
+    total = 0.0
+    for answer in answers:
+        total += probabilities.get(answer, 0.0)
+    return total
+
+
+def _verdict(complies: float, breaches: float, cannot_tell: float, certainty: float) -> Verdict:
     if complies >= certainty:
         return Verdict.COMPLIES
-    for answer in breaching:
-        breaches += probabilities.get(answer, 0.0)
     if breaches >= certainty:
         return Verdict.BREACH
-    return Verdict.CANNOT_TELL if probabilities.get(CANNOT_TELL, 0.0) >= max(complies, breaches) else Verdict.UNSURE
+    return Verdict.CANNOT_TELL if cannot_tell >= max(complies, breaches) else Verdict.UNSURE
 
 
 def follow(
@@ -181,13 +186,17 @@ def follow(
             probabilities = answers.get(judge.question_id)
             if probabilities is None:
                 continue
-            verdict = judge.verdict(probabilities)
+            breaches = _shared(probabilities, judge.breaching)
+            if not states and breaches < judge.least_certainty:
+                continue  # most looks at most people: they comply, and nothing is being counted
+            complies, cannot_tell = _shared(probabilities, judge.complying), probabilities.get(CANNOT_TELL, 0.0)
             for watched in judge.watched:
                 state = states.get(watched.revision)
-                if state is None and verdict is not Verdict.BREACH:
-                    continue  # most looks at most people: they comply, and nothing is being counted
+                if state is None and breaches < watched.certainty:
+                    continue
                 if watched.holds(look) is not None:
                     continue
+                verdict = _verdict(complies, breaches, cannot_tell, watched.certainty)
                 if (found := _advance(watched, state, states, look, verdict, raised)) is not None:
                     met.append(found)
     return met
