@@ -48,8 +48,8 @@ class Answered:
     def calibration(self) -> tuple[float, tuple[float, ...]]:
         """The temperature, and the leaning to each answer, under which the right answers are most probable.
 
-        Answers weigh the same however often they are right here. Those that are hardly ever right here stay as they are,
-        and so do the answers of a choice, of which each is seldom right: only *cannot tell* is moved there.
+        Answers weigh the same however often they are right here. Those that are hardly ever right here stay as they
+        are, and so do the answers of a choice, of which each is seldom right: only *cannot tell* is moved there.
         """
         counts = torch.bincount(self.right, minlength=self.logits.shape[1])
         if not len(self.right):
