@@ -72,9 +72,9 @@ def changed_view(person: Person, chance: np.random.Generator, donors: Donors | N
     person = recoloured(_dressed(person, donors or Donors(), chance), chance)
     drawn = chance.random()
     view: View | None = None
-    if drawn < 0.2:
+    if drawn < 0.25:
         view = hidden_view(person, "head" if chance.random() < 0.5 else "torso", chance)
-    elif drawn < 0.26:
+    elif drawn < 0.31:
         view = _covered(person, chance)
     if view is None:
         edges = chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])

@@ -26,7 +26,6 @@ from trainer.texts import answers_of
 _TEMPERATURES = (0.5, 6.0)
 _FEWEST = 8  # right answers of a kind, below which nothing is learnt of how the network leans to it
 _STRONGEST = 4.0
-_HIDDEN_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,16 @@ class Answered:
     def calibration(self) -> tuple[float, tuple[float, ...]]:
         """The temperature, and the leaning to each answer, under which the right answers are most probable.
 
-        Answers weigh the same however often they are right here, *cannot tell* by half of that: it is asked for less
-        often at work than it is shown here. Answers that are hardly ever right here stay as they are.
+        Answers weigh the same however often they are right here. Those that are hardly ever right here stay as they
+        are, and so do the answers of a choice, of which each is seldom right: only *cannot tell* is moved there.
         """
         counts = torch.bincount(self.right, minlength=self.logits.shape[1])
         if not len(self.right):
             return 1.0, (0.0,) * len(counts)
         moved = counts >= _FEWEST
+        if self.question.kind == "choice":
+            moved[:-1] = False
         weights = (counts.sum() / counts.clamp(min=1) / len(counts)).clamp(max=_STRONGEST)
-        weights[-1] *= _HIDDEN_WEIGHT
         log_temperature = torch.zeros((), requires_grad=True)
         leaning = torch.zeros(len(counts), requires_grad=True)
         search = torch.optim.LBFGS([log_temperature, leaning], max_iter=100, line_search_fn="strong_wolfe")

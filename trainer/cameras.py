@@ -21,12 +21,12 @@ class Shot:
 
 
 def filmed(pixels: Pixels, chance: np.random.Generator) -> Shot:
-    """A crop (h, w, 3) uint8 RGB mirrored, lit, blurred, shrunk, compressed at random; one in five only mirrored."""
+    """A crop (h, w, 3) uint8 RGB mirrored, lit, blurred, shrunk, compressed at random; one in three only mirrored."""
     pixels = shrunk(pixels, ENOUGH_PX)
     shot = np.ascontiguousarray(pixels[:, ::-1] if chance.random() < 0.5 else pixels)
-    if chance.random() < 0.2:
+    if chance.random() < 0.35:
         return Shot(shot)
-    at_night, is_grey = chance.random() < 0.05, chance.random() < 0.03
+    at_night, is_grey = chance.random() < 0.04, chance.random() < 0.02
     for share, change in _CHANGES:
         if chance.random() < share:
             shot = change(shot, chance)
@@ -122,7 +122,7 @@ _CHANGES: tuple[tuple[float, Callable[[Pixels, np.random.Generator], Pixels]], .
     (0.65, _relit),
     (0.25, _tinted),
     (0.12, _shaded),
-    (0.08, _hazy),
+    (0.06, _hazy),
     (0.15, _blurred),
     (0.06, _moved),
 )

@@ -15,6 +15,7 @@ from torch.utils.data import IterableDataset
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, PAD, SUMMARY, WordTokens
 from model.vision_tower import VisionSizes, resized
 from trainer.augment import Donors, View, changed_view
+from trainer.colours import is_colourless
 from trainer.people import Attributes, Person
 from trainer.sampling import draw_weights
 from trainer.texts import SearchText, agrees, answers_of, caption_of, search_text_of
@@ -71,9 +72,7 @@ def looks_of(views: Sequence[View], words: WordTokens, sizes: VisionSizes, chanc
     drawn = [search_text_of(person, chance) for person in people for _ in range(SEARCH_TEXTS_A_LOOK)]
     texts = [text for text in drawn if text is not None] or [SearchText("person", {})]
     text_ids = [[words.id_of(BEGIN), *words.ids(text.text), words.id_of(SUMMARY)] for text in texts]
-    caption_ids = [
-        [words.id_of(CAPTION), *words.ids(caption_of(person, chance)), words.id_of(END)] for person in people
-    ]
+    caption_ids = [_caption_ids(view, words, chance) for view in views]
     return Looks(
         torch.from_numpy(np.stack([resized(view.pixels, sizes) for view in views])),
         torch.tensor([_answer_ids(person, words) for person in people]),
@@ -82,6 +81,14 @@ def looks_of(views: Sequence[View], words: WordTokens, sizes: VisionSizes, chanc
         torch.tensor([len(ids) - 1 for ids in text_ids]),
         torch.from_numpy(_agreement(people, texts)),
     )
+
+
+def _caption_ids(view: View, words: WordTokens, chance: np.random.Generator) -> list[int]:
+    """A caption to learn, or none where it would leave out a colour that is there to be seen: that teaches to hedge."""
+    caption = [words.id_of(CAPTION), *words.ids(caption_of(view.attributes, chance)), words.id_of(END)]
+    seen = view.attributes
+    unsaid = (seen.hard_hat == "yes" and seen.hat_colour is None) or (seen.vest == "yes" and seen.vest_colour is None)
+    return [caption[0], words.id_of(PAD)] if unsaid and not is_colourless(view.pixels) else caption
 
 
 def _answer_ids(person: Attributes, words: WordTokens) -> list[int]:

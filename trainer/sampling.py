@@ -29,7 +29,7 @@ def _worth(person: Attributes) -> float:
     """One of whom nothing is known teaches little."""
     known = sum(answer is not None for answer in (person.hard_hat, person.vest, person.mask))
     coloured = sum(colour is not None for colour in (person.hat_colour, person.vest_colour))
-    return 0.2 + known / 3 + coloured / 4
+    return 0.2 + known / 3 + coloured / 2
 
 
 def _evened(people: Sequence[Person], kind: Kind) -> NDArray[np.float64]:
