@@ -13,6 +13,7 @@ A server that is set up otherwise than it is asked (wrong key, no such route) is
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -88,7 +89,10 @@ class ModelServer:
             ModelServerError: The server is set up otherwise than it is asked.
             WaitAbandonedError: `is_stopping` said so first.
         """
-        return asyncio.run(self._ask_all(asks, is_stopping)) if asks else []
+        if not asks:
+            return []
+        with ThreadPoolExecutor(1) as beside:  # a loop of its own, so that it may be called where one runs already
+            return beside.submit(asyncio.run, self._ask_all(asks, is_stopping)).result()
 
     async def _ask_all(self, asks: Sequence[Ask[T]], is_stopping: IsStopping) -> list[T | Refusal]:
         async with self._client() as http:
