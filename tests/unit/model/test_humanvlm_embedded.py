@@ -68,13 +68,18 @@ def test_every_listed_question_has_its_figures(model: HumanVLM) -> None:
 
 def test_hard_hats_and_vests_are_told_on_photos_never_seen(report: Report) -> None:
     assert report.people == 190
-    assert report.questions[HAT.text].balanced_accuracy >= 0.88
-    assert report.questions[VEST.text].balanced_accuracy >= 0.88
+    assert report.questions[HAT.text].balanced_accuracy >= 0.9
+    assert report.questions[VEST.text].balanced_accuracy >= 0.91
+    assert max(score.abstained for score in report.questions.values()) <= 0.1
+
+
+def test_a_part_that_is_out_of_sight_cannot_be_told(report: Report) -> None:
+    assert report.told_when_hidden >= 0.8
 
 
 def test_captions_name_hat_and_vest_with_their_colour(report: Report) -> None:
     assert min(report.caption_names_hat, report.caption_names_vest) >= 0.8
-    assert min(report.caption_hat_colour, report.caption_vest_colour) >= 0.7
+    assert min(report.caption_hat_colour, report.caption_vest_colour) >= 0.75
 
 
 def test_people_are_found_by_what_they_wear(report: Report) -> None:
