@@ -51,6 +51,9 @@ class StepsRecipe(_Group):
     answer_weight: NonNegativeFloat = 1.0
     caption_weight: NonNegativeFloat = 0.5
     search_weight: NonNegativeFloat = 0.5
+    kept_of_start: float = Field(
+        0.0, ge=0, lt=1, description="Share of the weights that the stage started from in what it writes."
+    )
 
 
 class WarmUpRecipe(_Group):

@@ -60,6 +60,7 @@ class CompactTask(StageTask):
         self.temperature = nn.Parameter(torch.tensor(math.log(10.0)))  # SigLIP's starting values
         self.bias = nn.Parameter(torch.tensor(-5.0))
         self._sizes, self._steps, self._warm_up, self._backbone = sizes, steps, warm_up, backbone
+        self._started_from: dict[str, Tensor] = {}
         self._questions = [torch.tensor([self.words.ids(question.text)]) for question in QUESTIONS]
         allowed = [[self.words.id_of(w) for w in (*q.answers, CANNOT_TELL_WORD)] for q in QUESTIONS]
         self._allowed = [torch.tensor(ids) for ids in allowed]
@@ -163,6 +164,7 @@ class CompactTask(StageTask):
     def export(self, out: Path, data: StageData, origin: Origin) -> None:
         """Calibrate on the held-out people and write the checkpoint folder."""
         assert isinstance(data, PhotosData)
+        self._keep_of_start()
         search = {"temperature": float(self.temperature.detach()), "bias": float(self.bias.detach())}
         write_compact(out, self.network, self.words, data.held_out, origin, search)
 
@@ -173,11 +175,23 @@ class CompactTask(StageTask):
         if checkpoint.words != self.words:
             raise RecipeError(start, "it knows other words than today's texts hold: train stage 1 again")
         self.network.load_state_dict(dict(checkpoint.weights))
+        self._started_from = dict(checkpoint.weights)
         origin = start / TRAINING
         search = json.loads(origin.read_text(encoding="utf-8")).get("search", {}) if origin.is_file() else {}
         with torch.no_grad():
             self.temperature.fill_(search.get("temperature", self.temperature.item()))
             self.bias.fill_(search.get("bias", self.bias.item()))
+
+    def _keep_of_start(self) -> None:
+        """Average the weights with those of the start, so that what it did well is not forgotten.
+
+        After WiSE-FT (https://arxiv.org/abs/2109.01903).
+        """
+        share = self._steps.kept_of_start
+        if share and self._started_from:
+            learnt = {name: tensor.cpu() for name, tensor in self.network.state_dict().items()}
+            mixed = {name: torch.lerp(learnt[name], self._started_from[name], share) for name in learnt}
+            self.network.load_state_dict(mixed)
 
     def _dropped(self, tokens: Tensor) -> Tensor:
         if not self.training or not self._steps.tokens_dropped:

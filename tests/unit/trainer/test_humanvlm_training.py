@@ -1,5 +1,6 @@
 """Training a HumanVLM, tiny but real: the losses, a batch learnt by heart, a run from photos to a checkpoint."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from model.backbone import Backbone
-from model.tokens import WordTokens
+from model.tokens import PAD, WordTokens
 from model.vision_tower import VisionSizes
 from tests.builders_photos import photo_folder
 from tests.builders_trainer import TINY_SIZES
@@ -82,6 +83,14 @@ def test_stage_one_lets_the_connector_learn_and_nothing_else() -> None:
     learning = {name for name, parameter in tiny_task("align").named_parameters() if parameter.requires_grad}
     assert learning
     assert {name.split(".")[1] for name in learning} == {"connector"}
+
+
+def test_a_caption_that_would_leave_out_a_colour_to_be_seen_is_not_learnt(people: list[Person]) -> None:
+    chance, view = np.random.default_rng(0), plain_view(people[0])
+    unnamed = replace(view, attributes=replace(view.attributes, vest_colour=None))
+    grey = replace(unnamed, pixels=np.full_like(view.pixels, 128))
+    learnt = looks_of([view, unnamed, grey], WORDS, VISION, chance).captions[:, 1:] != WORDS.id_of(PAD)
+    assert learnt.any(dim=1).tolist() == [True, False, True]  # in grey there is no colour to leave out
 
 
 def test_an_epoch_is_drawn_from_the_seed_and_its_number(people: list[Person]) -> None:

@@ -64,6 +64,17 @@ def test_beside_the_weights_stands_where_they_come_from(trained: Path) -> None:
     assert origin["recipe"]["model"]["init_args"]["steps"]["frozen_backbone_layers"] == 2
 
 
+def test_what_is_written_keeps_the_share_of_the_start_that_the_recipe_names(trained: Path, tmp_path: Path) -> None:
+    """The run that ended is gone on with: nothing is left to learn, and only what is written differs."""
+    more = ["--resume=true", f"--out={tmp_path}", "--model.steps.kept_of_start=0.25"]
+    run_stage("instruct", trained / "recipe.yaml", more)
+    start = read_checkpoint(trained / "aligned").weights
+    learnt, mixed = read_checkpoint(trained / "instructed").weights, read_checkpoint(tmp_path).weights
+    name = "connector.outward.weight"
+    assert not torch.equal(learnt[name], start[name])
+    torch.testing.assert_close(mixed[name], 0.75 * learnt[name] + 0.25 * start[name], atol=1e-3, rtol=1e-2)
+
+
 def test_stage_one_changes_the_connector_and_nothing_that_the_warm_up_taught(trained: Path) -> None:
     warmed = torch.load(trained / "work" / "align" / "warm-up" / "last.ckpt", weights_only=True)["state_dict"]
     aligned = read_checkpoint(trained / "aligned").weights
