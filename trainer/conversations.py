@@ -25,6 +25,16 @@ class Turn:
     answer: str
 
 
+UNREADABLE = (
+    OSError,
+    UnidentifiedImageError,
+    ValueError,
+    Image.DecompressionBombError,
+    SyntaxError,
+    ImportError,  # Ultralytics, once imported, has Pillow look for a HEIF reader where no other fits
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """What is said about one picture: a file, or the bytes of one."""
@@ -38,7 +48,7 @@ class Conversation:
         try:
             with Image.open(source) as opened:
                 return opened.convert("RGB")
-        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError, SyntaxError):
+        except UNREADABLE:
             return None
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from consumers.alerts.schema import AlertRecord, DeskTable, HistoryRecord
 from consumers.errors import DeskError
 
 BUSY_TIMEOUT_MS = 10_000
+LAYING_OUT = 7_104_519  # the key of a lock, ours alone in the database
 
 
 class DeskDatabase:
@@ -120,6 +121,8 @@ def _open(database_url: str) -> Engine:
 def _lay_out(engine: Engine) -> None:
     """Make the tables that are missing; several processes may do so at the same moment."""
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # there "if not exists" alone loses a race with another process
+            connection.execute(select(func.pg_advisory_xact_lock(LAYING_OUT)))
         for table in DeskTable.metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):

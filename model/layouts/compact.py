@@ -65,7 +65,7 @@ class CompactLayout(CompactText):
     def __init__(self, network: HumanNetwork, checkpoint: Checkpoint) -> None:
         super().__init__(network, checkpoint.words, _embedding_space(checkpoint))
         self._network = network.eval().to(memory_format=torch.channels_last)
-        self._eyes = OpenVinoEyes(self._network) if self._device.type == "cpu" else None
+        self._eyes = OpenVinoEyes(self._network) if self._is_on_cpu_in_float32 else None
         self.sheet = checkpoint.decisions
         self.embedding_width = checkpoint.sizes.embedding_width
         self.answer_revision = f"humanvlm-compact-{checkpoint.answers_digest}"
@@ -127,6 +127,10 @@ class CompactLayout(CompactText):
             at_most=CAPTION_WORDS_AT_MOST,
         )
         return [self._words.text(ids) for ids in written]
+
+    @property
+    def _is_on_cpu_in_float32(self) -> bool:
+        return self._device.type == "cpu" and self._network.connector.position.dtype == torch.float32
 
     @property
     def _device(self) -> torch.device:

@@ -96,4 +96,4 @@ def test_the_shipped_ablation_fits_the_recipe_that_it_takes_apart() -> None:
     stages = [("align", ablation.align)]
     stages += [("instruct", {**ablation.instruct, **entries}) for entries in ablation.variants.values() if entries]
     for stage, entries in stages:
-        StageCLI(root / ablation.recipe, [stage, *[f"--{e}={v}" for e, v in entries.items()]], is_run=False)
+        StageCLI(root / ablation.recipe, [stage, *[f"--{e}={v}" for e, v in entries.items()]], until="built")

