@@ -7,20 +7,15 @@ start: whoever reads, decides and then writes can trust what was read. Keep them
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from consumers.alerts.schema import AlertRecord, DeskTable, HistoryRecord
 from consumers.errors import DeskError
-
-BUSY_TIMEOUT_MS = 10_000
-LAYING_OUT = 7_104_519  # the key of a lock, ours alone in the database
+from consumers.opening import opened
 
 
 class DeskDatabase:
@@ -106,32 +101,6 @@ def noted(
 
 def _open(database_url: str) -> Engine:
     try:
-        url = make_url(database_url)
-        if url.get_backend_name() == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url)
-        if url.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", _set_pragmas)
-        _lay_out(engine)
+        return opened(database_url, DeskTable.metadata)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise DeskError(database_url, str(getattr(error, "orig", None) or error)) from error
-    return engine
-
-
-def _lay_out(engine: Engine) -> None:
-    """Make the tables that are missing; several processes may do so at the same moment."""
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":  # there "if not exists" alone loses a race with another process
-            connection.execute(select(func.pg_advisory_xact_lock(LAYING_OUT)))
-        for table in DeskTable.metadata.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                connection.execute(CreateIndex(index, if_not_exists=True))
-
-
-def _set_pragmas(connection: Any, record: object) -> None:
-    del record
-    cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

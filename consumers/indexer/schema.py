@@ -1,7 +1,6 @@
 """The tables of the `people` database and how it is opened. No statement here is SQLite's alone, but the pragmas."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -15,17 +14,12 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
-    create_engine,
-    event,
 )
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from consumers.errors import PeopleTableError
-
-BUSY_TIMEOUT_MS = 10_000  # a reader's checkpoint may hold a write for as long as the disk is slow
+from consumers.opening import opened
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -143,30 +137,6 @@ def open_engine(database_url: str) -> Engine:
         PeopleTableError: the URL is none, or the database does not open.
     """
     try:
-        url = make_url(database_url)
-        if url.get_backend_name() == "sqlite" and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url)
-        if url.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", _set_pragmas)
-        _lay_out(engine)
+        return opened(database_url, Table.metadata)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise PeopleTableError(database_url, str(getattr(error, "orig", None) or error)) from error
-    return engine
-
-
-def _lay_out(engine: Engine) -> None:
-    """Make the tables that are missing; several processes may do so at the same moment."""
-    with engine.begin() as connection:
-        for table in Table.metadata.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                connection.execute(CreateIndex(index, if_not_exists=True))
-
-
-def _set_pragmas(connection: Any, record: object) -> None:
-    del record
-    cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

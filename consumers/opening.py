@@ -1,0 +1,46 @@
+"""How a database of ours is opened, `people` and `desk` alike: SQLite or PostgreSQL."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+BUSY_TIMEOUT_MS = 10_000  # a reader's checkpoint may hold a write for as long as the disk is slow
+LAYING_OUT = 7_104_519  # the key of a lock, ours alone in the database
+
+
+def opened(database_url: str, tables: MetaData) -> Engine:
+    """An engine on the database at an SQLAlchemy URL, its tables laid out.
+
+    Raises:
+        ArgumentError, SQLAlchemyError, OSError, ImportError: the URL is none, or the database does not open.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_pragmas)
+    _lay_out(engine, tables)
+    return engine
+
+
+def _lay_out(engine: Engine, tables: MetaData) -> None:
+    """Make the tables that are missing; several processes may do so at the same moment."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # there "if not exists" alone loses a race with another process
+            connection.execute(select(func.pg_advisory_xact_lock(LAYING_OUT)))
+        for table in tables.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+def _set_pragmas(connection: Any, record: object) -> None:
+    del record
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
