@@ -36,7 +36,7 @@ check: $(VENV)/dev-ready  ## Style, types and the direction of every import
 	$(BIN)/lint-imports
 
 test: $(VENV)/dev-ready test-tools  ## Every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
 
 bench: $(VENV)/dev-ready  ## Measure throughput, side by side in one run
 	$(BIN)/python -m tests.bench

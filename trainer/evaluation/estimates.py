@@ -98,8 +98,8 @@ def calibration_error(sure: Shares, is_right: NDArray[np.bool_], *, bins: int = 
 def share(hits: Counts, total: Counts) -> Shares:
     """`hits / total`, NaN where there are none, for arrays of one shape.
 
-    >>> share(np.array([1, 0]), np.array([2, 0]))
-    array([0.5, nan])
+    >>> share(np.array([1, 0]), np.array([2, 0])).tolist()
+    [0.5, nan]
     """
     shape = np.broadcast(hits, total).shape
     shares = np.full(shape, np.nan)
