@@ -55,7 +55,7 @@ class VectorIndex(Protocol):
         """The `k` nearest to a unit vector (d,) of that space among whoever is wanted, nearest first."""
 
     def newest(self, k: int, wanted: PeopleFilter = EVERYONE, *, before_key: int | None = None) -> list[int]:
-        """The `k` greatest keys below `before_key` of whoever is wanted, greatest first: a search by attributes alone."""
+        """The `k` greatest keys below `before_key` of whoever is wanted, greatest first: by attributes alone."""
 
     def wanted_of(self, keys: Sequence[int], wanted: PeopleFilter) -> list[int]:
         """Those of the keys that are wanted, in their order."""
