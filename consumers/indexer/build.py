@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from consumers.indexer.indexing import Indexing
+from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.service import Searching, create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
@@ -38,13 +39,13 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     indexing = Indexing(
         table,
         MediaStore(settings.media_url),
+        LocalIndex(),
         SnapshotFolder(settings.index_folder),
-        embedding_space=tower.embedding_space,
-        width=len(tower.embed_text("person").vector),
         snapshot_every_s=settings.search.snapshot_every_s,
     )
-    service = create_service(Searching(tower, indexing.shard, table), table, indexing.shard)
+    service = create_service(Searching(tower, indexing.index, table), table, indexing.index)
     with served(service, listening):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
+    indexing.index.close()
     table.close()

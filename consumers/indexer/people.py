@@ -22,11 +22,13 @@ from consumers.indexer.rows import (
     Counts,
     Person,
     SegmentSeen,
+    indexed_person,
     person_of,
     person_record,
     segment_of,
 )
 from consumers.indexer.schema import (
+    PartitionRecord,
     PersonRecord,
     QuestionRecord,
     RejectionRecord,
@@ -34,13 +36,13 @@ from consumers.indexer.schema import (
     Tombstone,
     open_engine,
 )
+from consumers.search.vector_index import IndexedPerson, Vectors
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
 
 __all__ = ["CameraSeen", "Counts", "Links", "PeopleReader", "PeopleTable", "Person", "SegmentSeen"]
 
 Found = TypeVar("Found")
-Embeddings = tuple[list[int], npt.NDArray[np.float32]]  # keys and their vectors (n, d)
 
 
 class PeopleReader:
@@ -102,10 +104,6 @@ class PeopleReader:
     def by_key(self, keys: Sequence[int]) -> dict[int, Person]:
         """The people with these integer keys; keys of nobody are left out."""
         return {person.id: person for person in self._people(select(PersonRecord).where(PersonRecord.id.in_(keys)))}
-
-    def keys_of_camera(self, camera: str) -> list[int]:
-        """The integer keys of everyone a camera has seen."""
-        return self._read(lambda s: list(s.scalars(select(PersonRecord.id).where(PersonRecord.camera_id == camera))))
 
     def counts(self) -> Counts:
         """How much the table holds."""
@@ -186,22 +184,32 @@ class PeopleReader:
 
         return self._read(look)
 
-    def embeddings(self, embedding_space: str, *, chunk: int = 10_000) -> Iterator[Embeddings]:
-        """Keys and embeddings (n, d) of everyone described in one embedding space, in chunks, by key."""
-        last = 0
-        while True:
-            chosen = (
-                select(PersonRecord.id, PersonRecord.embedding)
-                .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id > last)
-                .order_by(PersonRecord.id)
-                .limit(chunk)
-            )
-            rows = self._read(lambda s, chosen=chosen: list(s.execute(chosen)))  # type: ignore[misc]
-            if not rows:
-                return
-            vectors = np.stack([np.frombuffer(embedding, dtype="<f2") for _, embedding in rows])
-            yield [key for key, _ in rows], vectors.astype(np.float32)
-            last = rows[-1][0]
+    def spaces(self) -> list[str]:
+        """Every embedding space that anybody is described in."""
+        return self._read(lambda s: list(s.scalars(select(PersonRecord.embedding_space).distinct())))
+
+    def keys_of_space(self, embedding_space: str) -> npt.NDArray[np.int64]:
+        """The keys of everyone described in one embedding space, in order."""
+        chosen = select(PersonRecord.id).where(PersonRecord.embedding_space == embedding_space)
+        keys = self._read(lambda s: s.scalars(chosen.order_by(PersonRecord.id)).all())
+        return np.asarray(keys, dtype=np.int64)
+
+    def indexed(self, embedding_space: str, keys: Sequence[int]) -> tuple[list[IndexedPerson], Vectors]:
+        """What the index keeps of these people (n) of one space, and their vectors (n, d); some may be gone."""
+        chosen = (
+            select(PersonRecord, PartitionRecord.partition)
+            .join(PartitionRecord, PartitionRecord.camera_id == PersonRecord.camera_id, isouter=True)
+            .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id.in_(keys))
+            .order_by(PersonRecord.id)
+        )
+
+        def look(session: Session) -> tuple[list[IndexedPerson], list[bytes]]:
+            rows = session.execute(chosen).all()
+            return [indexed_person(row, partition or 0) for row, partition in rows], [row.embedding for row, _ in rows]
+
+        people, embeddings = self._read(look)
+        vectors = [np.frombuffer(embedding, dtype="<f2") for embedding in embeddings]
+        return people, np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), dtype=np.float32)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -260,6 +268,11 @@ class PeopleTable(PeopleReader):
                 PersonRecord.person_id.in_([p.person_id for p in manifest.people])
             )
             return dict(session.execute(chosen).all())
+
+    def note_partition(self, camera_id: str, partition: int) -> None:
+        """Remember by which partition of the topic a camera's people come."""
+        with self._session() as session:
+            session.merge(PartitionRecord(camera_id=camera_id, partition=partition))
 
     def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
         """Enter one refusal; false when it is there already."""

@@ -11,9 +11,10 @@ from fastapi import FastAPI, Query
 from pydantic import TypeAdapter
 
 from consumers.indexer.people import PeopleReader
-from consumers.indexer.vectors import VectorShard
 from consumers.search.client import IndexStatus
+from consumers.search.filters import PeopleFilter
 from consumers.search.hits import Hit, SearchAnswer
+from consumers.search.vector_index import VectorIndex
 from model.humanvlm import TextEmbedding
 
 MOST_HITS = 1000
@@ -23,6 +24,8 @@ CLOSE_S = 2
 class TextEmbedder(Protocol):
     """Places texts in an embedding space."""
 
+    embedding_space: str
+
     def embed_text(self, text: str) -> TextEmbedding:
         """Where a text lies."""
 
@@ -30,9 +33,9 @@ class TextEmbedder(Protocol):
 class Searching:
     """Answers searches: text to vector, vector to keys, keys to people. May be shared by threads."""
 
-    def __init__(self, tower: TextEmbedder, shard: VectorShard, people: PeopleReader) -> None:
-        """Search `shard` with the tower of its own space."""
-        self._tower, self._shard, self._people = tower, shard, people
+    def __init__(self, tower: TextEmbedder, index: VectorIndex, people: PeopleReader) -> None:
+        """Search `index` in the space of the tower."""
+        self._tower, self._index, self._people = tower, index, people
         self._lock = threading.Lock()  # one text at a time: the tower's threads are all the processor has
 
     def search(self, text: str, k: int, camera: str | None = None) -> SearchAnswer:
@@ -43,14 +46,14 @@ class Searching:
         """
         with self._lock:
             embedded = self._tower.embed_text(text)
-        among = None if camera is None else self._people.keys_of_camera(camera)
-        found = self._shard.search(embedded.vector, k, among=among)
-        people = self._people.by_key([key for key, _ in found])
-        hits = tuple(Hit(people[key], round(score, 4)) for key, score in found if key in people)
+        wanted = PeopleFilter(cameras=frozenset() if camera is None else frozenset([camera]))
+        found = self._index.search(self._tower.embedding_space, embedded.vector, k, wanted)
+        people = self._people.by_key([near.key for near in found])
+        hits = tuple(Hit(people[near.key], round(near.similarity, 4)) for near in found if near.key in people)
         return SearchAnswer(hits, embedded.unknown_words)
 
 
-def create_service(searching: Searching, people: PeopleReader, shard: VectorShard) -> FastAPI:
+def create_service(searching: Searching, people: PeopleReader, index: VectorIndex) -> FastAPI:
     """The service over these; testable alone."""
     service = FastAPI(title="Crewsight search", docs_url=None, redoc_url=None, openapi_url=None)
     answers, statuses = TypeAdapter(SearchAnswer), TypeAdapter(IndexStatus)
@@ -66,7 +69,7 @@ def create_service(searching: Searching, people: PeopleReader, shard: VectorShar
     @service.get("/status")
     def status() -> Any:
         counts = people.counts()
-        standing = IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, len(shard))
+        standing = IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, len(index))
         return statuses.dump_python(standing, mode="json")
 
     return service

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from consumers.errors import AddressError, SearchUnavailableError
+from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import Links, PeopleTable
+from consumers.indexer.rows import indexed_seen
 from consumers.indexer.service import Searching, create_service, served
-from consumers.indexer.vectors import VectorShard
 from consumers.listening import listen
 from consumers.search.client import SearchClient
 from model.humanvlm import HumanVLM
@@ -33,16 +34,17 @@ def indexed(tmp_path: Path) -> Iterator[Indexed]:
     tower = HumanVLM.load_text(tiny_humanvlm(tmp_path / "vlm"))
     towards_hat = tower.embed_text("a hard hat").vector
     table = PeopleTable(f"sqlite:///{tmp_path}/people.sqlite3")
-    shard = VectorShard.empty(tower.embedding_space, len(towards_hat))
+    index = LocalIndex()
     for camera, vector in (("gate", towards_hat), ("yard", -towards_hat)):
         segment = a_segment(f"s-{camera}", camera_id=camera)
         manifest = a_manifest(segment, [walking(segment, 1, [(0.0, BOX)])])
         embedding = {manifest.people[0].person_id: vector.astype("<f2").tobytes()}
         for key in table.record(manifest, "media:///m", Links({}, {}), embedding).values():
-            shard.add([key], np.asarray(vector)[None])
+            seen = indexed_seen(key, manifest, manifest.people[0], 0)
+            index.add(tower.embedding_space, [seen], np.asarray(vector)[None])
     listening = listen("127.0.0.1", 0, setting="search")
     client = SearchClient(f"http://127.0.0.1:{listening.getsockname()[1]}")
-    with served(create_service(Searching(tower, shard, table), table, shard), listening):
+    with served(create_service(Searching(tower, index, table), table, index), listening):
         yield Indexed(client, table)
     client.close()
     table.close()
