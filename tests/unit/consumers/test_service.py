@@ -34,7 +34,7 @@ def indexed(tmp_path: Path) -> Iterator[Indexed]:
     tower = HumanVLM.load_text(tiny_humanvlm(tmp_path / "vlm"))
     towards_hat = tower.embed_text("a hard hat").vector
     table = PeopleTable(f"sqlite:///{tmp_path}/people.sqlite3")
-    index = LocalIndex()
+    index = LocalIndex(tmp_path / "index")
     for camera, vector in (("gate", towards_hat), ("yard", -towards_hat)):
         segment = a_segment(f"s-{camera}", camera_id=camera)
         manifest = a_manifest(segment, [walking(segment, 1, [(0.0, BOX)])])
