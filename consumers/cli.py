@@ -15,6 +15,7 @@ import consumers.access.cli
 import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
+import consumers.indexer.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app.add_typer(consumers.access.cli.tokens, name="token")
 app.command()(consumers.access.cli.audit)
 app.add_typer(consumers.alerts.cli.app, name="rules")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
+app.add_typer(consumers.indexer.cli.erase, name="erase")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
 
 Config = Annotated[
