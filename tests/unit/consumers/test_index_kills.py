@@ -38,7 +38,8 @@ def enter_and_save(folder: Path) -> None:
             index.add(SPACE, found, vectors)  # whoever the table has comes back
         index.save()
         number += 1
-        print(number, flush=True)
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
 
 
 def test_ten_kills_while_saving_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
