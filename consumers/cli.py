@@ -33,6 +33,7 @@ app.command()(consumers.access.cli.audit)
 app.add_typer(consumers.alerts.cli.app, name="rules")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
 app.add_typer(consumers.indexer.cli.erase, name="erase")
+app.add_typer(consumers.indexer.cli.index, name="index")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
 
 Config = Annotated[

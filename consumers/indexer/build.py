@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.kept_index import KeptIndex
@@ -59,8 +60,14 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
     erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
+    further = FurtherVectors(index, table, indexing.entering)
     service = create_service(Searching(tower, index, table), table, index)
-    with served(service, listening), tended("tending", index.tend), tended("erasing", erasing.step):
+    with (
+        served(service, listening),
+        tended("tending", index.tend),
+        tended("erasing", erasing.step),
+        tended("further vectors", further.step),
+    ):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
     index.close()

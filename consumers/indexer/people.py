@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -22,7 +20,6 @@ from consumers.indexer.rows import (
     Counts,
     Person,
     SegmentSeen,
-    indexed_person,
     person_of,
     person_record,
     segment_of,
@@ -37,7 +34,6 @@ from consumers.indexer.schema import (
     Tombstone,
     open_engine,
 )
-from consumers.search.vector_index import IndexedPerson, Vectors
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
 
@@ -184,33 +180,6 @@ class PeopleReader:
             return (segment_of(before) if before else None), [segment_of(row) for row in after]
 
         return self._read(look)
-
-    def spaces(self) -> list[str]:
-        """Every embedding space that anybody is described in."""
-        return self._read(lambda s: list(s.scalars(select(PersonRecord.embedding_space).distinct())))
-
-    def keys_of_space(self, embedding_space: str) -> npt.NDArray[np.int64]:
-        """The keys of everyone described in one embedding space, in order."""
-        chosen = select(PersonRecord.id).where(PersonRecord.embedding_space == embedding_space)
-        keys = self._read(lambda s: s.scalars(chosen.order_by(PersonRecord.id)).all())
-        return np.asarray(keys, dtype=np.int64)
-
-    def indexed(self, embedding_space: str, keys: Sequence[int]) -> tuple[list[IndexedPerson], Vectors]:
-        """What the index keeps of these people (n) of one space, and their vectors (n, d); some may be gone."""
-        chosen = (
-            select(PersonRecord, PartitionRecord.partition)
-            .join(PartitionRecord, PartitionRecord.camera_id == PersonRecord.camera_id, isouter=True)
-            .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id.in_(keys))
-            .order_by(PersonRecord.id)
-        )
-
-        def look(session: Session) -> tuple[list[IndexedPerson], list[bytes]]:
-            rows = session.execute(chosen).all()
-            return [indexed_person(row, partition or 0) for row, partition in rows], [row.embedding for row, _ in rows]
-
-        people, embeddings = self._read(look)
-        vectors = [np.frombuffer(embedding, dtype="<f2") for embedding in embeddings]
-        return people, np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), dtype=np.float32)
 
     def close(self) -> None:
         """Let go of the database."""
