@@ -313,13 +313,17 @@ class Outlook:
 
     def _progress(self) -> "list[SourceProgress]":
         from operations.terminal import SourceProgress
+        from streamer.pictures import is_picture
 
-        return [
-            SourceProgress(
-                f"{file.camera_id} {Path(file.name).name}", self._analyzed_s.get(file.file_id, 0.0), file.duration_s
-            )
-            for file in self._ledger.files()
-        ]
+        progress: dict[str, SourceProgress] = {}
+        for file in self._ledger.files():
+            # A library has thousands of pictures: those of one source share a bar.
+            kind = "pictures" if is_picture(Path(file.name)) else Path(file.name).name
+            name, analyzed_s = f"{file.camera_id} {kind}", self._analyzed_s.get(file.file_id, 0.0)
+            before = progress.get(name, SourceProgress(name, 0.0, None))
+            lasts_s = file.duration_s if before.duration_s is None else before.duration_s + (file.duration_s or 0.0)
+            progress[name] = SourceProgress(name, before.analyzed_s + analyzed_s, lasts_s)
+        return list(progress.values())
 
     def _new_people(self) -> "list[PersonLine]":
         from operations.terminal import PersonLine

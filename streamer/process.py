@@ -1,6 +1,7 @@
 """The streamer as a process: builds the real parts from the settings and runs them until told to stop."""
 
 import logging
+from zoneinfo import ZoneInfo
 
 from streamer.bus.cameras import CameraTable
 from streamer.bus.client import Bus
@@ -59,7 +60,9 @@ def feed_of(source: Source, folders: Folders, *, once: bool) -> Feed:
     Raises:
         SourceError: the file or folder is not there.
     """
+    zone = ZoneInfo(source.time_zone) if source.time_zone else None
     if source.file is not None:
-        return Feed(source.camera, FileSource(source.file), source.pace)
+        return Feed(source.camera, FileSource(source.file), source.pace, zone)
     assert source.folder is not None
-    return Feed(source.camera, FolderSource(source.folder, rest_s=folders.rest_s, only_present=once), source.pace)
+    watched = FolderSource(source.folder, rest_s=folders.rest_s, only_present=once, with_subfolders=source.subfolders)
+    return Feed(source.camera, watched, source.pace, zone)

@@ -31,11 +31,13 @@ class TimeOrigin(StrEnum):
 
     CONTAINER = "container"  # the file's own creation time
     FILE = "file"  # the file system's modification time, less the duration
+    EXIF = "exif"  # a picture's own date, with its own offset from UTC
+    EXIF_ZONE = "exif-zone"  # a picture's own date, in the time zone that its source is set to
     CLOCK = "clock"  # this machine's clock when the frame arrived
 
 
 class SegmentReady(Message):
-    """One stretch of one camera's video, readable at `uri`."""
+    """One stretch of one camera's video, or one picture, readable at `uri`."""
 
     segment_id: str
     previous_segment_id: str | None = Field(None, description="The segment that ends where this one begins.")
