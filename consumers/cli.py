@@ -15,6 +15,7 @@ import consumers.access.cli
 import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
+import consumers.sidecars.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app.command()(consumers.access.cli.audit)
 app.add_typer(consumers.alerts.cli.app, name="rules")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
+app.command()(consumers.sidecars.cli.export)
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")

@@ -10,6 +10,7 @@
   * DeliveryError              a notification that a channel's receiver did not take
   * EvidenceError              evidence that cannot be held, released or proven whole
   * FeedbackError              corrections that cannot be exported
+  * SidecarError               a sidecar that cannot be read or written
   * MomentError                a moment that nobody can read
   * NotSeenError               nobody of that id or at that moment is known
   * VectorIndexError           the vector index cannot be used
@@ -146,6 +147,17 @@ class NotSeenError(ConsumerError):
 
     def __str__(self) -> str:
         return f"nobody is known as, or was seen at, {self.wanted}; ids stand beside people on the page and in its API"
+
+
+class SidecarError(ConsumerError):
+    """A sidecar that cannot be read or written."""
+
+    def __init__(self, reason: str, path: Path | None = None) -> None:
+        super().__init__(reason, path)
+        self.reason, self.path = reason, path
+
+    def __str__(self) -> str:
+        return f"cannot write {self.path or 'a sidecar'}: {self.reason}"
 
 
 class VectorIndexError(ConsumerError):

@@ -81,6 +81,13 @@ class PeopleReader:
         chosen = select(PersonRecord).where(PersonRecord.chain_id == chain_id)
         return self._people(chosen.order_by(PersonRecord.first_seen_at, PersonRecord.id))
 
+    def in_segment(self, segment_id: str) -> list[Person]:
+        """Everyone in a segment as its latest analysis has them, in the order they appear."""
+        found = self._people(
+            select(PersonRecord).where(PersonRecord.segment_id == segment_id).order_by(PersonRecord.id)
+        )
+        return [person for person in found if person.analysis_revision == found[-1].analysis_revision]
+
     def seen_at(self, camera: str, at: datetime) -> list[Person]:
         """Everyone whom a camera saw at an instant, by key."""
         chosen = select(PersonRecord).where(
