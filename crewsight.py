@@ -73,6 +73,8 @@ def up(
     supervisor = Supervisor(household.children(), household.logs)
     with stop_signals() as is_stopping, Terminal(Console()) as terminal:
         terminal.say(f"The page is at {household.page_url}; logs are in {household.logs}.")
+        for line in household.about_packs():
+            terminal.say(line)
         try:
             supervisor.start()
             is_through = watch(
@@ -204,6 +206,14 @@ class Household:
         """Where the page is."""
         return f"http://{self.page.page.host}:{self.page.page.port}"
 
+    def about_packs(self) -> list[str]:
+        """Of each chosen question pack, how much of it can be answered."""
+        from consumers.alerts.build import measured_by
+        from consumers.packs.packs import coverage, read_packs
+
+        models = measured_by(self.indexer)
+        return [coverage(pack, models) for pack in read_packs(self.indexer.questions.packs)]
+
     def check(self) -> None:
         """Find now what would keep a process from starting, and say it before anything runs.
 
@@ -214,6 +224,7 @@ class Household:
         from consumers.alerts.rules_file import read_rules
         from consumers.listening import listen
         from consumers.notifying.senders import senders_of
+        from consumers.packs.packs import read_packs
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
         from streamer.bus.broker import EmbeddedBroker
@@ -233,6 +244,7 @@ class Household:
         check_address(self.page)
         if self.page.rules_path.exists():
             read_rules(self.page.rules_path)
+        read_packs(self.indexer.questions.packs)
         senders_of(self.notifier.notifying.channels)
         listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()

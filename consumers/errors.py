@@ -6,6 +6,7 @@
   * PeopleTableError           the person table cannot be opened, read or written
   * DeskError                  the desk database cannot be opened, read or written
   * RulesError                 a rules file that cannot be read or does not fit
+    * PackError                a question pack that cannot be read, does not fit or is not there
   * ChannelError               a channel that names nothing that can be notified
   * DeliveryError              a notification that a channel's receiver did not take
   * EvidenceError              evidence that cannot be held, released or proven whole
@@ -75,12 +76,23 @@ class DeskError(ConsumerError):
 class RulesError(ConsumerError):
     """A rules file that cannot be read or does not fit; `line` counts from 1 where it is known."""
 
+    known_keys = "`crewsight rules schema` lists the known ones"
+
     def __init__(self, path: Path, line: int | None, reason: str) -> None:
         super().__init__(path, line, reason)
         self.path, self.line, self.reason = path, line, reason
 
     def __str__(self) -> str:
         return f"rules {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
+
+
+class PackError(RulesError):
+    """A question pack that cannot be read, does not fit or is not there."""
+
+    known_keys = "docs/questions.md lists the known ones"
+
+    def __str__(self) -> str:
+        return f"question pack {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
 
 
 class ChannelError(ConsumerError):

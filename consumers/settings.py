@@ -132,6 +132,14 @@ class Alerts(Group):
     )
 
 
+class Asking(Group):
+    """What is asked about everyone beside what the model and the rules ask."""
+
+    packs: tuple[str, ...] = Field(
+        (), description="Question packs: `safety`, `retail`, `media`, or the path of a YAML file of one's own."
+    )
+
+
 class Notifying(Group):
     """Who is told of alerts."""
 
@@ -207,6 +215,7 @@ class DeskSettings(ProcessSettings):
     database: Database = Database()
     search: Search = Search()
     alerts: Alerts = Alerts()
+    questions: Asking = Asking()
     vlm: Vlm = Vlm()
 
     @property

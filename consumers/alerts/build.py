@@ -8,15 +8,17 @@ from consumers.alerts.alerting import Alerting
 from consumers.alerts.asking_again import AskingAgain
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.explaining import Explaining
-from consumers.alerts.measured import MeasuredModels, measured_models
+from consumers.alerts.measured import MeasuredModel, MeasuredModels, measured_models, read_measured
 from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.alerts.tending import Tending, tended
 from consumers.alerts.trying import Trial, try_rules
 from consumers.indexer.people import PeopleReader
+from consumers.packs.packs import read_packs
 from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
 from consumers.settings import AlerterSettings, DeskSettings
+from model.questions import Question
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentAnalyzed
@@ -32,8 +34,13 @@ def rules_in_force(settings: DeskSettings) -> RulesInForce:
 
 
 def measured_by(settings: DeskSettings) -> MeasuredModels:
-    """What the models that the settings name were measured on."""
-    return measured_models(settings.vlm.name, settings.alerts.models)
+    """What the models that the settings name were measured on; a served model on what its decision sheet says."""
+    server = settings.vlm.server
+    if not server.url:
+        return measured_models(settings.vlm.name, settings.alerts.models)
+    name = f"{server.model} at {server.url}"
+    served = read_measured(name, server.decision_sheet) if server.decision_sheet else MeasuredModel(name, ())
+    return measured_models(served, settings.alerts.models)
 
 
 def explaining(settings: DeskSettings) -> Explaining:
@@ -87,10 +94,12 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     """The alerter, its desk tended as long as the block runs.
 
     Raises:
+        PackError: A question pack cannot be read.
         DeskError: The desk database does not open, or failed meanwhile.
     """
     desk = DeskDatabase(settings.desk_url)
     rules = rules_in_force(settings)
+    of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]
     stage = Alerting(
         desk,
         MediaStore(settings.media_url),
@@ -98,12 +107,14 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
         notify_within=timedelta(seconds=settings.alerts.notify_within_s),
     )
     runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE)
-    tending = Tending(desk, rules, tell=lambda standing: _tell(bus, standing), incarnation=bus.current_incarnation)
+    tending = Tending(
+        desk, rules, tell=lambda standing: _tell(bus, standing, of_packs), incarnation=bus.current_incarnation
+    )
     with tended(tending, runner.stop):
         yield runner
     desk.close()
 
 
-def _tell(bus: Bus, standing: Standing) -> None:
-    """Let the analyzers ask what the rules in force ask."""
-    publish_questions(bus, question_set(standing.questions))
+def _tell(bus: Bus, standing: Standing, of_packs: Sequence[Question]) -> None:
+    """Let the analyzers ask what the rules in force and the chosen packs ask."""
+    publish_questions(bus, question_set([*standing.questions, *of_packs]))

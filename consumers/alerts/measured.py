@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -49,6 +50,11 @@ class MeasuredModels:
     answering: MeasuredModel
     others: tuple[MeasuredModel, ...] = ()
 
+    @property
+    def without_measure(self) -> str:
+        """What becomes of a question that the answering model was not measured on."""
+        return "answered cannot tell (not trained)" if self.answering.name == EMBEDDED else "not measured"
+
     def why_not(self, question: Question) -> str | None:
         """Why the answering model cannot be relied on for a question, and which could; None where it can."""
         if self.answering.can_tell(question):
@@ -62,21 +68,27 @@ class MeasuredModels:
         return f"the answering model ({self.answering.name}) was not measured on “{question.text}”; {advice}"
 
 
-def measured_models(answering: str, others: Sequence[str] = ()) -> MeasuredModels:
+def measured_models(answering: str | MeasuredModel, others: Sequence[str] = ()) -> MeasuredModels:
     """What the models of these names were measured on.
 
     Args:
-        answering: The one that answers: `embedded` or a checkpoint folder.
+        answering: The one that answers: `embedded`, a checkpoint folder, or what is known of a served one.
         others: Further ones at hand; `embedded` always is.
     """
-    names = [name for name in dict.fromkeys([EMBEDDED, *others]) if name != answering]
-    return MeasuredModels(read_measured(answering), tuple(read_measured(name) for name in names))
+    model = read_measured(answering) if isinstance(answering, str) else answering
+    names = [name for name in dict.fromkeys([EMBEDDED, *others]) if name != model.name]
+    return MeasuredModels(model, tuple(read_measured(name) for name in names))
 
 
-def read_measured(name: str) -> MeasuredModel:
-    """The questions of one model; none where its sheet cannot be read, which is logged."""
+def read_measured(name: str, sheet: Path | None = None) -> MeasuredModel:
+    """The questions of one model; none where its sheet cannot be read, which is logged.
+
+    Args:
+        name: `embedded`, a checkpoint folder, or what to call the model whose sheet is given.
+        sheet: The decision sheet; by default the one in the checkpoint folder `name`.
+    """
     try:
-        content = json.loads((checkpoint_folder(name) / DECISIONS).read_text(encoding="utf-8"))
+        content = json.loads((sheet or checkpoint_folder(name) / DECISIONS).read_text(encoding="utf-8"))
         listed = _Sheet.model_validate(content).questions
     except (ModelFolderError, OSError, ValueError, ValidationError) as error:
         reason = " ".join(str(error).split())

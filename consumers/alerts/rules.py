@@ -52,6 +52,20 @@ _NEVER_ASKED = re.compile(
 )
 
 
+def may_be_asked(text: str) -> str:
+    """The text of a question that may be asked about a person.
+
+    Raises:
+        ValueError: It asks for what is never inferred.
+    """
+    if found := _NEVER_ASKED.search(text):
+        raise ValueError(
+            f"asks for {found[0]!r}: emotions, gender, age, origin and the like are never inferred; "
+            "ask for what a person wears or does, and say “person”"
+        )
+    return text
+
+
 class Part(BaseModel):
     """A piece of the rules file: a misspelt key in it is refused."""
 
@@ -75,12 +89,7 @@ class RuleQuestion(Part):
     @field_validator("text")
     @classmethod
     def _may_be_asked(cls, text: str) -> str:
-        if found := _NEVER_ASKED.search(text):
-            raise ValueError(
-                f"asks for {found[0]!r}: emotions, gender, age, origin and the like are never inferred; "
-                "ask for what a person wears or does, and say “person”"
-            )
-        return text
+        return may_be_asked(text)
 
     @model_validator(mode="after")
     def _answers_fit(self) -> Self:

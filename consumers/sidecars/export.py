@@ -20,6 +20,7 @@ from streamer.bus.messages import AskedQuestion
 ENDING = ".xmp"
 LARGEST_SIDECAR_BYTES = 64 << 20  # a darktable history is some hundred kB
 
+TURNED_FROM = 5  # EXIF's orientations from here on tell width from height
 WRITTEN, UNCHANGED, EMPTIED, NOBODY = "written", "unchanged", "emptied", "nobody"
 
 
@@ -89,7 +90,7 @@ def sidecar_of(picture: Path) -> Path:
 def summary(counted: Mapping[str, int]) -> str:
     """How many pictures came out how, in one line.
 
-    >>> summary(Counter(written=3, nobody=1))
+    >>> summary({WRITTEN: 3, NOBODY: 1})
     '3 sidecars written, 0 unchanged, 0 emptied; nobody known in 1 pictures.'
     """
     told = (counted.get(outcome, 0) for outcome in (WRITTEN, UNCHANGED, EMPTIED, NOBODY))
@@ -112,8 +113,11 @@ def _said(picture: Path, people: list[Person], questions: Mapping[str, AskedQues
     """
     try:
         with Image.open(picture) as opened:
-            orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
-            size_wh = opened.size
+            exif = opened.getexif()
+            orientation = exif.get(ExifTags.Base.Orientation, 1)
+            # Pillow gives the size of a TIFF as it is shown, and that of the others as they are stored.
+            is_turned = opened.format == "TIFF" and orientation >= TURNED_FROM
+            size_wh = opened.size[::-1] if is_turned else opened.size
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SidecarError(f"the picture cannot be read: {error}") from error
     return picture_said(people, questions, size_wh=size_wh, orientation=orientation)
