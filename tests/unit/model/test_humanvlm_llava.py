@@ -160,6 +160,26 @@ def test_a_batch_answers_exactly_as_its_crops_do_one_by_one(model: HumanVLM) -> 
     assert model.describe(people[:9]) == [model.describe([person])[0] for person in people[:9]]
 
 
+def test_open_questions_are_answered_as_transformers_would_in_any_batch(folder: Path, model: HumanVLM) -> None:
+    people, plain = crops(35), Transformers(folder)
+    asked = [
+        ("What colour is the hat?", "Is this person wearing a hard hat?", "What is carried?")[i % 3] for i in range(35)
+    ]
+    together = model.answer(people, asked)
+    for index in range(0, 35, 4):
+        alone = " ".join(plain.written(people[index], asked[index], at_most=12).split())
+        assert together[index] == alone == model.answer([people[index]], asked[index])[0]
+    assert len(set(together)) > 1
+
+
+def test_an_open_question_is_put_to_nobody_too_small_and_once_a_crop(model: HumanVLM) -> None:
+    small, tall = model.answer([*crops(1, height_px=63), *crops(1, height_px=64)], "What is carried?")
+    assert small == CANNOT_TELL != tall
+    assert model.answer([], "What is carried?") == []
+    with pytest.raises(ValueError, match="got 2 for 1 crops"):
+        model.answer(crops(1), ["What is carried?", "What is worn?"])
+
+
 def test_a_batch_in_bfloat16_answers_nearly_as_its_crops_do_one_by_one(folder: Path) -> None:
     model = HumanVLM(LlavaLayout.open(folder, CPU, torch.bfloat16))
     people = crops(5)

@@ -20,7 +20,7 @@ from trainer.conversation_data import ConversationData
 from trainer.curves import read_curves
 from trainer.errors import RecipeError
 from trainer.llava_network import image_tokens_of, load_network, load_processor, put_together, skeleton
-from trainer.llava_recipe import LlavaSteps
+from trainer.llava_recipe import LlavaSteps, LoraRecipe
 from trainer.llava_task import LlavaTask
 from trainer.stage_cli import StageCLI, run_stage
 from trainer.stages import Stage
@@ -117,6 +117,34 @@ def test_stage_two_moves_what_the_recipe_says(
     learning = {name for name, parameter in task.named_parameters() if parameter.requires_grad}
     known = ("multi_modal_projector", "language_model", "vision_tower")
     assert {part for part in known if any(part in name for name in learning)} == parts
+
+
+@pytest.mark.parametrize("is_checkpointed", [True, False])
+def test_activations_are_computed_twice_where_the_recipe_says_so(
+    base: Path, sources: Path, is_checkpointed: bool
+) -> None:
+    data = ConversationData(llava_json=[sources / "instruct.json"], images=sources / "images", rows_a_batch=2)
+    task = LlavaTask(str(base), LlavaSteps(checkpoints_gradients=is_checkpointed))
+    task.begin("align", None, data)
+    task.configure_model()
+    data.setup()
+    passes: list[None] = []
+    task.network.model.language_model.layers[0].mlp.register_forward_pre_hook(lambda *_: passes.append(None))
+    task.answer_loss(next(iter(data.batches(epoch=0, batches_a_step=1)))).backward()
+    assert len(passes) == 1 + is_checkpointed
+
+
+def test_adapters_learn_with_dropout(base: Path, sources: Path) -> None:
+    data = ConversationData(llava_json=[sources / "instruct.json"], images=sources / "images", rows_a_batch=2)
+    task = LlavaTask(str(base), lora=LoraRecipe(rank=4, alpha=8, dropout=0.5))
+    task.begin("instruct", None, data)
+    task.configure_model()
+    data.setup()
+    for name, weight in task.named_parameters():
+        if "lora_B" in name:  # which begin at nothing
+            torch.nn.init.normal_(weight)
+    batch = next(iter(data.batches(epoch=0, batches_a_step=1)))
+    assert float(task.answer_loss(batch).detach()) != float(task.answer_loss(batch).detach())
 
 
 @pytest.mark.parametrize(("stage", "share"), [("align", 0.995), ("instruct", 0.5)])
