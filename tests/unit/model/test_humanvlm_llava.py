@@ -17,13 +17,14 @@ from transformers import (
     SiglipImageProcessor,
     SiglipModel,
 )
+from transformers.decision import DecisionConfig
 
 from model.crops import Crop
 from model.errors import ModelFolderError
 from model.humanvlm import FAR_AWAY, HumanVLM
 from model.layouts.llava import LlavaLayout, skeleton
-from model.layouts.prompts import TEMPLATES
-from model.layouts.settings import CAPTION_REQUEST
+from model.layouts.prompts import TEMPLATES, Prompts
+from model.layouts.settings import CAPTION_REQUEST, LlavaSettings, PromptForm
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 from tests import bench_decisions
 from tests.builders_llava import tiny_llava
@@ -137,6 +138,23 @@ def test_the_same_text_is_written_as_by_transformers(tmp_path: Path, form: str) 
     expected = [plain.written(crop, CAPTION_REQUEST, at_most=12) for crop in people]
     assert len(set(expected)) > 1
     assert layout.write(layout.see(people).tokens, [CAPTION_REQUEST] * 4) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("user-assistant", "<|begin_of_text|>USER: [picture]\nWhat hat?\nASSISTANT:"),
+        (
+            "llama-3",
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n[picture]\nWhat hat?<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
+    ],
+)
+def test_prompts_read_as_the_checkpoints_authors_wrote_them(folder: Path, form: PromptForm, said: str) -> None:
+    processor = LlavaProcessor.from_pretrained(folder)
+    prompt = Prompts(processor, LlavaSettings(prompt=form), DecisionConfig(), None).request("What hat?")
+    assert "[picture]".join(processor.tokenizer.decode(ids) for ids in (prompt.before, prompt.behind)) == said
 
 
 @torch.inference_mode()
