@@ -13,6 +13,7 @@ from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.alerts.tending import Tending, tended
 from consumers.alerts.trying import Trial, try_rules
+from consumers.collecting import collecting_seldom
 from consumers.indexer.people import PeopleReader
 from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
@@ -99,7 +100,7 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     )
     runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE)
     tending = Tending(desk, rules, tell=lambda standing: _tell(bus, standing), incarnation=bus.current_incarnation)
-    with tended(tending, runner.stop):
+    with collecting_seldom(), tended(tending, runner.stop):
         yield runner
     desk.close()
 
