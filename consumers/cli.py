@@ -18,7 +18,7 @@ import consumers.feedback.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
-    from consumers.search_client import SearchAnswer
+    from consumers.search.hits import SearchAnswer
     from streamer.bus.client import Bus
     from streamer.bus.settings import ProcessSettings
 
@@ -111,7 +111,7 @@ def search(
     config: Config = None,
 ) -> None:
     """Find people by words."""
-    from consumers.search_client import SearchClient
+    from consumers.search.client import SearchClient
 
     settings = IndexerSettings.read(config)
     answer = SearchClient(settings.search.url).search(text, count, camera=camera)
@@ -155,7 +155,7 @@ def _leave() -> None:
 def _print_json(answer: "SearchAnswer") -> None:
     from pydantic import TypeAdapter
 
-    from consumers.search_client import Hit
+    from consumers.search.hits import Hit
 
     adapter = TypeAdapter(Hit)
     for hit in answer.hits:

@@ -14,6 +14,7 @@
   * NotSeenError               nobody of that id or at that moment is known
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
+  * SearchQueryError           a search that asks for what cannot be
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
   * StaleRulesError            somebody else changed the rules file since it was seen
@@ -156,6 +157,10 @@ class FaissMissingError(VectorIndexError):
 
     def __str__(self) -> str:
         return "FAISS is not installed; install crewsight[cpu], or crewsight[gpu] on a machine with CUDA"
+
+
+class SearchQueryError(ConsumerError):
+    """A search that asks for what cannot be; the message says what and why."""
 
 
 class SearchUnavailableError(ConsumerError):

@@ -14,7 +14,8 @@ from PIL import Image
 
 from consumers.errors import PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import Links, PeopleReader, PeopleTable
-from consumers.search_client import Hit, IndexStatus, SearchAnswer
+from consumers.search.client import IndexStatus
+from consumers.search.hits import Hit, SearchAnswer
 from model.questions import CANNOT_TELL, TOO_SMALL, Question
 from streamer.bus import identity
 from streamer.bus.manifest import LookSeen, Manifest, PathPoint, PersonSeen, Revisions

@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from consumers.indexer.people import PeopleReader
 from consumers.indexer.vectors import VectorShard
-from consumers.search_client import Hit, IndexStatus, SearchAnswer
+from consumers.search.client import IndexStatus
+from consumers.search.hits import Hit, SearchAnswer
 from model.humanvlm import TextEmbedding
 
 MOST_HITS = 1000

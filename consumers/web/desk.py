@@ -8,7 +8,8 @@ from typing import Protocol
 from consumers.access.access import Access
 from consumers.errors import NotSeenError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader, Person
-from consumers.search_client import IndexStatus, SearchAnswer
+from consumers.search.client import IndexStatus
+from consumers.search.hits import SearchAnswer
 from consumers.web.light import Standing, judge
 from consumers.web.schemas import (
     CameraShape,

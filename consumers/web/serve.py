@@ -22,7 +22,7 @@ from consumers.alerts.standing import Standing
 from consumers.alerts.trying import Trial
 from consumers.indexer.people import PeopleReader
 from consumers.listening import is_loopback, listen
-from consumers.search_client import SearchClient
+from consumers.search.client import SearchClient
 from consumers.settings import PageSettings
 from consumers.web.api import create_api
 from consumers.web.page import create_page

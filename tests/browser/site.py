@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.indexer.people import PeopleReader
-from consumers.search_client import SearchClient
+from consumers.search.client import SearchClient
 from consumers.web.api import create_api
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook

@@ -10,7 +10,7 @@ from typing import Any
 from consumers.analyzer.manifests import announcement
 from consumers.indexer.build import indexing_service
 from consumers.indexer.people import PeopleReader
-from consumers.search_client import SearchClient
+from consumers.search.client import SearchClient
 from consumers.settings import IndexerSettings, Search, Vlm
 from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus

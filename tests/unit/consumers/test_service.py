@@ -13,7 +13,7 @@ from consumers.indexer.people import Links, PeopleTable
 from consumers.indexer.service import Searching, create_service, served
 from consumers.indexer.vectors import VectorShard
 from consumers.listening import listen
-from consumers.search_client import SearchClient
+from consumers.search.client import SearchClient
 from model.humanvlm import HumanVLM
 from tests.builders_consumers import a_manifest, a_segment, walking
 from tests.builders_model import tiny_humanvlm

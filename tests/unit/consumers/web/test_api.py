@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import SearchUnavailableError
 from consumers.indexer.people import PeopleTable
-from consumers.search_client import IndexStatus, SearchAnswer
+from consumers.search.client import IndexStatus
+from consumers.search.hits import SearchAnswer
 from model.questions import CANNOT_TELL
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore

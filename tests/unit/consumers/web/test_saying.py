@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from consumers.indexer.people import Counts
-from consumers.search_client import IndexStatus
+from consumers.search.client import IndexStatus
 from consumers.web.components.answers import answer_chips, answer_lengths, length_of
 from consumers.web.components.clip_player import walk_keyframes
 from consumers.web.components.person_card import Now, card_body, crop_image, hit_body

@@ -7,30 +7,9 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from consumers.errors import SearchUnavailableError
-from consumers.indexer.people import Person
+from consumers.search.hits import SearchAnswer
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """Someone found, and the cosine between the words and their looks."""
-
-    person: Person
-    score: float
-
-    @property
-    def person_id(self) -> str:
-        """Who."""
-        return self.person.person_id
-
-
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
-    """People, best first, and the words of the query that the model never learnt."""
-
-    hits: tuple[Hit, ...]
-    unknown_words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,37 @@
+"""What a search found, and why. Pure."""
+
+from dataclasses import dataclass
+
+from consumers.indexer.rows import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why somebody is among the hits: how near their picture is, and which words their description shares."""
+
+    similarity: float | None = None  # cosine in [-1, 1] of the picture with what was asked; none: not compared
+    matched_words: tuple[str, ...] = ()
+    embedding_space: str = ""  # similarities of two spaces are never compared
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Someone found; `score` orders the hits of one search and means nothing beside another's."""
+
+    person: Person
+    score: float
+    why: Why = Why()
+
+    @property
+    def person_id(self) -> str:
+        """Who."""
+        return self.person.person_id
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """People, best first, the words of the query that the model never learnt, and the next page's cursor."""
+
+    hits: tuple[Hit, ...]
+    unknown_words: tuple[str, ...] = ()
+    next: str | None = None  # none: there is nobody more
