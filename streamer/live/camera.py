@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_S = 1.0
 REFUSED_RETRY_S = 15.0  # cameras lock out whoever tries a wrong password often
 REFUSED_RETRY_AT_MOST_S = 300.0
+AWAIT_CLOCK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +299,8 @@ class _Connection:
         self._clock = LiveClock(self._time_base, off_at_most_s=camera.live.clock_off_at_most_s)
         self._segmenter = self._new_segmenter()
         self._before: Any = None
+        self._held: list[LiveVideo] = []
+        self._first_at_s = 0.0
 
     def watch(self) -> None:
         """Cut until told to stop; what is unfinished then becomes a last, shorter segment.
@@ -320,6 +323,7 @@ class _Connection:
     def _take(self, packet: Any) -> None:
         if self._before is None:
             self._camera.connected(self._stream)
+            self._first_at_s = time.monotonic()
         self._clock.note(packet.pts, arrived_s=time.time(), camera_s=self._stream.camera_time_s(packet))
         if packet.is_keyframe:
             self._stream.check_form(packet)
@@ -328,25 +332,30 @@ class _Connection:
             self._segmenter = self._new_segmenter()
         self._before = packet
         try:
-            for video in self._segmenter.add(packet):
-                self._hand_over(video)
+            self._held += self._segmenter.add(packet)
         except av.error.FFmpegError as error:
             self._segmenter.give_up()
             raise self._unusable(error) from None
+        # The first segments wait for the camera's own clock: it comes with the first report, some seconds late.
+        is_patient = self._stream.may_tell_time and time.monotonic() - self._first_at_s < AWAIT_CLOCK_S
+        if self._held and (self._clock.knows_camera or not is_patient):
+            self._hand_over_held()
 
     def _end_stretch(self, reason: str) -> None:
         try:
-            for video in self._segmenter.finish():
-                self._hand_over(video)
+            self._held += self._segmenter.finish()
         except av.error.FFmpegError as error:
             self._segmenter.give_up()
             logger.debug("end of a stream is lost", extra={"reason": getattr(error, "strerror", None)})
+        self._hand_over_held()
         self._camera.breaks(reason)
 
-    def _hand_over(self, video: LiveVideo) -> None:
-        started_at, origin = self._clock.seen_at(video.start_pts)
-        self._camera.clock_is(origin, self._clock.off_s)
-        self._camera.hand_over(video, started_at, origin, self._time_base)
+    def _hand_over_held(self) -> None:
+        held, self._held = self._held, []
+        for video in held:
+            started_at, origin = self._clock.seen_at(video.start_pts)
+            self._camera.clock_is(origin, self._clock.off_s)
+            self._camera.hand_over(video, started_at, origin, self._time_base)
 
     def _unusable(self, error: av.error.FFmpegError) -> CameraError:
         spec = self._camera.spec

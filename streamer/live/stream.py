@@ -36,7 +36,8 @@ class LiveStream:
     def __init__(self, camera_id: str, url: str, *, connect_s: float, stall_s: float) -> None:
         """Connect; a camera that does not answer within `connect_s`, or is silent for `stall_s`, has failed."""
         self._camera_id, self._url, self._stall_s = camera_id, url, stall_s
-        options = RTSP if urlsplit(url).scheme.startswith("rtsp") else HTTP
+        self.may_tell_time = urlsplit(url).scheme.startswith("rtsp")
+        options = RTSP if self.may_tell_time else HTTP
         try:
             self._container = av.open(url, options=dict(options), timeout=(connect_s, stall_s))
         except (av.error.FFmpegError, OSError) as error:
