@@ -76,7 +76,7 @@ class LlavaTask(StageTask):
             network = with_adapters(network, self._lora)
         if self._steps.checkpoints_gradients:
             keep_fewer_activations(network)
-        self.network = network
+        self.network = network.train()  # transformers loads networks for use: without dropout, keeping all activations
         set_trainable(self)
 
     def learns(self, name: str) -> bool:

@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import (
-    LlamaConfig,
     LlamaForCausalLM,
-    LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
-    SiglipVisionConfig,
     SiglipVisionModel,
 )
 
 from tests.builders_conversations import caption_shards, llava_json, llava_to_train
+from tests.builders_llava import published_config
 from tests.builders_trainer import PowerCutError, write_recipe
 from trainer.conversation_data import ConversationData
 from trainer.curves import read_curves
@@ -173,31 +171,6 @@ def test_a_tower_and_a_language_model_are_put_together_around_a_fresh_connector(
     assert image_tokens_of(load_processor(str(tmp_path / "parts"))[1]) == 16
     with pytest.raises(RecipeError, match="nothing"):
         put_together(str(tmp_path / "nothing"), str(tmp_path / "llama"), tmp_path / "parts")
-
-
-def published_config() -> LlavaConfig:
-    """The sizes of the published checkpoint: SigLIP so400m-patch14-384 and Llama-3-8B."""
-    return LlavaConfig(
-        vision_config=SiglipVisionConfig(
-            hidden_size=1152,
-            intermediate_size=4304,
-            num_hidden_layers=27,
-            num_attention_heads=16,
-            image_size=384,
-            patch_size=14,
-        ),
-        text_config=LlamaConfig(
-            vocab_size=128257,
-            hidden_size=4096,
-            intermediate_size=14336,
-            num_hidden_layers=32,
-            num_attention_heads=32,
-            num_key_value_heads=8,
-            rope_theta=500000.0,
-        ),
-        vision_feature_select_strategy="full",
-        image_token_index=128256,
-    )
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*8b*.yaml")), ids=lambda path: path.stem)
