@@ -83,13 +83,17 @@ class RtspServer:
 
     def __init__(self, mounts: Mapping[str, Path], *, user: str = "", password: str = "") -> None:
         self.port = free_port()
-        self._wanted = {
+        self._wanted: dict[str, Any] = {
             "port": self.port,
             "mounts": {name: str(path) for name, path in mounts.items()},
             "user": user,
             "password": password,
         }
         self._process: subprocess.Popen[str] | None = None
+
+    def serve(self, mounts: Mapping[str, Path]) -> None:
+        """Play these instead from the next start on."""
+        self._wanted["mounts"] = {name: str(path) for name, path in mounts.items()}
 
     def url(self, mount: str, credentials: str = "") -> str:
         return f"rtsp://{credentials + '@' if credentials else ''}127.0.0.1:{self.port}/{mount}"

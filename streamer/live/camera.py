@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import random
 import shutil
 import threading
 import time
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_S = 1.0
 REFUSED_RETRY_S = 15.0  # cameras lock out whoever tries a wrong password often
 REFUSED_RETRY_AT_MOST_S = 300.0
+STEADY_S = 15.0  # a connection that lasts shorter is one more failure
 AWAIT_CLOCK_S = 5.0
 
 
@@ -145,6 +147,7 @@ class LiveCamera:
                     reraise=True,
                 )
                 attempts(self._watch)
+                self._is_stopped.wait(random.uniform(0, FIRST_RETRY_S))  # a hundred cameras behind one switch
         except (CameraError, CameraFileError):
             return  # told to stop while it was away, and already said
         except (MediaStoreError, OSError) as error:
@@ -159,13 +162,13 @@ class LiveCamera:
         return lost, wait_random_exponential(min=min(REFUSED_RETRY_S, refused_s), max=refused_s)
 
     def _watch(self) -> None:
-        """Watch through one connection; returns when it showed pictures and was lost, or when told to stop.
+        """Watch through one connection; returns when it was lost after a good while, or when told to stop.
 
         Raises:
-            CameraError: it showed none.
+            CameraError: it was lost at once, or never came about.
             CameraFileError: the password file cannot be read.
         """
-        connects = self.state.connects
+        began_s = time.monotonic()
         try:
             stream = LiveStream(
                 self.spec.camera,
@@ -181,7 +184,7 @@ class LiveCamera:
             if self._is_stopped.is_set():
                 return
             self.lost(error)
-            if self.state.connects == connects:
+            if time.monotonic() - began_s < STEADY_S or isinstance(error, CameraRefusedError):
                 raise
 
     @property
