@@ -8,15 +8,17 @@ from consumers.alerts.alerting import Alerting
 from consumers.alerts.asking_again import AskingAgain
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.explaining import Explaining
-from consumers.alerts.measured import MeasuredModel, MeasuredModels, measured_models, read_measured
+from consumers.alerts.measured import MeasuredModels, measured_models, measured_served
 from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.alerts.tending import Tending, tended
 from consumers.alerts.trying import Trial, try_rules
+from consumers.collecting import collecting_seldom
 from consumers.indexer.people import PeopleReader
 from consumers.packs.packs import read_packs
 from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
+from consumers.served import served_model
 from consumers.settings import AlerterSettings, DeskSettings
 from model.questions import Question
 from streamer.bus.client import Bus
@@ -34,13 +36,11 @@ def rules_in_force(settings: DeskSettings) -> RulesInForce:
 
 
 def measured_by(settings: DeskSettings) -> MeasuredModels:
-    """What the models that the settings name were measured on; a served model on what its decision sheet says."""
-    server = settings.vlm.server
-    if not server.url:
-        return measured_models(settings.vlm.name, settings.alerts.models)
-    name = f"{server.model} at {server.url}"
-    served = read_measured(name, server.decision_sheet) if server.decision_sheet else MeasuredModel(name, ())
-    return measured_models(served, settings.alerts.models)
+    """What the models that the settings name were measured on."""
+    vlm, at_hand = settings.vlm, settings.alerts.models
+    if vlm.server.url:
+        return measured_served(vlm.server.model, vlm.server.decision_sheet, [vlm.name, *at_hand])
+    return measured_models(vlm.name, at_hand)
 
 
 def explaining(settings: DeskSettings) -> Explaining:
@@ -68,10 +68,12 @@ def tried_on_footage(
     """`try_rules` over what the settings name; blocks for as long as that takes.
 
     Raises:
-        One of what `try_rules` raises, or PeopleTableError: the person table does not open.
+        One of what `try_rules` raises, or PeopleTableError: the person table does not open, or SettingsError: the
+            file with the model server's key cannot be read.
     """
     people, store = PeopleReader(settings.database_url), MediaStore(settings.media_url)
-    asking = AskingAgain(store, vlm=settings.vlm.name, device=settings.vlm.device)
+    vlm = settings.vlm
+    asking = AskingAgain(store, vlm=vlm.name, device=vlm.device, served=served_model(vlm), is_stopping=is_stopping)
     try:
         return try_rules(
             tried,
@@ -110,7 +112,7 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     tending = Tending(
         desk, rules, tell=lambda standing: _tell(bus, standing, of_packs), incarnation=bus.current_incarnation
     )
-    with tended(tending, runner.stop):
+    with collecting_seldom(), tended(tending, runner.stop):
         yield runner
     desk.close()
 

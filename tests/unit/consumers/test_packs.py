@@ -53,7 +53,7 @@ def test_a_served_model_is_relied_on_for_what_its_own_sheet_lists_and_nothing_el
 
     blind = measured_by(settings(None))
     assert coverage(read_pack("safety"), blind).startswith(
-        "Question pack safety: 0 of 9 questions can be answered by humanvlm at http://gpu:8000; the rest are not meas"
+        "Question pack safety: 0 of 9 questions can be answered by humanvlm; the rest are not measured."
     )
     measured = measured_by(settings(checkpoint_folder("embedded") / DECISIONS))
     assert coverage(read_pack("safety"), measured).startswith("Question pack safety: 4 of 9")
