@@ -62,6 +62,9 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
         "docs/notifying.md",
         "docs/alerts.md",
         "docs/desk.md",
+        "docs/pictures.md",
+        "docs/questions.md",
+        "docs/search-queries.md",
     ],
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:
