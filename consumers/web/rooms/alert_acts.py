@@ -30,7 +30,7 @@ DONE = {
 UNDONE = ("acknowledge", "resolve", "false alarm", "snooze")  # acts that reopening takes back
 
 
-class AlertActs:
+class OfficerActs:
     """One browser's hands: every act is against the version that was shown, and is asked for anew whether it may be."""
 
     def __init__(self, around: Surroundings, rows: AlertList, pane: AlertPane, bulk: Words, told: Words) -> None:

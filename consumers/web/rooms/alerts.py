@@ -19,7 +19,7 @@ from consumers.web.components.person_card import nobody
 from consumers.web.components.time_menu import TimeMenu
 from consumers.web.components.words import Words, still
 from consumers.web.feed import AlertNews
-from consumers.web.rooms.alert_acts import AlertActs
+from consumers.web.rooms.alert_acts import OfficerActs
 from consumers.web.rooms.alert_views import export_link, show_summary, stretch_of, views
 from consumers.web.rooms.alert_waiting import WaitingAlerts, with_those_that_stood
 from consumers.web.rooms.room import Surroundings
@@ -78,7 +78,7 @@ class AlertsRoom:
                 )
             self._summary = Words("div", "", "summary")
             self._summary.set_visibility(False)
-        self._acts = AlertActs(self._around, self._list, self._pane, bulk, told)
+        self._acts = OfficerActs(self._around, self._list, self._pane, bulk, told)
 
     async def follow(self, address: Address) -> None:
         """Show what the address asks for: the list or the shift, and the alert that is open."""
