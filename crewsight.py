@@ -217,12 +217,15 @@ class Household:
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
         from streamer.bus.broker import EmbeddedBroker
+        from streamer.bus.camera_file import CameraFile
         from streamer.bus.media import MediaStore
-        from streamer.process import feed_of
+        from streamer.process import feed_of, refuse_cameras_once
 
-        if not self.streamer.sources:
+        refuse_cameras_once(self.streamer, once=self._once)
+        if not self.streamer.sources and not CameraFile(self.streamer.cameras_path).read():
             origin = str(self._config or "crewsight.yaml")
-            raise SettingsError(origin, "sources", "names no footage; add files or folders, or start with --demo")
+            wanted = f"add files or folders, cameras to {self.streamer.cameras_path}, or start with --demo"
+            raise SettingsError(origin, "sources", f"names no footage; {wanted}")
         for source in self.streamer.sources:
             feed_of(source, self.streamer.folders, once=self._once)
         MediaStore(self.streamer.media_url).check_writable()

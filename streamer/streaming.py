@@ -22,6 +22,7 @@ from streamer.bus.media import MediaStore
 from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 from streamer.errors import VideoReadError
 from streamer.ledger import FileProgress, FileState, Ledger
+from streamer.live.watch import LiveWatch
 from streamer.publishing import LedgerPublisher
 from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, content_sha256, cut, plan_cuts
 from streamer.sources.found import FoundFile
@@ -72,14 +73,15 @@ class Streamer:
         media: MediaStore,
         publisher: LedgerPublisher,
         work_folder: Path,
+        live: LiveWatch | None = None,
         look_every_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Stream `feeds`; `work_folder` is ours and holds nothing but unfinished segments."""
+        """Stream `feeds` and what is `live`; `work_folder` is ours and holds nothing but unfinished segments."""
         self._feeds, self._ledger, self._cameras, self._media = list(feeds), ledger, cameras, media
         self._publisher, self._work_folder, self._look_every_s = publisher, work_folder, look_every_s
-        self._clock, self._utc_now = clock, utc_now
+        self._live, self._clock, self._utc_now = live, clock, utc_now
         self._is_stopping: Callable[[], bool] = lambda: False
 
     def run(self, *, once: bool, is_stopping: Callable[[], bool]) -> None:
@@ -92,12 +94,23 @@ class Streamer:
         self._is_stopping = is_stopping
         shutil.rmtree(self._work_folder, ignore_errors=True)
         self._publisher.start()
-        while not is_stopping():
+        if self._live is not None:
+            self._live.start()
+        try:
+            self._run(once=once)
+        finally:
+            if self._live is not None:
+                self._live.close()
+
+    def _run(self, *, once: bool) -> None:
+        while not self._is_stopping():
             steps = [self._advance(feed) for feed in self._feeds]
             is_through = once and all(feed.is_through for feed in self._feeds)
             is_published = self._publisher.publish(must_succeed=is_through)
             if is_through and is_published:
                 return
+            if self._live is not None:
+                steps.append(self._live.advance(self._clock(), self._publisher.incarnation))
             if not any(steps):
                 time.sleep(IDLE_S)
 
