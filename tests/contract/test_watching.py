@@ -77,7 +77,7 @@ def test_cameras_come_and_go_while_it_runs_and_leave_nothing_behind(
     def come_and_go(*names: str) -> None:
         for name in names:
             household.add(name, server.url(name))
-        wait_until(lambda: names_of(reports, Connection.LIVE) >= set(names))
+        wait_until(lambda: all((camera := reports.camera(name)) and camera.counts.segments for name in names))
         for name in names:
             assert household.file.remove(name)
         wait_until(lambda: not (report := reports.newest()) or not report.cameras)
