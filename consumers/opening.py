@@ -1,5 +1,6 @@
 """How a database of ours is opened, `people` and `desk` alike: SQLite or PostgreSQL."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,20 @@ BUSY_TIMEOUT_MS = 10_000  # a reader's checkpoint may hold a write for as long a
 LAYING_OUT = 7_104_519  # the key of a lock, ours alone in the database
 
 
-def opened(database_url: str, tables: MetaData) -> Engine:
+def opened(
+    database_url: str,
+    tables: MetaData,
+    *,
+    json_dumps: Callable[[Any], str] | None = None,
+    json_loads: Callable[[str], Any] | None = None,
+) -> Engine:
     """An engine on the database at an SQLAlchemy URL, its tables laid out.
+
+    Args:
+        database_url: SQLite's or PostgreSQL's.
+        tables: What is to be there.
+        json_dumps: Writes the columns of JSON; Python's own by default.
+        json_loads: Reads them.
 
     Raises:
         ArgumentError, SQLAlchemyError, OSError, ImportError: the URL is none, or the database does not open.
@@ -20,7 +33,7 @@ def opened(database_url: str, tables: MetaData) -> Engine:
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
+    engine = create_engine(url, json_serializer=json_dumps, json_deserializer=json_loads)
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
     _lay_out(engine, tables)

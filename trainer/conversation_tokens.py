@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.layouts.prompts import TEMPLATES
+from model.layouts.settings import PromptForm
 from trainer.conversations import IMAGE_MARK, Conversation, Turn
 from trainer.errors import RecipeError
 
@@ -29,16 +31,14 @@ class TokenRow:
 
 
 class ConversationTokens:
-    """Writes conversations in the form of one checkpoint.
+    """Writes conversations in the form of one checkpoint, which is the form that it will be spoken to in."""
 
-    That is its own chat template; a checkpoint without one is spoken to as `USER: … ASSISTANT: …`.
-    """
-
-    def __init__(self, processor: Any, *, image_tokens: int, longest: int) -> None:
+    def __init__(self, processor: Any, *, form: PromptForm, image_tokens: int, longest: int) -> None:
         """The form of a checkpoint.
 
         Args:
             processor: transformers' processor of a LLaVA.
+            form: Its own chat template, Llama 3's, or `USER: … ASSISTANT: …`.
             image_tokens: How many tokens a picture takes.
             longest: Tokens of a row at most; what is longer is cut at its end.
 
@@ -47,7 +47,9 @@ class ConversationTokens:
         """
         self._processor, self._tokenizer = processor, processor.tokenizer
         self._image_tokens, self._longest = image_tokens, longest
-        if processor.chat_template is not None:
+        self._is_plain = form == "user-assistant"  # ended by the end of a text, which its chat template leaves out
+        self._template = processor.chat_template if form == "own" else TEMPLATES[form]
+        if not self._is_plain:
             self._refuse_unfit_template()
 
     def row(self, conversation: Conversation) -> TokenRow | None:
@@ -64,7 +66,7 @@ class ConversationTokens:
     def _pieces(self, turns: Sequence[Turn]) -> list[tuple[bool, str]]:
         """What stands before each answer, and each answer with what ends it, in turn."""
         pictured = IMAGE_MARK * self._image_tokens
-        if self._processor.chat_template is None:
+        if self._is_plain:
             return self._plain_pieces(turns, pictured)
         pieces = []
         said = ""
@@ -91,7 +93,9 @@ class ConversationTokens:
             messages.append({"role": "user", "content": [*picture, {"type": "text", "text": turn.request}]})
             messages.append({"role": "assistant", "content": [{"type": "text", "text": turn.answer}]})
         shown = messages if is_answered else messages[:-1]
-        text = self._processor.apply_chat_template(shown, tokenize=False, add_generation_prompt=not is_answered)
+        text = self._processor.apply_chat_template(
+            shown, chat_template=self._template, tokenize=False, add_generation_prompt=not is_answered
+        )
         return str(text)
 
     def _plain_pieces(self, turns: Sequence[Turn], pictured: str) -> list[tuple[bool, str]]:

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 IMAGE_MARK = "<image>"
 # Three grains, as HumanCaptionHQ has them: head, body, surroundings (https://arxiv.org/abs/2411.03034).
-CAPTION_REQUESTS = (
+CAPTION_REQUESTS: tuple[str, ...] = (
     "Describe this person: the head, the body, the surroundings.",
     "Describe the person in this picture in detail: head, clothes and equipment, and what is around them.",
     "Write a caption of this person.",

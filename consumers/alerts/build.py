@@ -8,14 +8,16 @@ from consumers.alerts.alerting import Alerting
 from consumers.alerts.asking_again import AskingAgain
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.explaining import Explaining
-from consumers.alerts.measured import MeasuredModels, measured_models
+from consumers.alerts.measured import MeasuredModels, measured_models, measured_served
 from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.alerts.tending import Tending, tended
 from consumers.alerts.trying import Trial, try_rules
+from consumers.collecting import collecting_seldom
 from consumers.indexer.people import PeopleReader
 from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
+from consumers.served import served_model
 from consumers.settings import AlerterSettings, DeskSettings
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
@@ -33,7 +35,10 @@ def rules_in_force(settings: DeskSettings) -> RulesInForce:
 
 def measured_by(settings: DeskSettings) -> MeasuredModels:
     """What the models that the settings name were measured on."""
-    return measured_models(settings.vlm.name, settings.alerts.models)
+    vlm, at_hand = settings.vlm, settings.alerts.models
+    if vlm.server.url:
+        return measured_served(vlm.server.model, vlm.server.decision_sheet, [vlm.name, *at_hand])
+    return measured_models(vlm.name, at_hand)
 
 
 def explaining(settings: DeskSettings) -> Explaining:
@@ -61,10 +66,12 @@ def tried_on_footage(
     """`try_rules` over what the settings name; blocks for as long as that takes.
 
     Raises:
-        One of what `try_rules` raises, or PeopleTableError: the person table does not open.
+        One of what `try_rules` raises, or PeopleTableError: the person table does not open, or SettingsError: the
+            file with the model server's key cannot be read.
     """
     people, store = PeopleReader(settings.database_url), MediaStore(settings.media_url)
-    asking = AskingAgain(store, vlm=settings.vlm.name, device=settings.vlm.device)
+    vlm = settings.vlm
+    asking = AskingAgain(store, vlm=vlm.name, device=vlm.device, served=served_model(vlm), is_stopping=is_stopping)
     try:
         return try_rules(
             tried,
@@ -99,7 +106,7 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     )
     runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE)
     tending = Tending(desk, rules, tell=lambda standing: _tell(bus, standing), incarnation=bus.current_incarnation)
-    with tended(tending, runner.stop):
+    with collecting_seldom(), tended(tending, runner.stop):
         yield runner
     desk.close()
 

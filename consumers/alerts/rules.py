@@ -104,7 +104,7 @@ class RuleQuestion(Part):
         """Every allowed answer."""
         return ("yes", "no") if self.kind == "predicate" else self.answers
 
-    @property
+    @cached_property
     def breaching(self) -> tuple[str, ...]:
         """The allowed answers that do not comply."""
         return tuple(answer for answer in self.allowed if answer not in self.complying)
@@ -113,6 +113,11 @@ class RuleQuestion(Part):
     def asked(self) -> Question:
         """The question as the model is asked."""
         return Question(self.kind, self.text, self.allowed)
+
+    @cached_property
+    def question_id(self) -> str:
+        """The id of `asked`."""
+        return self.asked.question_id
 
 
 class Persistence(Part):

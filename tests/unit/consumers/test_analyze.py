@@ -33,6 +33,12 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Eyes:
     return Eyes.open(cache_dir=folder / "cache", vlm=str(tiny_humanvlm(folder / "vlm")))
 
 
+def test_once_warm_a_camera_of_a_usual_shape_waits_for_no_conversion(tmp_path: Path) -> None:
+    Eyes.open(cache_dir=tmp_path, engine="openvino", vlm=str(tiny_humanvlm(tmp_path / "vlm"))).warm_up()
+    canvases = {path.name.split("-")[1] for path in tmp_path.glob("*-openvino-*")}
+    assert canvases == {"640x384", "640x480"}
+
+
 def whole(path: Path, name: str = "whole", *, size_wh: tuple[int, int] = (480, 270)) -> Segment:
     return Segment(a_segment(name).model_copy(update={"width_px": size_wh[0], "height_px": size_wh[1]}), path)
 

@@ -59,7 +59,7 @@ def test_a_broken_row_is_skipped_and_counted(tmp_path: Path, row: object, reason
 def test_shards_are_read_in_order_and_a_torn_one_as_far_as_it_goes(tmp_path: Path) -> None:
     shards = shards_in(caption_shards(tmp_path / "shards"))
     count = RowCount()
-    found = list(captioned(shards, count))
+    found = list(captioned(shards, count=count))
     assert count.readable == 12
     assert [row.turns[0].answer for row in found[:2]] == ["a person in a red vest", "a person in a blue vest"]
     picture = found[0].open_picture()
@@ -68,7 +68,7 @@ def test_shards_are_read_in_order_and_a_torn_one_as_far_as_it_goes(tmp_path: Pat
     whole = shards[0].read_bytes()
     shards[0].write_bytes(whole[: len(whole) // 2])
     torn = RowCount()
-    assert 6 < len(list(captioned(shards, torn))) < 12
+    assert 6 < len(list(captioned(shards, count=torn))) < 12
     assert torn.skipped.total() >= 1
 
 
@@ -157,7 +157,7 @@ def test_the_compact_model_learns_from_corrections_beside_its_photos(tmp_path: P
 
 def test_only_answers_are_learnt_and_a_picture_takes_its_tokens(processor: Any) -> None:
     turns = (Turn("What colour?", "red."), Turn("Sure?", "yes."))
-    row = ConversationTokens(processor, image_tokens=16, longest=500).row(Conversation(b"", turns))
+    row = ConversationTokens(processor, form="own", image_tokens=16, longest=500).row(Conversation(b"", turns))
     assert row is not None
     image_id = processor.tokenizer.convert_tokens_to_ids("<image>")
     assert row.ids.count(image_id) == 16
@@ -168,20 +168,20 @@ def test_only_answers_are_learnt_and_a_picture_takes_its_tokens(processor: Any) 
     assert said.startswith("<s><|start|>user\n\n<image>")
 
 
-def test_a_checkpoint_without_a_template_is_spoken_to_as_user_and_assistant(tmp_path: Path) -> None:
+def test_a_conversation_as_user_and_assistant_ends_with_the_text(tmp_path: Path) -> None:
     plain = LlavaProcessor.from_pretrained(llava_to_train(tmp_path, chat_template=None))
     turns = (Turn("What colour?", "red."), Turn("Sure?", "yes."))
-    row = ConversationTokens(plain, image_tokens=2, longest=500).row(Conversation(b"", turns))
+    row = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=500).row(Conversation(b"", turns))
     assert row is not None
     said = plain.tokenizer.decode(row.ids)
     assert said == "<s>USER: <image><image>\nWhat colour?\nASSISTANT: red.</s>USER: Sure?\nASSISTANT: yes.</s>"
-    cut = ConversationTokens(plain, image_tokens=2, longest=20)
+    cut = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=20)
     assert cut.row(Conversation(b"", turns)) is None
 
 
 def test_batches_hold_rows_of_like_length_and_know_what_their_step_teaches(tmp_path: Path, processor: Any) -> None:
     found, _ = llava_conversations(llava_json(tmp_path, rows=16), tmp_path / "images")
-    tokens = ConversationTokens(processor, image_tokens=16, longest=500)
+    tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500)
     rows = [row for conversation in found if (row := tokens.row(conversation))]
 
     def batches(seed: int) -> GroupedBatches:

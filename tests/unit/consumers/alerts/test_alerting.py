@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,13 +16,15 @@ from sqlalchemy.exc import OperationalError
 from consumers.alerts.alerting import Alerting
 from consumers.alerts.desk_database import DeskDatabase, locked
 from consumers.alerts.entering import Additions, write
-from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord
+from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord, SeenSegmentRecord
 from consumers.alerts.tending import Tending
 from consumers.errors import DeskError
 from consumers.runner import Publication
-from streamer.bus.client import Received, TopicPartition
+from streamer.bus.client import Received, TopicPartition, Unreadable
+from streamer.bus.consumer import typed
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentAnalyzed
+from streamer.bus.topics import PEOPLE
 from tests.builders_rules import NOON, FixedRules, a_result, a_rule, alerts_on, person_of, received, stored
 
 PLACE = TopicPartition("people", 0)
@@ -172,10 +175,12 @@ def test_what_names_no_manifest_is_a_dead_letter_and_the_offset_waits_for_its_pu
     assert stage.first_offset(PLACE, "i1") == 3
 
 
-ODD = st.sampled_from([None, -1, 0, 1e300, float("inf"), "", "\0", "a" * 70, [], {}, [0] * 4, "2026-01-01T00:00:00Z"])
+ODD_NUMBERS = [-1, 0, 1, True, 2**63, 10**40, -0.0, 5e-324, 1e300, float("inf"), float("-inf"), float("nan")]
+ODD_WORDS = ["", "\0", "\ud800", "a" * 70, "a" * 100_000, "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z"]
+ODD = st.sampled_from([None, *ODD_NUMBERS, *ODD_WORDS, [], {}, [0] * 4, {"yes": float("nan")}, {"": {"": 1}}])
 
 
-@settings(max_examples=160, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_manifest_brings_the_alerter_down(installed: Installed, data: st.DataObject) -> None:
     result = a_result(f"odd{data.draw(st.integers(0, 10**9))}", "BC?B", "B", previous="gate0")
@@ -192,6 +197,39 @@ def test_no_manifest_brings_the_alerter_down(installed: Installed, data: st.Data
     installed.store.write(message.manifest_uri, json.dumps(content).encode())
     for publication in work(installed.stage(), received(message, 0)):
         assert "\n" not in publication.message.reason
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_message_brings_the_alerter_down_and_a_good_one_beside_it_is_decided(
+    installed: Installed, data: st.DataObject
+) -> None:
+    name = f"m{data.draw(st.integers(0, 10**9))}"
+    stated = json.loads(stored(installed.store, a_result(name, "BC?B")).model_dump_json())
+    kind = data.draw(st.sampled_from(["field", "field", "without", "cut", "bytes"]))
+    field = data.draw(st.sampled_from(sorted(stated)))
+    if kind == "field":
+        stated[field] = data.draw(ODD)
+    elif kind == "without":
+        del stated[field]
+    payload = json.dumps(stated).encode()
+    if kind == "cut":
+        payload = payload[: data.draw(st.integers(0, len(payload) - 1))]
+    elif kind == "bytes":
+        payload = data.draw(st.binary(max_size=200))
+    arrived = typed(PEOPLE, SimpleNamespace(value=payload, partition=0, offset=0), "i1")
+    if isinstance(arrived, Unreadable):
+        assert "\n" not in arrived.rejected().reason
+        return
+    good = received(stored(installed.store, a_result(f"good-{name}", "CCCC")), 1)
+    published = installed.stage().work([arrived, good], lambda: False)
+    assert published[1] == ()
+    for publication in published[0]:
+        assert "\n" not in publication.message.reason
+    with installed.desk.reading() as session:
+        decided = set(session.scalars(select(SeenSegmentRecord.segment_id)))
+    assert f"good-{name}" in decided
+    assert bool(published[0]) != (arrived.message.segment_id in decided)
 
 
 def test_an_alert_nobody_acknowledges_is_escalated_once_and_a_snoozed_one_wakes(installed: Installed) -> None:
