@@ -1,4 +1,4 @@
-"""The short form of the cameras' soak: twenty cameras, and what the streamer alone holds of memory, files and threads."""
+"""The short form of the cameras' soak: what the streamer alone holds while it watches twenty of them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
