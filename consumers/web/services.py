@@ -8,6 +8,7 @@ from consumers.web.alerts.board import AlertBoard
 from consumers.web.desk import Desk
 from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.search.asking import Asking
+from consumers.web.search.saved import SavedSearches
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class Services:
     access: Access
     rules: RulesDesk
     asking: Asking
+    saved: SavedSearches
