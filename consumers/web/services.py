@@ -7,6 +7,8 @@ from consumers.web.alerts.acting import AlertActs
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.desk import Desk
 from consumers.web.rules.rules_desk import RulesDesk
+from consumers.web.search.asking import Asking
+from consumers.web.search.saved import SavedSearches
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +20,5 @@ class Services:
     acts: AlertActs
     access: Access
     rules: RulesDesk
+    asking: Asking
+    saved: SavedSearches
