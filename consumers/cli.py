@@ -15,6 +15,7 @@ import consumers.access.cli
 import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
+import consumers.indexer.cli
 import consumers.packs.cli
 import consumers.sidecars.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
@@ -34,6 +35,7 @@ app.command()(consumers.access.cli.audit)
 app.add_typer(consumers.alerts.cli.app, name="rules")
 app.add_typer(consumers.packs.cli.app, name="questions")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
+app.add_typer(consumers.indexer.cli.erase, name="erase")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
 app.command()(consumers.sidecars.cli.export)
 

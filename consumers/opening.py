@@ -64,6 +64,12 @@ def _lay_out(engine: Engine, tables: MetaData, more: LayOut) -> None:
 def _set_pragmas(connection: Any, record: object) -> None:
     del record
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    pragmas = (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    )  # the last: zeros, not holes
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
@@ -42,18 +43,16 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     model_name = settings.vlm.tower_name
     towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
     table.fill_text()
-    indexing = Indexing(
-        table,
-        MediaStore(settings.media_url),
-        LocalIndex(settings.index_folder, memory_bytes=settings.search.memory_mb * 2**20),
-        SnapshotFolder(settings.index_folder),
-        snapshot_every_s=settings.search.snapshot_every_s,
-    )
-    descriptions = Descriptions(table.text, indexing.index, table.last_key)
-    finder = Finder(indexing.index, towers, descriptions, table)
-    service = create_service(finder, table, indexing.index)
-    with served(service, listening), tended(indexing.index):
+    store = MediaStore(settings.media_url)
+    index = LocalIndex(settings.index_folder, memory_bytes=settings.search.memory_mb * 2**20)
+    notes = SnapshotFolder(settings.index_folder)
+    indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
+    erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
+    erasing.step()  # what was begun before a crash, before anybody can search
+    finder = Finder(index, towers, Descriptions(table.text, index, table.last_key), table)
+    service = create_service(finder, table, index)
+    with served(service, listening), tended("tending", index.tend), tended("erasing", erasing.step):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
-    indexing.index.close()
+    index.close()
     table.close()

@@ -7,7 +7,7 @@ statement here is also PostgreSQL's.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,6 +36,7 @@ from consumers.indexer.rows import (
     sight_of,
 )
 from consumers.indexer.schema import (
+    ErasedFootage,
     PartitionRecord,
     PersonRecord,
     QuestionRecord,
@@ -116,7 +117,7 @@ class PeopleReader:
     def in_segment(self, segment_id: str) -> list[Person]:
         """Everyone in a segment as its latest analysis has them, in the order they appear."""
         found = self._people(
-            select(PersonRecord).where(PersonRecord.segment_id == segment_id).order_by(PersonRecord.id)
+            select(*PERSON_COLUMNS).where(PersonRecord.segment_id == segment_id).order_by(PersonRecord.id)
         )
         return [person for person in found if person.analysis_revision == found[-1].analysis_revision]
 
@@ -275,6 +276,12 @@ class PeopleReader:
         """Let go of the database."""
         self._engine.dispose()
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads."""
+        with self._session() as session:
+            yield session
+
     def _people(self, chosen: Select[Any], asked: dict[str, object] | None = None) -> list[Person]:
         return [person_of(row) for row in self._rows(chosen, asked or {})]
 
@@ -310,7 +317,42 @@ class Links:
 
 
 class PeopleTable(PeopleReader):
-    """The one writer of the person table. Repeats are accepted and change nothing."""
+    """Whoever writes the person table: the indexer, but for wishes. Repeats are accepted and change nothing."""
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes all become durable at the end of the block, or, where it raises, none.
+
+        SQLite's one write lock is taken at its start: what is read in it still holds when it writes.
+        """
+        with self._session() as session:
+            if self._engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    def leave_no_trace(self) -> None:
+        """Let nothing deleted stay in files beside the database; PostgreSQL's vacuum does so by itself."""
+        if self._engine.dialect.name == "sqlite":
+            try:
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            except SQLAlchemyError as error:
+                raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
+
+    def erased_among(self, manifest: Manifest) -> set[str]:
+        """The person ids of a segment that were erased."""
+        ids = [person.person_id for person in manifest.people]
+        chosen = select(Tombstone.person_id).where(Tombstone.person_id.in_(ids))
+        return self._read(lambda s: set(s.scalars(chosen)))
+
+    def is_erased_footage(self, manifest: Manifest) -> bool:
+        """Whether a segment touches a stretch of time that was erased."""
+        chosen = select(ErasedFootage.id).where(
+            ErasedFootage.camera_id == manifest.camera_id,
+            ErasedFootage.since < manifest.started_at + timedelta(seconds=manifest.duration_s),
+            ErasedFootage.until > manifest.started_at,
+        )
+        return self._read(lambda s: s.scalar(chosen.limit(1)) is not None)
 
     def record(
         self, manifest: Manifest, manifest_uri: str, links: Links, embeddings: Mapping[str, bytes]
@@ -326,7 +368,7 @@ class PeopleTable(PeopleReader):
         Returns:
             person_id -> integer key of everyone of this segment who is in the table (the erased are not).
         """
-        with self._session() as session:
+        with self.writing() as session:
             if session.scalar(_of_segment(manifest.segment_id, manifest.analysis_revision)) is None:
                 self._enter(session, manifest, manifest_uri, embeddings)
                 session.flush()
@@ -338,12 +380,12 @@ class PeopleTable(PeopleReader):
 
     def note_partition(self, camera_id: str, partition: int) -> None:
         """Remember by which partition of the topic a camera's people come."""
-        with self._session() as session:
+        with self.writing() as session:
             session.merge(PartitionRecord(camera_id=camera_id, partition=partition))
 
     def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
         """Enter one refusal; false when it is there already."""
-        with self._session() as session:
+        with self.writing() as session:
             if session.scalar(select(RejectionRecord.id).where(RejectionRecord.rejected_id == rejected.rejected_id)):
                 return False
             session.add(
