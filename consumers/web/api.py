@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from consumers.access.access import SESSION_H, Access
 from consumers.access.gate import Callers, Gate
-from consumers.access.roles import ACT, LOOK, SEARCH
+from consumers.access.roles import ACT, LOOK
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader
@@ -34,9 +34,10 @@ from consumers.web.schemas import (
     PeopleShape,
     PersonDetailShape,
     ProblemShape,
-    SearchShape,
     StatusShape,
 )
+from consumers.web.search.api import search_router, tell_search_problems
+from consumers.web.search.asking import Asking
 from consumers.web.services import Services
 from consumers.web.who import Who, needs
 from streamer.bus.media import MediaStore
@@ -78,14 +79,18 @@ def create_api(
     desk = Desk(search, people, media, access)
     board, acts = AlertBoard(alerts, people, media), AlertActs(alerts)
     api.state.access, api.state.callers = access, Callers(access.identify)
+    frames = Frames(media)
+    asking = Asking(people, desk.asked_questions, lambda: rules.standing().book.camera_groups, frames)
     api.include_router(_people_router(desk, acts), prefix="/api/v1")
+    api.include_router(search_router(desk, asking), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
-    api.state.services = Services(desk, board, acts, access, rules)
-    api.include_router(alerts_router(board, acts, Frames(media), access), prefix="/api/v1")
+    api.state.services = Services(desk, board, acts, access, rules, asking)
+    api.include_router(alerts_router(board, acts, frames, access), prefix="/api/v1")
     api.include_router(rules_router(rules, access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)
     tell_rule_problems(api, _problem)
+    tell_search_problems(api, _problem)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)
     return api
@@ -114,15 +119,6 @@ def _people_router(desk: Desk, acts: AlertActs) -> APIRouter:
     def correct(person_id: str, correction: Annotated[CorrectionShape, Body()], who: Who) -> None:
         person, question = desk.asked(person_id, correction.question_id)
         acts.correct(person, question, correction.right_answer, who)
-
-    @router.get("/search", dependencies=[needs(SEARCH)])
-    def search(
-        who: Who,
-        q: Annotated[str, Query(min_length=1, max_length=500, description="Words that describe a person.")],
-        k: Annotated[int, Query(ge=1, le=MOST, description="How many people at most.")] = 24,
-        camera: Camera = None,
-    ) -> SearchShape:
-        return desk.search(q, k, camera, by=who.name)
 
     return router
 

@@ -56,10 +56,12 @@ def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
         AddressError: the address is taken.
     """
     with listen(host, port, setting="page", is_public=True) as listening:
-        server = _Server(_config(build()))
+        page = build()
+        server = _Server(_config(page))
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
         server.run(sockets=[listening])
+        page.state.access.close()
 
 
 def build_page(settings: PageSettings) -> FastAPI:

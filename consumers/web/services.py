@@ -7,6 +7,7 @@ from consumers.web.alerts.acting import AlertActs
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.desk import Desk
 from consumers.web.rules.rules_desk import RulesDesk
+from consumers.web.search.asking import Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,4 @@ class Services:
     acts: AlertActs
     access: Access
     rules: RulesDesk
+    asking: Asking

@@ -10,8 +10,8 @@ from consumers.access.roles import Role
 from consumers.errors import NotPermittedError
 
 
-def identity_of(connection: HTTPConnection) -> Identity:
-    """Whom the gate let in."""
+async def identity_of(connection: HTTPConnection) -> Identity:
+    """Whom the gate let in. Asynchronous, as it waits for nothing: the framework gives any other function a thread."""
     identity = connection.state.identity  # absent: no gate stands before this, and that is our mistake
     assert isinstance(identity, Identity)
     return identity
@@ -23,7 +23,7 @@ Who = Annotated[Identity, Depends(identity_of)]
 def needs(role: Role) -> Any:
     """What FastAPI checks before an endpoint runs: 403 for whoever may not."""
 
-    def check(who: Who) -> None:
+    async def check(who: Who) -> None:
         refuse_unless(who, role)
 
     check.__dict__["needed"] = role  # read by the test that every endpoint declares one

@@ -6,7 +6,8 @@ from datetime import datetime, tzinfo
 from consumers.web.components.answers import answer_chips
 from consumers.web.components.markup import Markup, icon, tag, together
 from consumers.web.components.words import Words, still
-from consumers.web.schemas import CropShape, HitShape, PersonShape
+from consumers.web.schemas import CropShape, PersonShape
+from consumers.web.search.shapes import HitShape
 from consumers.web.wording import age, count, seen_time
 
 LIST_HEIGHT_PX = 176

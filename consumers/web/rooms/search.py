@@ -8,6 +8,8 @@ from nicegui import ui
 
 from consumers.access.roles import SEARCH as SEARCH_ROLE
 from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
+from consumers.search.filters import PeopleFilter
+from consumers.search.query import By, SearchQuery
 from consumers.web.address import CAMERA, PERSON, QUERY, SEARCH, Address
 from consumers.web.components import markup
 from consumers.web.components.bones import hit_bones
@@ -15,7 +17,8 @@ from consumers.web.components.markup import Markup, tag, together
 from consumers.web.components.person_card import hit_card, nobody
 from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Selection, Surroundings
-from consumers.web.schemas import CameraShape, HitShape, PersonShape, SearchShape, StatusShape
+from consumers.web.schemas import CameraShape, PersonShape, StatusShape
+from consumers.web.search.shapes import HitShape, SearchShape
 from consumers.web.wording import count
 from model.questions import CANNOT_TELL
 
@@ -105,7 +108,7 @@ class SearchRoom:
         try:
             who = await self._around.permitted(SEARCH_ROLE)
             found, cameras = await asyncio.gather(
-                asyncio.to_thread(self._around.desk.search, words, self._limit, asked.get(CAMERA), by=who.name),
+                asyncio.to_thread(self._around.desk.search, self._query(words, asked), by=who.name),
                 asyncio.to_thread(self._around.desk.cameras),
             )
         except SearchUnavailableError as error:
@@ -124,6 +127,11 @@ class SearchRoom:
             return
         if self._address == asked and not self._found.is_deleted:
             self._show(found, cameras, asked)
+
+    def _query(self, words: str, asked: Address) -> SearchQuery:
+        camera = asked.get(CAMERA)
+        wanted = PeopleFilter(cameras=frozenset({camera} if camera else ()))
+        return SearchQuery(words, by=By.PICTURE, filter=wanted, k=self._limit)
 
     def _wait(self) -> None:
         self._found.clear()
