@@ -1,6 +1,6 @@
 """What the rooms of the page ask, and what they act by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumers.access.access import Access
 from consumers.web.alerts.acting import AlertActs
@@ -8,6 +8,7 @@ from consumers.web.alerts.board import AlertBoard
 from consumers.web.desk import Desk
 from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.search.asking import Asking
+from consumers.web.search.kept_pictures import KeptPictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class Services:
     access: Access
     rules: RulesDesk
     asking: Asking
+    pictures: KeptPictures = field(default_factory=KeptPictures)
