@@ -111,10 +111,16 @@ def search(
     config: Config = None,
 ) -> None:
     """Find people by words."""
+    from consumers.indexer.people import PeopleReader
     from consumers.search.client import SearchClient
+    from consumers.search.filters import PeopleFilter
+    from consumers.search.people_search import PeopleSearch
+    from consumers.search.query import SearchQuery
 
     settings = IndexerSettings.read(config)
-    answer = SearchClient(settings.search.url).search(text, count, camera=camera)
+    wanted = PeopleFilter(cameras=frozenset({camera} if camera else ()))
+    search_people = PeopleSearch(SearchClient(settings.search.url), PeopleReader(settings.database_url))
+    answer = search_people.search(SearchQuery(text, filter=wanted, k=count))
     consumers.access.cli.note(settings, "search", text)
     if as_json:
         _print_json(answer)

@@ -5,11 +5,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from consumers.indexer.indexing import Indexing
+from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.service import Searching, create_service, served
+from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
 from consumers.listening import listen
 from consumers.runner import Runner
+from consumers.search.described import Descriptions
+from consumers.search.finding import Finder
+from consumers.search.towers import ModelTowers
 from consumers.settings import IndexerSettings
 from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
@@ -34,17 +38,21 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     """
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
-    tower = HumanVLM.load_text(settings.vlm.tower_name)
+    model_name = settings.vlm.tower_name
+    towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
+    table.fill_text()
     indexing = Indexing(
         table,
         MediaStore(settings.media_url),
+        LocalIndex(),
         SnapshotFolder(settings.index_folder),
-        embedding_space=tower.embedding_space,
-        width=len(tower.embed_text("person").vector),
         snapshot_every_s=settings.search.snapshot_every_s,
     )
-    service = create_service(Searching(tower, indexing.shard, table), table, indexing.shard)
+    descriptions = Descriptions(table.text, indexing.index, table.last_key)
+    finder = Finder(indexing.index, towers, descriptions, table)
+    service = create_service(finder, table, indexing.index)
     with served(service, listening):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
+    indexing.index.close()
     table.close()

@@ -28,6 +28,7 @@ from consumers.indexer.rows import (
     PersonPlace,
     SegmentSeen,
     Sight,
+    indexed_person,
     person_of,
     person_record,
     place_of,
@@ -35,6 +36,7 @@ from consumers.indexer.rows import (
     sight_of,
 )
 from consumers.indexer.schema import (
+    PartitionRecord,
     PersonRecord,
     QuestionRecord,
     RejectionRecord,
@@ -43,6 +45,7 @@ from consumers.indexer.schema import (
     open_engine,
 )
 from consumers.search.terms import searchable_text
+from consumers.search.vector_index import IndexedPerson, Vectors
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
 
@@ -69,7 +72,6 @@ PLACES_OF_CHAIN = (
     .order_by(PersonRecord.id)
     .limit(bindparam("at_most"))
 )
-Embeddings = tuple[list[int], npt.NDArray[np.float32]]  # keys and their vectors (n, d)
 
 
 class PeopleReader:
@@ -235,22 +237,32 @@ class PeopleReader:
 
         return self._read(look)
 
-    def embeddings(self, embedding_space: str, *, chunk: int = 10_000) -> Iterator[Embeddings]:
-        """Keys and embeddings (n, d) of everyone described in one embedding space, in chunks, by key."""
-        last = 0
-        while True:
-            chosen = (
-                select(PersonRecord.id, PersonRecord.embedding)
-                .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id > last)
-                .order_by(PersonRecord.id)
-                .limit(chunk)
-            )
-            rows = self._read(lambda s, chosen=chosen: list(s.execute(chosen)))  # type: ignore[misc]
-            if not rows:
-                return
-            vectors = np.stack([np.frombuffer(embedding, dtype="<f2") for _, embedding in rows])
-            yield [key for key, _ in rows], vectors.astype(np.float32)
-            last = rows[-1][0]
+    def spaces(self) -> list[str]:
+        """Every embedding space that anybody is described in."""
+        return self._read(lambda s: list(s.scalars(select(PersonRecord.embedding_space).distinct())))
+
+    def keys_of_space(self, embedding_space: str) -> npt.NDArray[np.int64]:
+        """The keys of everyone described in one embedding space, in order."""
+        chosen = select(PersonRecord.id).where(PersonRecord.embedding_space == embedding_space)
+        keys = self._read(lambda s: s.scalars(chosen.order_by(PersonRecord.id)).all())
+        return np.asarray(keys, dtype=np.int64)
+
+    def indexed(self, embedding_space: str, keys: Sequence[int]) -> tuple[list[IndexedPerson], Vectors]:
+        """What the index keeps of these people (n) of one space, and their vectors (n, d); some may be gone."""
+        chosen = (
+            select(PersonRecord, PartitionRecord.partition)
+            .join(PartitionRecord, PartitionRecord.camera_id == PersonRecord.camera_id, isouter=True)
+            .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id.in_(keys))
+            .order_by(PersonRecord.id)
+        )
+
+        def look(session: Session) -> tuple[list[IndexedPerson], list[bytes]]:
+            rows = session.execute(chosen).all()
+            return [indexed_person(row, partition or 0) for row, partition in rows], [row.embedding for row, _ in rows]
+
+        people, embeddings = self._read(look)
+        vectors = [np.frombuffer(embedding, dtype="<f2") for embedding in embeddings]
+        return people, np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), dtype=np.float32)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -317,6 +329,11 @@ class PeopleTable(PeopleReader):
             )
             return dict(session.execute(chosen).all())
 
+    def note_partition(self, camera_id: str, partition: int) -> None:
+        """Remember by which partition of the topic a camera's people come."""
+        with self._session() as session:
+            session.merge(PartitionRecord(camera_id=camera_id, partition=partition))
+
     def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
         """Enter one refusal; false when it is there already."""
         with self._session() as session:
@@ -337,7 +354,7 @@ class PeopleTable(PeopleReader):
     def fill_text(self, *, chunk: int = 2000, on_progress: Callable[[int, int], None] = lambda *_: None) -> int:
         """Make searchable by words whoever was entered before there was full text; returns how many that were.
 
-        Called before anybody is entered: texts are written in the order of keys, so whoever is behind the last has none.
+        Called before anybody is entered: texts are written in the order of keys, so those behind the last have none.
         """
         questions, filled = self.questions(), 0
         chosen = select(PersonRecord.id, PersonRecord.caption, PersonRecord.answers).order_by(PersonRecord.id)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Row
 
 from consumers.indexer.schema import PersonRecord, SegmentRecord
+from consumers.search.vector_index import IndexedPerson
 from model.questions import UNMEASURED
 from streamer.bus.manifest import Manifest, PersonSeen
 
@@ -179,6 +180,32 @@ def place_of(row: Row[Any]) -> PersonPlace:
 def sight_of(row: Row[Any]) -> Sight:
     """The sight in a row of `SIGHT_COLUMNS`."""
     return Sight(*tuple(row))
+
+
+def indexed_person(row: PersonRecord, partition: int) -> IndexedPerson:
+    """What the vector index keeps of the person in a row."""
+    return IndexedPerson(
+        key=row.id,
+        camera_id=row.camera_id,
+        partition=partition,
+        first_seen_at=row.first_seen_at,
+        detection_score=row.detection_score,
+        answers=row.answers,
+        caption=row.caption,
+    )
+
+
+def indexed_seen(key: int, manifest: Manifest, person: PersonSeen, partition: int) -> IndexedPerson:
+    """What the vector index keeps of one person of a manifest."""
+    return IndexedPerson(
+        key=key,
+        camera_id=manifest.camera_id,
+        partition=partition,
+        first_seen_at=person.first_seen_at,
+        detection_score=person.detection_score,
+        answers=person.answers,
+        caption=person.caption,
+    )
 
 
 def segment_of(row: SegmentRecord) -> SegmentSeen:

@@ -96,6 +96,15 @@ class SegmentRecord(Table):
     person_count: Mapped[int] = mapped_column(Integer)
 
 
+class PartitionRecord(Table):
+    """By which partition of the topic a camera's people come: which shards of the index they belong to."""
+
+    __tablename__ = "camera_partitions"
+
+    camera_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    partition: Mapped[int] = mapped_column(Integer)
+
+
 class QuestionRecord(Table):
     """One question that was ever answered."""
 

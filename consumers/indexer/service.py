@@ -21,20 +21,15 @@ from consumers.indexer.people import PeopleReader
 from consumers.search.client import ElsewhereAsked, IndexStatus
 from consumers.search.finding import Finder
 from consumers.search.query import SearchQuery
+from consumers.search.vector_index import VectorIndex
 
 CLOSE_S = 2
 JSON = "application/json"
 QUERY, ELSEWHERE = TypeAdapter(SearchQuery), TypeAdapter(ElsewhereAsked)
 
 
-def create_service(finder: Finder, people: PeopleReader, count_keys: Callable[[], int]) -> FastAPI:
-    """The service over these; testable alone.
-
-    Args:
-        finder: Answers searches.
-        people: The person table.
-        count_keys: How many vectors can be searched.
-    """
+def create_service(finder: Finder, people: PeopleReader, index: VectorIndex) -> FastAPI:
+    """The service over these; testable alone."""
     service = FastAPI(title="Crewsight search", docs_url=None, redoc_url=None, openapi_url=None)
 
     # The bodies are read here and not by the framework: this is asked hundreds of times a second.
@@ -52,7 +47,7 @@ def create_service(finder: Finder, people: PeopleReader, count_keys: Callable[[]
     @service.get("/status")
     def status() -> Response:
         counts = people.counts()
-        standing = IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, count_keys())
+        standing = IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, len(index))
         return Response(orjson.dumps(standing), media_type=JSON)
 
     return service

@@ -82,7 +82,7 @@ class Descriptions:
         return found
 
     def _having(self, weights: dict[str, tuple[float, Term]], wanted: PeopleFilter, horizon: int) -> list[int]:
-        """The newest who have all the words; where they are few, those who have all but the commonest too, and so on."""
+        """The newest who have all the words; where they are few, also who have all but the commonest, and so on."""
         stems = sorted(weights, key=lambda stem: -weights[stem][0])
         found: dict[int, None] = {}
         for count in range(len(stems), 0, -1):

@@ -106,11 +106,12 @@ class Finder:
         vectors = {person.embedding_space: person.vector}
         for space in self._index.spaces():
             if space != person.embedding_space:
-                vectors.update({space: vector for vector in self._index.vectors_of(space, [person.sight.key]).values()})
+                other = self._index.vectors_of(space, [person.sight.key])
+                vectors.update((space, vector) for vector in other.values())
         return Placed(vectors)
 
     def _nearest(self, vectors: Mapping[str, Vectors], k: int, horizon: int, wanted: PeopleFilter) -> list[_Near]:
-        """The nearest up to key `horizon`; people of several spaces are merged by rank, as likenesses do not compare."""
+        """The nearest up to key `horizon`; several spaces are merged by rank, as their likenesses do not compare."""
         rankings = {
             space: self._nearest_of(space, vector, k, horizon, wanted)
             for space, vector in vectors.items()

@@ -26,17 +26,20 @@ def decoded(picture: bytes) -> Frame:
         raise SearchQueryError(f"picture: at most {MOST_BYTES >> 20} MiB, got {len(picture) / 2**20:.1f}")
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(picture), formats=FORMATS) as image:
-            warnings.simplefilter("ignore")  # a large picture is measured below, before it is decoded
-            if image.width * image.height > MOST_PIXELS:
-                raise SearchQueryError(f"picture: at most {MOST_PIXELS // 1_000_000} million pixels")
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except SearchQueryError:
-        raise
+            warnings.simplefilter("ignore")  # of its size, which is bounded here before anything is decoded
+            is_too_large = image.width * image.height > MOST_PIXELS
+            pixels = np.zeros((0, 0, 3), np.uint8) if is_too_large else _upright(image)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError) as error:
         raise SearchQueryError("picture: this is no JPEG or PNG that can be read") from error
+    if is_too_large:
+        raise SearchQueryError(f"picture: at most {MOST_PIXELS // 1_000_000} million pixels")
     if min(pixels.shape[:2]) < LEAST_PX:
         raise SearchQueryError(f"picture: a side has under {LEAST_PX} pixels, which shows nobody")
     return np.ascontiguousarray(pixels)
+
+
+def _upright(image: Image.Image) -> Frame:
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def encoded(pixels: Frame) -> bytes:

@@ -22,7 +22,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What is searched for: `words`, or somebody `like` (a person_id), or a `picture` (JPEG or PNG); nothing: the newest.
+    """What is searched for: `words`, somebody `like` (a person_id), or a `picture` (JPEG or PNG); nothing: the newest.
 
     Raises:
         SearchQueryError: More than one example or words beside one, or `k` outside 1..1000.

@@ -10,14 +10,19 @@ from consumers.access.roles import Role
 from consumers.errors import NotPermittedError
 
 
-async def identity_of(connection: HTTPConnection) -> Identity:
-    """Whom the gate let in. Asynchronous, as it waits for nothing: the framework gives any other function a thread."""
+def identity_of(connection: HTTPConnection) -> Identity:
+    """Whom the gate let in."""
     identity = connection.state.identity  # absent: no gate stands before this, and that is our mistake
     assert isinstance(identity, Identity)
     return identity
 
 
-Who = Annotated[Identity, Depends(identity_of)]
+async def _who(connection: HTTPConnection) -> Identity:
+    """The same for endpoints; asynchronous, as it waits for nothing: any other function is given a thread."""
+    return identity_of(connection)
+
+
+Who = Annotated[Identity, Depends(_who)]
 
 
 def needs(role: Role) -> Any:

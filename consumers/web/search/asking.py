@@ -94,8 +94,9 @@ def wanted_question(named: str, answer: str, questions: Sequence[AskedQuestion])
     Raises:
         SearchQueryError: There is none, or several; names them.
 
-    >>> hat = AskedQuestion(question_id="1", kind="predicate", text="Is this person wearing a hard hat?", answers=("yes", "no"))
-    >>> which = AskedQuestion(question_id="2", kind="choice", text="What colour is the hard hat?", answers=("red", "none"))
+    >>> ask = lambda id, kind, text, *answers: AskedQuestion(question_id=id, kind=kind, text=text, answers=answers)
+    >>> hat = ask("1", "predicate", "Is this person wearing a hard hat?", "yes", "no")
+    >>> which = ask("2", "choice", "What colour is the hard hat?", "red", "none")
     >>> wanted_question("hat", "no", [hat, which]).label, wanted_question("hat", "red", [hat, which]).label
     ('hard hat', 'hard hat colour')
     """

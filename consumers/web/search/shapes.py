@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from consumers.search.query import By
 from consumers.web.schemas import PersonShape, Shape
@@ -71,7 +72,7 @@ class SavedAsked(Asked):
     filter: FilterAsked = FilterAsked()
 
 
-EXAMPLE = {
+EXAMPLE: JsonDict = {
     "words": "worker without a vest",
     "filter": {
         "cameras": ["yard"],
