@@ -28,7 +28,8 @@ class FilteringSearch(CaptionSearch):
         asked, found = self._asked(query), [Found(person.id, 0.0) for person in people]
         if asked:
             found = [_judged(person, asked, query) for person in people]
-            found = sorted((one for one in found if one.score), key=lambda one: -one.score)
+            is_near = query.by is not By.DESCRIPTION
+            found = sorted((one for one in found if one.score or is_near), key=lambda one: -one.score)
         known = {word for person in everybody for word in words_of(person.caption)}
         end = cursor.place + query.k
         following = cursor_text(query, Cursor(cursor.horizon, end)) if len(found) > end else None

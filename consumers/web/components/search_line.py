@@ -24,7 +24,7 @@ class SearchLine:
             upload = ui.upload(
                 on_upload=self._uploaded, on_rejected=self._refused, max_file_size=MOST_BYTES, auto_upload=True
             )
-            upload.props('accept="image/jpeg,image/png" aria-hidden="true" tabindex="-1"').classes("out-of-sight")
+            upload.props('accept="image/jpeg,image/png"').classes("hidden")
             with Words(
                 "button", "", "act plain", aria_label="Search with a picture", title="Search with a picture"
             ) as by:
