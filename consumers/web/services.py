@@ -6,6 +6,7 @@ from consumers.access.access import Access
 from consumers.web.alerts.acting import AlertActs
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.desk import Desk
+from consumers.web.exports.exports import Exports
 from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.search.asking import Asking
 from consumers.web.search.kept_pictures import KeptPictures
@@ -21,4 +22,5 @@ class Services:
     access: Access
     rules: RulesDesk
     asking: Asking
+    exports: Exports
     pictures: KeptPictures = field(default_factory=KeptPictures)

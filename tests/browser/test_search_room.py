@@ -82,7 +82,7 @@ def test_the_room_fits_its_window_and_has_no_serious_fault(
     page = open_page(searched, path, size=size, theme=theme)
     page.locator(shows).first.wait_for()
     page.wait_for_function(
-        "[...document.images].every(image => image.loading === 'lazy' || image.complete && image.naturalWidth > 0)"
+        "[...document.images].every(image => image.getBoundingClientRect().top > innerHeight || image.complete)"
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     ARTEFACTS.mkdir(exist_ok=True)

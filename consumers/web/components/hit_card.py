@@ -6,6 +6,7 @@ from consumers.web.components.hit_groups import HitGroup
 from consumers.web.components.markup import Markup, icon, tag, together
 from consumers.web.components.person_card import HIT_HEIGHT_PX, Now, crop_image, time_and_age
 from consumers.web.components.words import Words, still
+from consumers.web.components.words import icon as drawing
 from consumers.web.search.shapes import HitShape
 from consumers.web.wording import count, seen_time
 
@@ -40,7 +41,7 @@ class HitCard:
                 words = f"Choose {best.caption or 'this person'}"
                 self._pick = Words("button", "", "pick", role="checkbox", aria_label=words, title="Choose (X)")
                 with self._pick.on("click", lambda: on_pick(group)):
-                    icon("check")
+                    drawing("check")
         self.pick(is_picked=is_picked)
 
     def pick(self, *, is_picked: bool) -> None:

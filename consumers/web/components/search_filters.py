@@ -81,7 +81,7 @@ def chips_of(address: Address, offered: Offered, now: datetime, zone: tzinfo) ->
     described = unpacked(address.get(DESCRIBED))
     for word in described:
         rest_words = packed(other for other in described if other != word)
-        chips.append(Chip(f"described “{word}”", moved(address, **{DESCRIBED: rest_words})))
+        chips.append(Chip(f"described: {word}", moved(address, **{DESCRIBED: rest_words})))
     if address.get(SURE):
         chips.append(Chip(f"a person for sure: {_percent(address.get(SURE))}", moved(address, **{SURE: None})))
     return chips

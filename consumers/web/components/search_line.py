@@ -16,7 +16,7 @@ class SearchLine:
         self._on_words, self._on_picture = on_words, on_picture
         with Words("div", "", "ask-line", role="search"):
             icon("search")
-            self._line = ui.input(placeholder="In words: worker in an orange vest")
+            self._line = ui.input(placeholder="Worker in an orange vest")
             self._line.props('borderless dense clearable autofocus maxlength=500 aria-label="Describe a person"')
             self._line.on("keydown.enter", self._ask, args=[])
             self._line.on("keydown.escape", lambda: self._line.run_method("blur"), args=[])

@@ -66,10 +66,11 @@ def results_words(found: int, *, has_more: bool, asked: Address) -> str:
     """How many were found, in which order.
 
     >>> results_words(24, has_more=True, asked=Address("/search", {"q": "vest"}))
-    '24 people and more, nearest first'
+    '24+ people, nearest first'
     """
     order = "nearest first" if example_of(asked) else "newest first"
-    return f"{count(found, 'person', 'people')}{' and more' if has_more else ''}, {order}"
+    many = f"{found:,}+ people" if has_more else count(found, "person", "people")
+    return f"{many}, {order}"
 
 
 def no_hits(asked: Address, others: Sequence[tuple[Chip, int]], cameras: Sequence[CameraShape]) -> tuple[str, Markup]:
@@ -94,7 +95,7 @@ def no_hits(asked: Address, others: Sequence[tuple[Chip, int]], cameras: Sequenc
             )
             for chip, number in helpful[:3]
         )
-        return "One of the filters leaves nobody. Most come back without the first of these:", together(*links)
+        return "One filter leaves nobody. Take it away, and some are found:", together(*links)
     if others:
         rest = {name: asked.get(name) for name in (*EXAMPLES, "view")}
         every = tag("a", "Without any filter", href=str(Address(SEARCH).but(**rest)), class_="act")
