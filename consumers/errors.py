@@ -18,6 +18,8 @@
   * ExportError                people who cannot be exported
     * ExportsFullError         too many exports wait already
     * NoSuchExportError        no export of somebody's has that id
+  * SavedSearchError           a saved search that cannot be kept or stand guard
+  * NoSuchSearchError          no saved search has that id, for whoever asks
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
   * StaleRulesError            somebody else changed the rules file since it was seen
@@ -190,6 +192,21 @@ class NoSuchExportError(ExportError):
 
     def __str__(self) -> str:
         return f"there is no export {self.export_id} of yours: archives are kept for an hour"
+
+
+class SavedSearchError(ConsumerError):
+    """A saved search that cannot be kept as it is, or cannot stand guard; the message says why."""
+
+
+class NoSuchSearchError(ConsumerError):
+    """No saved search has that id, or it is somebody else's alone."""
+
+    def __init__(self, search_id: int) -> None:
+        super().__init__(search_id)
+        self.search_id = search_id
+
+    def __str__(self) -> str:
+        return f"There is no saved search {self.search_id}, or it is not shared."
 
 
 class SearchUnavailableError(ConsumerError):

@@ -9,6 +9,7 @@ from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
+from consumers.indexer.tending import tended
 from consumers.listening import listen
 from consumers.runner import Runner
 from consumers.search.described import Descriptions
@@ -44,14 +45,14 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     indexing = Indexing(
         table,
         MediaStore(settings.media_url),
-        LocalIndex(),
+        LocalIndex(settings.index_folder, memory_bytes=settings.search.memory_mb * 2**20),
         SnapshotFolder(settings.index_folder),
         snapshot_every_s=settings.search.snapshot_every_s,
     )
     descriptions = Descriptions(table.text, indexing.index, table.last_key)
     finder = Finder(indexing.index, towers, descriptions, table)
     service = create_service(finder, table, indexing.index)
-    with served(service, listening):
+    with served(service, listening), tended(indexing.index):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
     indexing.index.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from consumers.indexer.growing import Growing
 from consumers.search.vector_index import IndexedPerson
 from consumers.search.words import words_of
 
-Rows = npt.NDArray[np.int64]
+Rows = npt.NDArray[Any]  # of whole numbers
 Mask = npt.NDArray[np.bool_]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,7 +69,7 @@ class Columns:
 
     def __init__(self, cameras: Codes) -> None:
         """Of nobody."""
-        self._cameras = cameras
+        self.cameras = cameras
         self.key = Growing(np.int64)
         self.camera = Growing(np.int32)
         self.first_seen_us = Growing(np.int64)
@@ -94,12 +95,17 @@ class Columns:
             self.answers.setdefault(name, Growing(np.uint16)).put(rows, certainty_codes(probabilities))
         for word, holding in postings.items():
             self.postings.setdefault(word, Growing(np.int32)).extend(holding)
-        cameras = [self._cameras.number(person.camera_id) for person in people]
+        cameras = [self.cameras.number(person.camera_id) for person in people]
         self.camera.extend(cameras)
         self.first_seen_us.extend([microseconds(person.first_seen_at) for person in people])
         self.detection_score.extend(certainty_codes([person.detection_score for person in people]))
         self.key.extend([person.key for person in people])
         self.cameras_here.update(cameras)
+
+    def posting(self, word: str) -> Rows:
+        """The rows whose captions hold a word, increasing, shape (n,), int32."""
+        found = self.postings.get(word)
+        return found.rows if found is not None else np.empty(0, dtype=np.int32)
 
     def forget(self, rows: Rows) -> None:
         """Overwrite rows: nothing of these people stays but that there was somebody."""
@@ -111,6 +117,8 @@ class Columns:
             column.overwrite(rows[rows < column.count], NOT_ASKED)
         for word, posting in list(self.postings.items()):
             kept = posting.rows[~np.isin(posting.rows, rows)]
-            if len(kept) < posting.count:
+            if not len(kept):
+                del self.postings[word]
+            elif len(kept) < posting.count:
                 self.postings[word] = Growing(np.int32)
                 self.postings[word].extend(kept)

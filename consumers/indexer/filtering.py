@@ -58,38 +58,39 @@ def may_hold(columns: Columns, wanted: Wanted) -> bool:
         return False
     if any(name not in columns.answers for name, _ in wanted.answers):
         return False
-    return all(word in columns.postings for word in wanted.words)
+    return all(len(columns.posting(word)) for word in wanted.words)
 
 
-def mask(columns: Columns, count: int, wanted: Wanted) -> Mask:
-    """Which of the first `count` rows are wanted, shape (count,)."""
-    chosen: Mask = columns.key.rows[:count] != NOBODY
-    times = columns.first_seen_us.rows[:count]
+def mask(columns: Columns, count: int, wanted: Wanted, rows: Rows | None = None) -> Mask:
+    """Which rows are wanted, shape (n,): of the first `count`, or of these, which are increasing and below it."""
+    span: Rows | slice = slice(count) if rows is None else rows
+    chosen: Mask = columns.key.rows[span] != NOBODY
     if wanted.since_us > BEGINNING_US:
-        chosen &= times >= wanted.since_us
+        chosen &= columns.first_seen_us.rows[span] >= wanted.since_us
     if wanted.until_us < END_US:
-        chosen &= times < wanted.until_us
+        chosen &= columns.first_seen_us.rows[span] < wanted.until_us
     if wanted.cameras is not None:
-        chosen &= _of_cameras(columns.camera.rows[:count], wanted.cameras)
+        chosen &= _of_cameras(columns.camera.rows[span], wanted.cameras)
     if wanted.detected_at_least > 0:
-        chosen &= columns.detection_score.rows[:count] >= wanted.detected_at_least
+        chosen &= columns.detection_score.rows[span] >= wanted.detected_at_least
     for name, at_least in wanted.answers:
         given = columns.answers[name].rows[:count]
+        if rows is not None:
+            given = given[rows[: int(np.searchsorted(rows, len(given)))]]
         chosen[: len(given)] &= given >= at_least
         chosen[len(given) :] = False
     for word in wanted.words:
-        holding = np.zeros(count, dtype=np.bool_)
-        rows = columns.postings[word].rows
-        holding[rows[rows < count]] = True
-        chosen &= holding
+        chosen &= _holding(columns.posting(word), count, rows)
     return chosen
 
 
-def wanted_rows(columns: Columns, count: int, wanted: Wanted) -> Rows:
-    """The rows of whoever is wanted, increasing, shape (n,); none where nobody can be."""
-    if not may_hold(columns, wanted):
-        return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(mask(columns, count, wanted))
+def _holding(posting: Rows, count: int, rows: Rows | None) -> Mask:
+    """Which rows a word's posting names."""
+    if rows is None:
+        holding = np.zeros(count, dtype=np.bool_)
+        holding[posting[posting < count]] = True
+        return holding
+    return np.isin(rows, posting)
 
 
 def _of_cameras(codes: Rows, wanted: frozenset[int]) -> Mask:

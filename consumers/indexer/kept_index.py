@@ -12,6 +12,9 @@ class KeptIndex(VectorIndex, Protocol):
     def keys(self, embedding_space: str) -> Keys:
         """The keys of everyone whom that space has, in order."""
 
+    def tend(self) -> bool:
+        """Do the next piece of work that keeps searches fast; false when there is none. Belongs to one thread."""
+
     def save(self) -> None:
         """Make everything durable that was added so far."""
 

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
@@ -66,13 +67,18 @@ class SnapshotFolder:
         return note
 
 
+def force_to_disk(file: BinaryIO) -> None:
+    """Wait until what was written to a file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Put content at a path, whole or not at all, and on the disk when this returns."""
     temporary = path.with_name(f".{path.name}.part")
     with temporary.open("wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        force_to_disk(file)
     temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

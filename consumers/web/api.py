@@ -25,6 +25,7 @@ from consumers.web.alerts.frames import Frames
 from consumers.web.desk import Desk, Search
 from consumers.web.exports.api import exports_router, tell_export_problems
 from consumers.web.exports.exports import Exports
+from consumers.web.documenting import PROBLEM, documented
 from consumers.web.media import media_router
 from consumers.web.plays import Plays
 from consumers.web.rules.api import rules_router, tell_rule_problems
@@ -40,13 +41,15 @@ from consumers.web.schemas import (
 )
 from consumers.web.search.api import search_router, tell_search_problems
 from consumers.web.search.asking import Asking
+from consumers.web.search.saved import SavedSearches
+from consumers.web.search.saved_api import saved_router, tell_saved_problems
 from consumers.web.services import Services
 from consumers.web.who import Who, needs
 from streamer.bus.media import MediaStore
 
-PROBLEM = "application/problem+json"
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemShape}, "5XX": {"model": ProblemShape}}
 MOST = 200  # people in one answer
+MOST_KEY = 2**63 - 1  # what a database holds
 Camera = Annotated[str | None, Query(description="Only this camera.")]
 
 
@@ -87,19 +90,23 @@ def create_api(
     asking = Asking(people, desk.asked_questions, lambda: rules.standing().book.camera_groups, frames)
     api.include_router(_people_router(desk, acts), prefix="/api/v1")
     api.include_router(search_router(desk, asking), prefix="/api/v1")
+    saved = SavedSearches(alerts, rules, desk.asked_questions)
+    api.include_router(saved_router(saved), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
     exports = api.state.exports = Exports(desk.person, media, access, site_name=site_name)
     api.include_router(exports_router(exports), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
-    api.state.services = Services(desk, board, acts, access, rules, asking, exports)
+    api.state.services = Services(desk, board, acts, access, rules, asking, saved, exports)
     api.include_router(alerts_router(board, acts, frames, access), prefix="/api/v1")
     api.include_router(rules_router(rules, access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)
     tell_rule_problems(api, _problem)
     tell_search_problems(api, _problem)
     tell_export_problems(api, _problem)
+    tell_saved_problems(api, _problem)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)
+    api.openapi = documented(api)  # type: ignore[method-assign]
     return api
 
 
@@ -109,8 +116,12 @@ def _people_router(desk: Desk, acts: AlertActs) -> APIRouter:
     @router.get("/people", dependencies=[needs(LOOK)])
     def newest(
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
-        after: Annotated[int | None, Query(ge=0, description="Only people who came after this cursor.")] = None,
-        before: Annotated[int | None, Query(ge=0, description="Only people who came before this cursor.")] = None,
+        after: Annotated[
+            int | None, Query(ge=0, le=MOST_KEY, description="Only people who came after this cursor.")
+        ] = None,
+        before: Annotated[
+            int | None, Query(ge=0, le=MOST_KEY, description="Only people who came before this cursor.")
+        ] = None,
         camera: Camera = None,
     ) -> PeopleShape:
         return desk.newest(limit, before=before, after=after, camera=camera)

@@ -210,6 +210,7 @@ class Desk:
 def told(query: SearchQuery) -> dict[str, object]:
     """What the audit log says of a search beside its words.
 
+    >>> from consumers.search.filters import PeopleFilter
     >>> told(SearchQuery("vest", filter=PeopleFilter(cameras=frozenset({"yard"}))))
     {'cameras': ['yard']}
     """

@@ -9,6 +9,7 @@ from consumers.web.desk import Desk
 from consumers.web.exports.exports import Exports
 from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.search.asking import Asking
+from consumers.web.search.saved import SavedSearches
 from consumers.web.search.kept_pictures import KeptPictures
 
 
@@ -22,5 +23,6 @@ class Services:
     access: Access
     rules: RulesDesk
     asking: Asking
+    saved: SavedSearches
     exports: Exports
     pictures: KeptPictures = field(default_factory=KeptPictures)

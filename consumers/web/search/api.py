@@ -45,7 +45,7 @@ def search_router(desk: Desk, asking: Asking) -> APIRouter:
         by: Annotated[By, Query(description="What the words are compared with.")] = By.PICTURE,
         after: Annotated[str | None, Query(max_length=500, description="`next` of the page before.")] = None,
     ) -> Response:
-        cameras = () if camera is None else (camera,)
+        cameras = (camera,) if camera else ()
         asked = SearchAsked.model_construct(words=q, by=by, filter=FilterAsked(cameras=cameras), k=k, after=after)
         return Response(desk.find_json(asking.query(asked), by=who.name), media_type=JSON)
 

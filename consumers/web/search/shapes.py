@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from consumers.search.query import By
+from consumers.web.instants import WallInstant
 from consumers.web.schemas import PersonShape, Shape
 
 MOST = 200  # people in one answer
@@ -34,8 +35,8 @@ class FilterAsked(Asked):
     """Who is looked for at all: everything has to hold, inside the search and not after it."""
 
     cameras: Annotated[tuple[Name, ...], Field(max_length=500)] = Field((), description="Cameras or camera groups.")
-    since: datetime | None = Field(None, description="First seen at this instant or later.")
-    until: datetime | None = Field(None, description="First seen before this instant.")
+    since: WallInstant | None = Field(None, description="First seen at this instant or later.")
+    until: WallInstant | None = Field(None, description="First seen before this instant.")
     time_zone: str | None = Field(
         None, max_length=64, description="Zone of instants that name none, such as Europe/Berlin."
     )

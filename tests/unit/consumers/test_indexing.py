@@ -37,7 +37,7 @@ class Desk:
 
     def opened(self) -> Indexing:
         snapshots = SnapshotFolder(self.folder / "index")
-        return Indexing(self.table, self.store, LocalIndex(), snapshots, now=lambda: NOON)
+        return Indexing(self.table, self.store, LocalIndex(self.folder / "index"), snapshots, now=lambda: NOON)
 
     def put(self, manifest: Manifest) -> Manifest:
         uri = manifest_uri(manifest.camera_id, manifest.segment_id, manifest.analysis_revision)

@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(params=["local"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> KeptIndex:
-    return LocalIndex()
+    return LocalIndex(tmp_path)
 
 
 def keys(found: object) -> list[int]:
