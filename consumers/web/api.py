@@ -23,9 +23,9 @@ from consumers.web.alerts.api import alerts_router, tell_alert_problems
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.alerts.frames import Frames
 from consumers.web.desk import Desk, Search
+from consumers.web.documenting import PROBLEM, documented
 from consumers.web.exports.api import exports_router, tell_export_problems
 from consumers.web.exports.exports import Exports
-from consumers.web.documenting import PROBLEM, documented
 from consumers.web.media import media_router
 from consumers.web.plays import Plays
 from consumers.web.rules.api import rules_router, tell_rule_problems
@@ -96,7 +96,7 @@ def create_api(
     exports = api.state.exports = Exports(desk.person, media, access, site_name=site_name)
     api.include_router(exports_router(exports), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
-    api.state.services = Services(desk, board, acts, access, rules, asking, saved, exports)
+    api.state.services = Services(desk, board, acts, access, rules, asking, saved, exports, frames)
     api.include_router(alerts_router(board, acts, frames, access), prefix="/api/v1")
     api.include_router(rules_router(rules, access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)

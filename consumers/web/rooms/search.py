@@ -19,10 +19,12 @@ from consumers.errors import (
     SearchUnavailableError,
 )
 from consumers.search.query import SearchQuery
-from consumers.web.address import LIKE, PERSON, PICTURE, QUERY, SEARCH, VIEW, Address
+from consumers.web.address import FRAME, LIKE, PERSON, PICTURE, QUERY, SEARCH, VIEW, Address
+from consumers.web.components.export_bar import ExportBar
 from consumers.web.components.hit_sheet import HitSheet
 from consumers.web.components.markup import Markup, tag, together
 from consumers.web.components.person_card import nobody
+from consumers.web.components.saved_searches import SavedSearches
 from consumers.web.components.search_filters import TIMELINE, Offered, chips_of, layouts, moved
 from consumers.web.components.search_line import SearchLine
 from consumers.web.components.search_menus import SearchMenus
@@ -39,8 +41,8 @@ from consumers.web.components.search_words import (
 from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Selection, Surroundings
 from consumers.web.schemas import StatusShape
-from consumers.web.search.search_address import EXAMPLES, example_of, is_asking, search_of
-from consumers.web.search.shapes import SearchShape
+from consumers.web.search.search_address import EXAMPLES, example_of, is_asking, saved_of, search_of
+from consumers.web.search.shapes import SavedAsked, SearchShape
 
 PAGE, TIMELINE_PAGE = 24, 96  # hits at once
 SEEN_LATELY = 60
@@ -68,10 +70,13 @@ class SearchRoom:
             with Words("div", "", "room-head results-head") as self._head:
                 with Words("h2", "", "sum"):
                     self._sum = Words("span", "", role="status")
-                self._layouts = Words("div", "", "still")
+                with Words("div", "", "head-acts"):
+                    self._layouts = Words("div", "", "still")
+                    self._saved = SavedSearches(around, self._savable)
             self._notes = Words("div")
             self._sheet = HitSheet(around.look.now, self._picked, may_pick=around.identity.may(EXPORT))
             self._rest = Words("div")
+            self._export = ExportBar(around, self._sheet.pick_all, self._sheet.pick_none)
         around.feed.stands.subscribe(self._stand)
 
     # What the page asks of a room
@@ -107,7 +112,7 @@ class SearchRoom:
         self._line.focus()
 
     def key(self, name: str) -> None:
-        """Choose (x), more like the selected one (m), sheet or timeline (t), more (n)."""
+        """Choose (x), export (e), more like the selected one (m), sheet or timeline (t), more (n)."""
         index = self._selection.index
         is_on_one = self._selection.is_made and index is not None and index < len(self._sheet.groups)
         group = self._sheet.groups[index or 0] if is_on_one else None
@@ -118,6 +123,8 @@ class SearchRoom:
         elif name == "t" and self._address is not None and is_asking(self._address):
             view = None if self._address.get(VIEW) == TIMELINE else TIMELINE
             self._around.go(moved(self._address, **{VIEW: view}))
+        elif name == "e":
+            self._later(self._export.begin())
         elif name == "n" and self._next is not None:
             self._later(self._more())
 
@@ -157,11 +164,11 @@ class SearchRoom:
         asked = self._address or Address(SEARCH)
         self._query, self._next, self._is_off = None, None, False
         self._ask.classes(add="" if is_asking(asked) else "alone", remove="alone" if is_asking(asked) else "")
-        self._head.set_visibility(is_asking(asked))
         for place in (self._notes, self._rest, self._example):
             place.clear()
-        await self._offer(asked)
+        await asyncio.gather(self._offer(asked), self._saved.show())
         if not is_asking(asked):
+            self._sum.set_text("")
             await self._invite()
             return
         self._sum.set_text("Searching")
@@ -321,6 +328,15 @@ class SearchRoom:
 
     def _picked(self) -> None:
         """What is chosen has changed."""
+        self._export.choose(list(self._sheet.picked))
+
+    def _savable(self) -> SavedAsked | None:
+        """The search that is shown, as it can be kept; None: there is none, or it needs a picture."""
+        asked = self._address
+        if asked is None or not is_asking(asked) or example_of(asked) in (PICTURE, FRAME):
+            return None
+        now = self._around.look.now()
+        return saved_of(search_of(asked, now.instant, now.zone))
 
     async def _stand(self, status: StatusShape) -> None:
         if self._is_off and status.search_answers:
