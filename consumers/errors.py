@@ -17,6 +17,9 @@
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
   * SearchQueryError           a search that asks for what cannot be
+  * ExportError                people who cannot be exported
+    * ExportsFullError         too many exports wait already
+    * NoSuchExportError        no export of somebody's has that id
   * SavedSearchError           a saved search that cannot be kept or stand guard
   * NoSuchSearchError          no saved search has that id, for whoever asks
   * SearchUnavailableError     the indexer does not answer searches
@@ -187,6 +190,32 @@ class FaissMissingError(VectorIndexError):
 
 class SearchQueryError(ConsumerError):
     """A search that asks for what cannot be; the message says what and why."""
+
+
+class ExportError(ConsumerError):
+    """People who cannot be exported; the message says why."""
+
+
+class ExportsFullError(ExportError):
+    """Too many exports wait already."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def __str__(self) -> str:
+        return f"{self.most} exports wait already; try again when one is done"
+
+
+class NoSuchExportError(ExportError):
+    """No export of somebody's has that id."""
+
+    def __init__(self, export_id: str) -> None:
+        super().__init__(export_id)
+        self.export_id = export_id
+
+    def __str__(self) -> str:
+        return f"there is no export {self.export_id} of yours: archives are kept for an hour"
 
 
 class SavedSearchError(ConsumerError):
