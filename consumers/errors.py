@@ -17,6 +17,11 @@
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
   * SearchQueryError           a search that asks for what cannot be
+  * ExportError                people who cannot be exported
+    * ExportsFullError         too many exports wait already
+    * NoSuchExportError        no export of somebody's has that id
+  * SavedSearchError           a saved search that cannot be kept or stand guard
+  * NoSuchSearchError          no saved search has that id, for whoever asks
   * SearchUnavailableError     the indexer does not answer searches
   * AddressError               an address that a service may not or cannot listen on
   * StaleRulesError            somebody else changed the rules file since it was seen
@@ -185,6 +190,47 @@ class FaissMissingError(VectorIndexError):
 
 class SearchQueryError(ConsumerError):
     """A search that asks for what cannot be; the message says what and why."""
+
+
+class ExportError(ConsumerError):
+    """People who cannot be exported; the message says why."""
+
+
+class ExportsFullError(ExportError):
+    """Too many exports wait already."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def __str__(self) -> str:
+        return f"{self.most} exports wait already; try again when one is done"
+
+
+class NoSuchExportError(ExportError):
+    """No export of somebody's has that id."""
+
+    def __init__(self, export_id: str) -> None:
+        super().__init__(export_id)
+        self.export_id = export_id
+
+    def __str__(self) -> str:
+        return f"there is no export {self.export_id} of yours: archives are kept for an hour"
+
+
+class SavedSearchError(ConsumerError):
+    """A saved search that cannot be kept as it is, or cannot stand guard; the message says why."""
+
+
+class NoSuchSearchError(ConsumerError):
+    """No saved search has that id, or it is somebody else's alone."""
+
+    def __init__(self, search_id: int) -> None:
+        super().__init__(search_id)
+        self.search_id = search_id
+
+    def __str__(self) -> str:
+        return f"There is no saved search {self.search_id}, or it is not shared."
 
 
 class SearchUnavailableError(ConsumerError):

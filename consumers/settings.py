@@ -164,6 +164,9 @@ class Search(Group):
     host: str = Field("127.0.0.1", description="Address that the indexer listens on and the others ask.")
     port: int = Field(18081, ge=1, le=65535, description="Port of the search service.")
     snapshot_every_s: PositiveFloat = Field(30.0, description="Seconds between two snapshots of a changed index.")
+    memory_mb: PositiveInt = Field(
+        2048, description="MiB of vectors in memory; beyond it those of the oldest days are read from the disk."
+    )
 
     @property
     def url(self) -> str:

@@ -87,6 +87,7 @@ def live_watch(settings: StreamerSettings, ledger: Ledger, bus: Bus, media: Medi
         LedgerError: the ledger cannot be read or written.
     """
     live_ledger = LiveLedger(ledger.engine)
+    live_ledger.put_in_line_again()
     outbox: queue.SimpleQueue[Told] = queue.SimpleQueue()
     cameras = CameraTable(ledger.engine, partitions=settings.bus.partitions)
     backlog = settings.backlog

@@ -33,12 +33,12 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Share = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Share, Share]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=100)]
-Severity = Literal["low", "medium", "high", "critical"]
+Severity = Literal["info", "low", "medium", "high", "critical"]
 Status = Literal["draft", "in force"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 IN_FORCE: Status = "in force"
 MOST_RULES = 500
 LEAST_AREA = 1e-6  # of the frame: a smaller zone was drawn by mistake

@@ -108,21 +108,6 @@ class CorrectionShape(Shape):
     right_answer: str
 
 
-class HitShape(Shape):
-    """A person found, and how near the words they are (cosine, at most 1)."""
-
-    score: float
-    person: PersonShape
-
-
-class SearchShape(Shape):
-    """What a search found, best first."""
-
-    query: str
-    hits: tuple[HitShape, ...]
-    unknown_words: tuple[str, ...] = Field((), description="Words the model has not learnt; the rest was searched.")
-
-
 class CameraShape(Shape):
     """A camera that has sent something."""
 

@@ -96,6 +96,13 @@ class CameraFile:
             raise CameraFileError(self.path, f"it is no YAML{place}") from error  # the text itself may hold a password
         return self._checked(content)
 
+    def of(self, camera_id: str) -> CameraSpec:
+        """The camera of that id."""
+        found = next((spec for spec in self.read() if spec.camera == camera_id), None)
+        if found is None:
+            raise CameraFileError(self.path, f"names no camera {camera_id}")
+        return found
+
     def stamp(self) -> tuple[int, int, int] | None:
         """What changes whenever the file does; None while there is none."""
         try:
@@ -103,6 +110,15 @@ class CameraFile:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def checked(self, given: object, *, place: tuple[str | int, ...] = ()) -> CameraSpec:
+        """What was given, as a camera; `place` names it in the error."""
+        try:
+            return CameraSpec.model_validate(given)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            key = ".".join(str(part) for part in (*place, *fault["loc"])) or "camera"
+            raise CameraFileError(self.path, f"{key}: {fault['msg']}") from None  # its cause shows what was given
 
     def put(self, spec: CameraSpec) -> None:
         """Add the camera, or change the one of that id."""
@@ -126,6 +142,11 @@ class CameraFile:
 
         self._change(changed)
         return found[-1]
+
+    def remove_known(self, camera_id: str) -> None:
+        """Take the camera out; one that is not there is an error."""
+        if not self.remove(camera_id):
+            raise CameraFileError(self.path, f"names no camera {camera_id}")
 
     def _change(self, change: Callable[[list[CameraSpec]], list[CameraSpec]]) -> None:
         try:
@@ -155,12 +176,7 @@ class CameraFile:
             raise CameraFileError(self.path, "must hold one list, `cameras:`")
         cameras: list[CameraSpec] = []
         for position, each in enumerate(listed):
-            try:
-                cameras.append(CameraSpec.model_validate(each))
-            except ValidationError as error:
-                fault = error.errors(include_input=False, include_url=False)[0]
-                key = ".".join(str(part) for part in ("cameras", position, *fault["loc"]))
-                raise CameraFileError(self.path, f"{key}: {fault['msg']}") from None  # its cause shows what was given
+            cameras.append(self.checked(each, place=("cameras", position)))
         names = [spec.camera for spec in cameras]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise CameraFileError(self.path, f"camera {twice[0]} is there twice")

@@ -65,7 +65,7 @@ class LiveLedger:
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Use `engine`; the tables are made when missing, and what was on the bus waits again."""
+        """Use `engine`; the tables are made when missing."""
         self._engine = engine
         make_tables(engine, LiveTables.metadata)
         with self._writing() as session:
@@ -75,6 +75,10 @@ class LiveLedger:
                 session.add(identity)
             self.streamer_id = identity.streamer_id
             self._incarnation = identity.incarnation
+
+    def put_in_line_again(self) -> None:
+        """At the start of a streamer: what was on the bus and has no result waits again, in case it was lost there."""
+        with self._writing() as session:
             session.execute(_moved(LiveState.PUBLISHED, LiveState.WAITING))
 
     def enter(

@@ -7,7 +7,7 @@ from nicegui import background_tasks, ui
 
 from consumers.access.roles import PLAY
 from consumers.errors import PeopleTableError
-from consumers.web.address import PERSON, QUERY, SEARCH, Address
+from consumers.web.address import LIKE, PERSON, SEARCH, Address
 from consumers.web.components.answers import answer_lengths
 from consumers.web.components.bones import sheet_bones
 from consumers.web.components.footage_view import footage_view
@@ -157,7 +157,7 @@ def strip(person: PersonDetailShape, address: Address, now: Now) -> Markup:
 
 def who(person: PersonDetailShape) -> Markup:
     """The crop, the caption and the way to others who look alike."""
-    alike = Address(SEARCH, {QUERY: person.caption.rstrip(".")})
+    alike = Address(SEARCH, {LIKE: person.person_id})
     return tag(
         "div",
         tag("div", crop_image(person.crop, WHO_HEIGHT_PX), class_="crop"),

@@ -12,7 +12,8 @@ from transformers import LlavaProcessor
 from model.questions import CANNOT_TELL
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
-from tests.builders_conversations import caption_shards, jpeg, llava_json, llava_to_train
+from tests.builders_conversations import caption_shards, jpeg, llava_json
+from tests.builders_llava import tiny_llava
 from tests.builders_photos import photo_folder
 from trainer.caption_shards import captioned, shards_in
 from trainer.conversation_data import ConversationData
@@ -29,7 +30,7 @@ from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
 
 @pytest.fixture(scope="module")
 def processor(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return LlavaProcessor.from_pretrained(llava_to_train(tmp_path_factory.mktemp("llava")))
+    return LlavaProcessor.from_pretrained(tiny_llava(tmp_path_factory.mktemp("llava")))
 
 
 def test_rows_of_llava_json_become_turns_about_a_picture(tmp_path: Path) -> None:
@@ -162,20 +163,23 @@ def test_only_answers_are_learnt_and_a_picture_takes_its_tokens(processor: Any) 
     image_id = processor.tokenizer.convert_tokens_to_ids("<image>")
     assert row.ids.count(image_id) == 16
     learnt = processor.tokenizer.decode([label for label in row.labels if label != NOT_LEARNT])
-    assert learnt == "red.<|turn|>yes.<|turn|>"
+    assert learnt == "red.<|eot_id|>yes.<|eot_id|>"
     said = processor.tokenizer.decode(row.ids)
     assert said == processor.tokenizer.decode(processor.tokenizer(said, add_special_tokens=False)["input_ids"])
-    assert said.startswith("<s><|start|>user\n\n<image>")
+    assert said.startswith("<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<image>")
 
 
 def test_a_conversation_as_user_and_assistant_ends_with_the_text(tmp_path: Path) -> None:
-    plain = LlavaProcessor.from_pretrained(llava_to_train(tmp_path, chat_template=None))
+    plain = LlavaProcessor.from_pretrained(tiny_llava(tmp_path, chat_template=None))
     turns = (Turn("What colour?", "red."), Turn("Sure?", "yes."))
     row = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=500).row(Conversation(b"", turns))
     assert row is not None
     said = plain.tokenizer.decode(row.ids)
-    assert said == "<s>USER: <image><image>\nWhat colour?\nASSISTANT: red.</s>USER: Sure?\nASSISTANT: yes.</s>"
-    cut = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=20)
+    assert said == (
+        "<|begin_of_text|>USER: <image><image>\nWhat colour?\nASSISTANT: red.<|end_of_text|>"
+        "USER: Sure?\nASSISTANT: yes.<|end_of_text|>"
+    )
+    cut = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=12)
     assert cut.row(Conversation(b"", turns)) is None
 
 
