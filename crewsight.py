@@ -145,8 +145,11 @@ def _manifests(video: Path, camera: str, eyes: "Eyes", out: Path) -> "Iterator[t
     from streamer.beginning import file_began
     from streamer.bus.media import MediaStore
     from streamer.bus.messages import Rejected
+    from streamer.pictures import is_picture
     from streamer.segmenting import content_sha256, cut, plan_cuts
 
+    if is_picture(video):
+        raise VideoReadError(video, "it is a picture; name it, or its folder, among the `sources` of `crewsight up`")
     store = MediaStore(str(out))
     store.check_writable()
     plan = plan_cuts(video, sha256=content_sha256(video))
