@@ -19,6 +19,9 @@ Part = Literal["head", "torso"]
 MARGIN = np.array([-0.06, -0.06, 0.06, 0.06])  # of the box's size, at each edge
 SHORTEST_CUT_PX = 24
 _HIDDEN_BELOW, _VISIBLE_FROM = 0.2, 0.6  # shares of a part that count as out of sight and in sight
+# Edges of a picture that people stand across: which edge of the box it cuts, which way is inwards, how far it reaches.
+_PICTURE_EDGES = ((1, 1, 0.6), (3, -1, 0.75), (0, 1, 0.65), (2, -1, 0.65))
+_EDGE_SHARES = (0.4, 0.24, 0.18, 0.18)
 _CHIN = 0.75  # heights of a head box, which ends above the nose, from its lower edge to the chin
 
 
@@ -72,22 +75,32 @@ def changed_view(person: Person, chance: np.random.Generator, donors: Donors | N
     person = recoloured(_dressed(person, donors or Donors(), chance), chance)
     drawn = chance.random()
     view: View | None = None
-    if drawn < 0.25:
+    if drawn < 0.2:
         view = hidden_view(person, "head" if chance.random() < 0.5 else "torso", chance)
-    elif drawn < 0.31:
+    elif drawn < 0.26:
         view = _covered(person, chance)
     if view is None:
-        edges = chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])
-        window = _window(person, edges.clip(-0.25, 0.25))
+        edges = (chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])).clip(-0.25, 0.25)
+        if drawn > 0.8:
+            edges = _cut_off(edges, chance)
+        window = _window(person, edges)
         view = View(_cut(person.pixels, window), _seen_in(person, window))
     shot = filmed(view.pixels, chance)
     return View(shot.pixels, _colourless(view.attributes) if shot.is_colourless else view.attributes)
 
 
+def _cut_off(edges: NDArray[np.float64], chance: np.random.Generator) -> NDArray[np.float64]:
+    """One edge moved far inwards, as where the picture ends before the person does."""
+    side, inwards, deepest = _PICTURE_EDGES[int(chance.choice(4, p=_EDGE_SHARES))]
+    cut = edges.copy()
+    cut[side] = inwards * chance.uniform(0.05, deepest)
+    return cut
+
+
 def _dressed(person: Person, donors: Donors, chance: np.random.Generator) -> Person:
     if chance.random() < (0.35 if is_seen_whole(person) else 0.2):
         person = with_other_head(person, donors.heads, chance)
-    if chance.random() < 0.15:
+    if chance.random() < 0.25:
         person = with_mask(person, donors.masks, chance)
     return person
 
