@@ -53,12 +53,16 @@ def hidden_view(person: Person, part: Part, chance: np.random.Generator | None =
     Args:
         person: Who is cut.
         part: *head* leaves what lies below the chin, *torso* what lies above the shoulders.
-        chance: Where given, more is cut off at random: down to the legs, which hide both parts.
+        chance: Where given, more is cut off at random, down to the legs, which hide both parts; or less, so that of the
+            head the face is left.
     """
     window = _window(person, MARGIN)
     chin, shoulders, waist = _chin_y(person), _shoulders_y(person), _waist_y(person)
     cut_to = chin if part == "head" else waist if chance is not None and chance.random() < 0.4 else None
-    if cut_to is not None:
+    brow = None if part == "torso" else _brow_y(person)
+    if chin is not None and brow is not None and chance is not None and chance.random() < 0.4:
+        window[1] = chance.uniform(min(brow, chin), chin)
+    elif cut_to is not None:
         more = 0.0 if chance is None else chance.uniform(0, 0.5) * max(float(window[3]) - cut_to, 0)
         window[1] = cut_to + more
     elif part == "torso" and shoulders is not None:
@@ -93,7 +97,7 @@ def _cut_off(edges: NDArray[np.float64], chance: np.random.Generator) -> NDArray
     """One edge moved far inwards, as where the picture ends before the person does."""
     side, inwards, deepest = _PICTURE_EDGES[int(chance.choice(4, p=_EDGE_SHARES))]
     cut = edges.copy()
-    cut[side] = inwards * chance.uniform(0.05, deepest)
+    cut[side] = inwards * deepest * chance.uniform(0.2, 1) ** 2  # shallow cuts are the hard ones
     return cut
 
 
@@ -128,6 +132,12 @@ def _chin_y(person: Person) -> float | None:
     if not ends and torso is not None:
         ends.append(float(torso[1] + 0.15 * (torso[3] - torso[1])))
     return max(ends, default=None)
+
+
+def _brow_y(person: Person) -> float | None:
+    """Where a hat, or the hair of a bare head, ends; None where that is not labelled."""
+    head = person.head_xyxy
+    return None if head is None or person.attributes.hard_hat is None else float(head[3])
 
 
 def _shoulders_y(person: Person) -> float | None:
