@@ -74,6 +74,16 @@ def hidden_view(person: Person, part: Part, chance: np.random.Generator | None =
     return View(_cut(person.pixels, window), _seen_in(person, window))
 
 
+def barely_hidden_view(person: Person, part: Literal["head", "face"]) -> View | None:
+    """What lies below the label of a head or a face, no pixel more cut off; None where there is none or nothing left."""
+    window = _window(person, MARGIN)
+    end = _brow_y(person) if part == "head" else None if person.face_xyxy is None else float(person.face_xyxy[3])
+    if end is None or window[3] - end < SHORTEST_CUT_PX:
+        return None
+    window[1] = end
+    return View(_cut(person.pixels, window), _seen_in(person, window))
+
+
 def changed_view(person: Person, chance: np.random.Generator, donors: Donors | None = None) -> View:
     """A random other view of a person, who may get the head or the mask of one of the donors."""
     person = recoloured(_dressed(person, donors or Donors(), chance), chance)
