@@ -71,21 +71,24 @@ class Descriptions:
             candidates.update(dict.fromkeys(self._index.newest(CANDIDATES * 2, wanted, before_key=horizon + 1)))
         stems = self._text.stems_of(list(candidates))
         place = {key: rank for rank, key in enumerate(nearest)}
-        found = []
-        for key in candidates:
-            shared = [weights[stem] for stem in weights.keys() & stems.get(key, frozenset())]
-            if shared:
-                shared.sort(key=lambda weighed: -weighed[0])
-                weight = sum(weight for weight, _ in shared)
-                found.append(Described(key, weight, tuple(term.said for _, term in shared)))
-        found.sort(key=lambda one: (-round(one.weight, 9), place.get(one.key, len(place)), -one.key))
+        asked, found = frozenset(weights), []
+        told: dict[frozenset[str], tuple[float, tuple[str, ...]]] = {}  # few different words, many people
+        for key, having in stems.items():
+            shared = asked & having
+            if not shared:
+                continue
+            if shared not in told:
+                best = sorted((weights[stem] for stem in shared), key=lambda weighed: -weighed[0])
+                told[shared] = round(sum(weight for weight, _ in best), 9), tuple(term.said for _, term in best)
+            found.append(Described(key, *told[shared]))
+        found.sort(key=lambda one: (-one.weight, place.get(one.key, len(place)), -one.key))
         return found
 
     def _having(self, weights: dict[str, tuple[float, Term]], wanted: PeopleFilter, horizon: int) -> list[int]:
-        """The newest who have all the words; where they are few, also who have all but the commonest, and so on."""
+        """The newest who have all the words; where they are few, also who have the rarer half of them, and so on."""
         stems = sorted(weights, key=lambda stem: -weights[stem][0])
         found: dict[int, None] = {}
-        for count in range(len(stems), 0, -1):
+        for count in dict.fromkeys((len(stems), max(len(stems) // 2, 1), 1)):
             found.update(dict.fromkeys(self._newest_wanted(stems[:count], wanted, horizon)))
             if len(found) >= CANDIDATES:
                 break
