@@ -37,15 +37,9 @@ class Described:
 class Descriptions:
     """Ranks people by words; may be shared by threads."""
 
-    def __init__(
-        self,
-        text: FullText,
-        index: VectorIndex,
-        people_count: Callable[[], int],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Look into `text`, for whoever `index` says a filter wants, of `people_count` people."""
-        self._text, self._index, self._people_count, self._clock = text, index, people_count, clock
+    def __init__(self, text: FullText, index: VectorIndex, clock: Callable[[], float] = time.monotonic) -> None:
+        """Look into `text`, for whoever `index` says a filter wants."""
+        self._text, self._index, self._clock = text, index, clock
         self._counts: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
@@ -62,7 +56,7 @@ class Descriptions:
         weights: dict[str, tuple[float, Term]] = {}
         for term, stem in zip(terms, self._text.stems([term.indexed for term in terms]), strict=True):
             if stem is not None:
-                weights.setdefault(stem, (self._weight(stem), term))
+                weights.setdefault(stem, (self._weight(stem, horizon), term))
         if not weights:
             return []
         candidates = dict.fromkeys(nearest)
@@ -107,8 +101,8 @@ class Descriptions:
             through = matching[-1] - 1
         return found
 
-    def _weight(self, stem: str) -> float:
-        people = max(self._people_count(), 1)
+    def _weight(self, stem: str, people: int) -> float:
+        """The weight of a word, where the greatest key stands for how many people there are: near enough, and free."""
         having = min(self._count(stem), people)
         return math.log(1 + (people - having + 0.5) / (having + 0.5))
 
