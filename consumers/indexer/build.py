@@ -49,7 +49,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
     erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
-    finder = Finder(index, towers, Descriptions(table.text, index, table.last_key), table)
+    finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index)
     with served(service, listening), tended("tending", index.tend), tended("erasing", erasing.step):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
