@@ -16,6 +16,7 @@
   * NotSeenError               nobody of that id or at that moment is known
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
+    * MilvusMissingError       pymilvus is not installed
   * SearchQueryError           a search that asks for what cannot be
   * ExportError                people who cannot be exported
     * ExportsFullError         too many exports wait already
@@ -187,6 +188,13 @@ class FaissMissingError(VectorIndexError):
 
     def __str__(self) -> str:
         return "FAISS is not installed; install crewsight[cpu], or crewsight[gpu] on a machine with CUDA"
+
+
+class MilvusMissingError(VectorIndexError):
+    """pymilvus is not installed, and the index is to be on a Milvus server."""
+
+    def __str__(self) -> str:
+        return "search.index_url names a Milvus, but pymilvus is not installed; install crewsight[milvus]"
 
 
 class SearchQueryError(ConsumerError):
