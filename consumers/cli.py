@@ -15,6 +15,9 @@ import consumers.access.cli
 import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
+import consumers.indexer.cli
+import consumers.packs.cli
+import consumers.sidecars.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
@@ -30,8 +33,11 @@ app.add_typer(consumers.access.cli.users, name="user")
 app.add_typer(consumers.access.cli.tokens, name="token")
 app.command()(consumers.access.cli.audit)
 app.add_typer(consumers.alerts.cli.app, name="rules")
+app.add_typer(consumers.packs.cli.app, name="questions")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
+app.add_typer(consumers.indexer.cli.erase, name="erase")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
+app.command()(consumers.sidecars.cli.export)
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
@@ -111,10 +117,16 @@ def search(
     config: Config = None,
 ) -> None:
     """Find people by words."""
+    from consumers.indexer.people import PeopleReader
     from consumers.search.client import SearchClient
+    from consumers.search.filters import PeopleFilter
+    from consumers.search.people_search import PeopleSearch
+    from consumers.search.query import SearchQuery
 
     settings = IndexerSettings.read(config)
-    answer = SearchClient(settings.search.url).search(text, count, camera=camera)
+    wanted = PeopleFilter(cameras=frozenset({camera} if camera else ()))
+    search_people = PeopleSearch(SearchClient(settings.search.url), PeopleReader(settings.database_url))
+    answer = search_people.search(SearchQuery(text, filter=wanted, k=count))
     consumers.access.cli.note(settings, "search", text)
     if as_json:
         _print_json(answer)
