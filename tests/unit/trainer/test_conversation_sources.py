@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import LlavaProcessor
 
-from model.questions import CANNOT_TELL
+from model.questions import CANNOT_TELL, Question
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
 from tests.builders_conversations import caption_shards, jpeg, llava_json
@@ -23,6 +23,7 @@ from trainer.errors import RecipeError
 from trainer.feedback import as_conversations, as_people, corrections
 from trainer.grouped_batches import GroupedBatches, Grouping
 from trainer.llava_json import llava_conversations
+from trainer.llava_speech import SpokenTo
 from trainer.photos_data import PhotosData
 from trainer.rows import RowCount
 from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
@@ -181,6 +182,30 @@ def test_a_conversation_as_user_and_assistant_ends_with_the_text(tmp_path: Path)
     )
     cut = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=12)
     assert cut.row(Conversation(b"", turns)) is None
+
+
+@pytest.mark.parametrize("answers", ["labels", "words"])
+def test_a_corrected_question_is_learnt_as_it_is_decided(tmp_path: Path, answers: str) -> None:
+    folder = tiny_llava(tmp_path, settings={"answers": answers})
+    (folder / "decision.json").write_text('{"open_to_any_question": true, "cannot_tell": "unclear"}')
+    spoken, processor = SpokenTo.read(str(folder)), LlavaProcessor.from_pretrained(folder)
+    form = spoken.prompts.form
+    tokens = ConversationTokens(processor, form=form, image_tokens=16, longest=500, prompts=spoken.prompts)
+    colour = Question("choice", HAT_COLOUR.text, ("red", "blue"))
+    asked = spoken.prompts.question(colour)
+    for answer, wanted in zip((*colour.answers, CANNOT_TELL), asked.asked.answers, strict=True):
+        row = tokens.row(Conversation(b"", (Turn(colour.text, answer),), colour))
+        assert row is not None
+        picture = (processor.tokenizer.convert_tokens_to_ids("<image>"),) * 16
+        assert row.ids == (*asked.before, *picture, *asked.asked.text, *wanted, spoken.prompts.end_id)
+        assert tuple(label for label in row.labels if label != NOT_LEARNT) == (*wanted, spoken.prompts.end_id)
+
+
+def test_cannot_tell_teaches_nothing_where_a_checkpoint_has_no_label_for_it(tmp_path: Path) -> None:
+    folder = tiny_llava(tmp_path)
+    spoken, processor = SpokenTo.read(str(folder)), LlavaProcessor.from_pretrained(folder)
+    tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500, prompts=spoken.prompts)
+    assert tokens.row(Conversation(b"", (Turn(HARD_HAT.text, CANNOT_TELL),), HARD_HAT)) is None
 
 
 def test_batches_hold_rows_of_like_length_and_know_what_their_step_teaches(tmp_path: Path, processor: Any) -> None:
