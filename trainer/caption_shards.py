@@ -29,11 +29,14 @@ def shards_in(folder: Path) -> list[Path]:
     return found
 
 
-def captioned(shards: Sequence[Path], count: RowCount | None = None) -> Iterator[Conversation]:
+def captioned(
+    shards: Sequence[Path], requests: Sequence[str] = CAPTION_REQUESTS, count: RowCount | None = None
+) -> Iterator[Conversation]:
     """The rows of some shards, in their order, pictures not yet opened.
 
     Args:
         shards: Tar files; one that breaks off is read as far as it goes.
+        requests: What the captions answer, one drawn for each.
         count: Is told of every row; None where they are counted already.
     """
     counted = count if count is not None else RowCount()
@@ -43,7 +46,7 @@ def captioned(shards: Sequence[Path], count: RowCount | None = None) -> Iterator
         return True
 
     for row in _rows(shards, broken):
-        conversation = _conversation(row)
+        conversation = _conversation(row, requests)
         if isinstance(conversation, str):
             counted.skipped[conversation] += 1
         else:
@@ -59,7 +62,7 @@ def _rows(shards: Sequence[Path], broken: Callable[[Exception], bool]) -> Iterat
             yield from group_by_keys(files, handler=broken)
 
 
-def _conversation(row: dict[str, Any]) -> Conversation | str:
+def _conversation(row: dict[str, Any], requests: Sequence[str]) -> Conversation | str:
     """The row, or why it is none."""
     picture = next((row[kind] for kind in PICTURES if kind in row), None)
     if picture is None:
@@ -69,4 +72,4 @@ def _conversation(row: dict[str, Any]) -> Conversation | str:
         return "no caption"
     # The request follows from the key, so that a row is the same row in every epoch and on every machine.
     draw = hashlib.sha256(str(row["__key__"]).encode()).digest()[0]
-    return Conversation(picture, (Turn(CAPTION_REQUESTS[draw % len(CAPTION_REQUESTS)], caption),))
+    return Conversation(picture, (Turn(requests[draw % len(requests)], caption),))

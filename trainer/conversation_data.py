@@ -14,10 +14,11 @@ from torch import Tensor
 from trainer import feedback
 from trainer.caption_shards import captioned, shards_in
 from trainer.conversation_tokens import ConversationTokens, TokenRow
-from trainer.conversations import Conversation
+from trainer.conversations import CAPTION_REQUESTS, Conversation
 from trainer.errors import RecipeError
 from trainer.grouped_batches import GroupedBatches, Grouping, Spoken
 from trainer.llava_json import llava_conversations
+from trainer.llava_speech import SpokenTo
 from trainer.resumable import ResumableEpoch
 from trainer.rows import RowCount
 from trainer.stages import StageData
@@ -57,16 +58,28 @@ class ConversationData(StageData):
         self._batch, self._longest, self._checked, self._seed = rows_a_batch, longest, pictures_checked, seed
         self._processor: Any = None
         self._tokens: ConversationTokens | None = None
+        self._caption_requests = CAPTION_REQUESTS
         self._listed: list[Conversation] | None = None
         self._shards: list[Path] = []
         self._shard_rows: list[int] = []
         self._counts: dict[str, RowCount] = {}
         self._broken_since = 0
 
-    def write_for(self, processor: Any, *, image_tokens: int) -> None:
-        """Say in which form and with which pictures the model reads."""
+    def write_for(self, processor: Any, spoken: SpokenTo, *, image_tokens: int) -> None:
+        """Say with which pictures the model reads, and how it will be spoken to.
+
+        Raises:
+            RecipeError: nothing can be learnt in that form.
+        """
         self._processor = processor
-        self._tokens = ConversationTokens(processor, image_tokens=image_tokens, longest=self._longest)
+        self._tokens = ConversationTokens(
+            processor,
+            form=spoken.prompts.form,
+            image_tokens=image_tokens,
+            longest=self._longest,
+            prompts=spoken.prompts,
+        )
+        self._caption_requests = (spoken.settings.caption_request, *CAPTION_REQUESTS)
 
     def setup(self, stage: str = "fit") -> None:  # noqa: ARG002 (Lightning's)
         """Count what can be read; once.
@@ -157,7 +170,7 @@ class ConversationData(StageData):
         self._shards, count = shards_in(folder), RowCount()
         for shard in self._shards:
             before = count.readable
-            for conversation in captioned([shard], count):
+            for conversation in captioned([shard], self._caption_requests, count):
                 if count.readable <= self._checked and conversation.open_picture() is None:
                     count.readable -= 1
                     count.skipped["picture not readable"] += 1
@@ -181,7 +194,7 @@ class ConversationData(StageData):
         listed = [self._listed[int(i)] for i in chance.permutation(len(self._listed))][rank::world_size]
         mine = self._shards[rank::world_size]
         shards = [mine[int(i)] for i in chance.permutation(len(mine))]
-        streamed = captioned(shards)
+        streamed = captioned(shards, self._caption_requests)
         of_shards = sum(self._shard_rows[rank::world_size])
         from_list = chance.permutation([True] * len(listed) + [False] * of_shards)
         yield from mixed(iter(listed), streamed, from_list.tolist())

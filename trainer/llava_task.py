@@ -17,8 +17,15 @@ from trainer.conversation_tokens import NOT_LEARNT
 from trainer.errors import RecipeError
 from trainer.grouped_batches import Spoken
 from trainer.llava_export import write_llava
-from trainer.llava_network import image_tokens_of, keep_fewer_activations, load_network, load_processor, with_adapters
+from trainer.llava_network import (
+    image_tokens_of,
+    keep_fewer_activations,
+    load_network,
+    load_processor,
+    with_adapters,
+)
 from trainer.llava_recipe import LlavaSteps, LoraRecipe
+from trainer.llava_speech import SpokenTo
 from trainer.ranks import mean_over_ranks
 from trainer.resumable import LAST
 from trainer.schedule import warmed_then_cosine
@@ -59,7 +66,7 @@ class LlavaTask(StageTask):
         self.stage = stage
         self._folder = self._base if start is None else str(start)
         processor, config = load_processor(self._folder)
-        data.write_for(processor, image_tokens=image_tokens_of(config))
+        data.write_for(processor, SpokenTo.read(self._folder), image_tokens=image_tokens_of(config))
 
     def configure_model(self) -> None:
         """Load the network, on the device where Lightning wants it; once.
@@ -76,7 +83,7 @@ class LlavaTask(StageTask):
             network = with_adapters(network, self._lora)
         if self._steps.checkpoints_gradients:
             keep_fewer_activations(network)
-        self.network = network
+        self.network = network.train()  # transformers loads networks for use: without dropout, keeping all activations
         set_trainable(self)
 
     def learns(self, name: str) -> bool:

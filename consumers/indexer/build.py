@@ -10,11 +10,14 @@ from consumers.indexer.indexing import Indexing
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.service import Searching, create_service, served
+from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
 from consumers.indexer.tending import tended
 from consumers.listening import listen
 from consumers.runner import Runner
+from consumers.search.described import Descriptions
+from consumers.search.finding import Finder
+from consumers.search.towers import ModelTowers
 from consumers.settings import IndexerSettings
 from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
@@ -53,15 +56,18 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     """
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
-    tower = HumanVLM.load_text(settings.vlm.tower_name)
+    model_name = settings.vlm.tower_name
+    towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
+    table.fill_text()
     store = MediaStore(settings.media_url)
     index = build_index(settings)
     notes = SnapshotFolder(settings.index_folder)
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
     erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
+    finder = Finder(index, towers, Descriptions(table.text, index), table)
+    service = create_service(finder, table, index)
     further = FurtherVectors(index, table, indexing.entering)
-    service = create_service(Searching(tower, index, table), table, index)
     with (
         served(service, listening),
         tended("tending", index.tend),

@@ -8,21 +8,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from consumers.errors import PeopleTableError
+from consumers.indexer.full_text import full_text_of
 from consumers.indexer.rows import (
+    PERSON_COLUMNS,
+    PLACE_COLUMNS,
+    SIGHT_COLUMNS,
     CameraSeen,
     Counts,
     Person,
+    PersonPlace,
     SegmentSeen,
+    Sight,
     person_of,
     person_record,
+    place_of,
     segment_of,
+    sight_of,
 )
 from consumers.indexer.schema import (
     ErasedFootage,
@@ -34,12 +42,33 @@ from consumers.indexer.schema import (
     Tombstone,
     open_engine,
 )
+from consumers.search.terms import searchable_text
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
 
-__all__ = ["CameraSeen", "Counts", "Links", "PeopleReader", "PeopleTable", "Person", "SegmentSeen"]
+__all__ = [
+    "CameraSeen",
+    "Counts",
+    "Links",
+    "PeopleReader",
+    "PeopleTable",
+    "Person",
+    "PersonPlace",
+    "SegmentSeen",
+    "Sight",
+]
 
 Found = TypeVar("Found")
+# Made once: they are asked at every search.
+BY_KEY = select(*PERSON_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
+SIGHTS = select(*SIGHT_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
+PLACE = select(*PLACE_COLUMNS).where(PersonRecord.person_id == bindparam("person_id"))
+PLACES_OF_CHAIN = (
+    select(*PLACE_COLUMNS)
+    .where(PersonRecord.chain_id == bindparam("chain_id"))
+    .order_by(PersonRecord.id)
+    .limit(bindparam("at_most"))
+)
 
 
 class PeopleReader:
@@ -52,6 +81,7 @@ class PeopleReader:
         """Open (and, where it is new, lay out) the database at an SQLAlchemy URL."""
         self.database_url = database_url
         self._engine = open_engine(database_url)
+        self.text = full_text_of(self._engine)
 
     def newest(
         self,
@@ -62,7 +92,7 @@ class PeopleReader:
         camera: str | None = None,
     ) -> list[Person]:
         """The people entered last, newest first; `before_id` pages back, `after_id` asks what is new since."""
-        chosen = select(PersonRecord).order_by(PersonRecord.id.desc()).limit(limit)
+        chosen = select(*PERSON_COLUMNS).order_by(PersonRecord.id.desc()).limit(limit)
         if before_id is not None:
             chosen = chosen.where(PersonRecord.id < before_id)
         if after_id is not None:
@@ -73,16 +103,23 @@ class PeopleReader:
 
     def person(self, person_id: str) -> Person | None:
         """The person of that id."""
-        return next(iter(self._people(select(PersonRecord).where(PersonRecord.person_id == person_id))), None)
+        return next(iter(self._people(select(*PERSON_COLUMNS).where(PersonRecord.person_id == person_id))), None)
 
     def chain(self, chain_id: str) -> list[Person]:
         """Everyone who is thought to be one person, in order of time."""
-        chosen = select(PersonRecord).where(PersonRecord.chain_id == chain_id)
+        chosen = select(*PERSON_COLUMNS).where(PersonRecord.chain_id == chain_id)
         return self._people(chosen.order_by(PersonRecord.first_seen_at, PersonRecord.id))
+
+    def in_segment(self, segment_id: str) -> list[Person]:
+        """Everyone in a segment as its latest analysis has them, in the order they appear."""
+        found = self._people(
+            select(*PERSON_COLUMNS).where(PersonRecord.segment_id == segment_id).order_by(PersonRecord.id)
+        )
+        return [person for person in found if person.analysis_revision == found[-1].analysis_revision]
 
     def seen_at(self, camera: str, at: datetime) -> list[Person]:
         """Everyone whom a camera saw at an instant, by key."""
-        chosen = select(PersonRecord).where(
+        chosen = select(*PERSON_COLUMNS).where(
             PersonRecord.camera_id == camera, PersonRecord.first_seen_at <= at, PersonRecord.last_seen_at >= at
         )
         return self._people(chosen.order_by(PersonRecord.id))
@@ -100,7 +137,30 @@ class PeopleReader:
 
     def by_key(self, keys: Sequence[int]) -> dict[int, Person]:
         """The people with these integer keys; keys of nobody are left out."""
-        return {person.id: person for person in self._people(select(PersonRecord).where(PersonRecord.id.in_(keys)))}
+        return {person.id: person for person in self._people(BY_KEY, {"keys": list(keys)})}
+
+    def place(self, person_id: str) -> PersonPlace | None:
+        """Where somebody lies in their embedding space, and when they were seen; None: nobody of that id."""
+        rows = self._rows(PLACE, {"person_id": person_id})
+        return place_of(rows[0]) if rows else None
+
+    def places_of_chain(self, chain_id: str, at_most: int) -> list[PersonPlace]:
+        """The places of everyone who is thought to be one person, by key."""
+        return [place_of(row) for row in self._rows(PLACES_OF_CHAIN, {"chain_id": chain_id, "at_most": at_most})]
+
+    def sights(self, keys: Sequence[int]) -> dict[int, Sight]:
+        """When and by which camera the people with these keys were seen."""
+        return {row[0]: sight_of(row) for row in self._rows(SIGHTS, {"keys": list(keys)})}
+
+    def segment(self, segment_id: str) -> SegmentSeen | None:
+        """The latest result of that segment."""
+        chosen = select(SegmentRecord).where(SegmentRecord.segment_id == segment_id)
+        chosen = chosen.order_by(SegmentRecord.id.desc()).limit(1)
+        return self._read(lambda s: segment_of(row) if (row := s.scalar(chosen)) else None)
+
+    def last_key(self) -> int:
+        """The greatest key; 0: nobody is in the table. On a large table counting takes long, and this does not."""
+        return self._read(lambda s: s.scalar(select(func.max(PersonRecord.id))) or 0)
 
     def counts(self) -> Counts:
         """How much the table holds."""
@@ -191,8 +251,15 @@ class PeopleReader:
         with self._session() as session:
             yield session
 
-    def _people(self, chosen: Select[PersonRecord]) -> list[Person]:
-        return self._read(lambda session: [person_of(row) for row in session.scalars(chosen)])
+    def _people(self, chosen: Select[Any], asked: dict[str, object] | None = None) -> list[Person]:
+        return [person_of(row) for row in self._rows(chosen, asked or {})]
+
+    def _rows(self, chosen: Select[Any], asked: dict[str, object]) -> Sequence[Row[Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(chosen, asked).all()
+        except SQLAlchemyError as error:
+            raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
 
     def _read(self, look: Callable[[Session], Found]) -> Found:
         with self._session() as session:
@@ -302,8 +369,25 @@ class PeopleTable(PeopleReader):
             )
             return True
 
-    @staticmethod
-    def _enter(session: Session, manifest: Manifest, manifest_uri: str, embeddings: Mapping[str, bytes]) -> None:
+    def fill_text(self, *, chunk: int = 2000, on_progress: Callable[[int, int], None] = lambda *_: None) -> int:
+        """Make searchable by words whoever was entered before there was full text; returns how many that were.
+
+        Called before anybody is entered: texts are written in the order of keys, so those behind the last have none.
+        """
+        questions, filled = self.questions(), 0
+        chosen = select(PersonRecord.id, PersonRecord.caption, PersonRecord.answers).order_by(PersonRecord.id)
+        while True:
+            with self._session() as session:
+                connection = session.connection()
+                missing = chosen.where(PersonRecord.id > self.text.last_key(connection)).limit(chunk)
+                rows = session.execute(missing).all()
+                self.text.write(connection, {key: searchable_text(said, given, questions) for key, said, given in rows})
+            if not rows:
+                return filled
+            filled += len(rows)
+            on_progress(filled, rows[-1][0])
+
+    def _enter(self, session: Session, manifest: Manifest, manifest_uri: str, embeddings: Mapping[str, bytes]) -> None:
         session.add(
             SegmentRecord(
                 segment_id=manifest.segment_id,
@@ -326,11 +410,15 @@ class PeopleTable(PeopleReader):
         ids = [person.person_id for person in manifest.people]
         there = set(session.scalars(select(PersonRecord.person_id).where(PersonRecord.person_id.in_(ids))))
         erased = set(session.scalars(select(Tombstone.person_id).where(Tombstone.person_id.in_(ids))))
-        session.add_all(
+        records = [
             person_record(manifest, person, embeddings[person.person_id])
             for person in manifest.people
             if person.person_id not in there | erased
-        )
+        ]
+        session.add_all(records)
+        session.flush()
+        texts = {row.id: searchable_text(row.caption, row.answers, manifest.questions) for row in records}
+        self.text.write(session.connection(), texts)
 
 
 def _of_segment(segment_id: str, analysis_revision: str) -> Select[SegmentRecord]:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from consumers.errors import PeopleTableError
+from consumers.indexer.full_text import full_text_of
 from consumers.opening import opened
 
 
@@ -184,6 +185,6 @@ def open_engine(database_url: str) -> Engine:
         PeopleTableError: the URL is none, or the database does not open.
     """
     try:
-        return opened(database_url, Table.metadata)
+        return opened(database_url, Table.metadata, lambda engine: full_text_of(engine).lay_out)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise PeopleTableError(database_url, str(getattr(error, "orig", None) or error)) from error
