@@ -301,12 +301,14 @@ class PeopleTable(PeopleReader):
 
     def leave_no_trace(self) -> None:
         """Let nothing deleted stay in files beside the database; PostgreSQL's vacuum does so by itself."""
-        if self._engine.dialect.name == "sqlite":
-            try:
+        try:
+            with self._engine.begin() as connection:
+                self.text.leave_no_trace(connection)
+            if self._engine.dialect.name == "sqlite":
                 with self._engine.connect() as connection:
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            except SQLAlchemyError as error:
-                raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
+        except SQLAlchemyError as error:
+            raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
 
     def erased_among(self, manifest: Manifest) -> set[str]:
         """The person ids of a segment that were erased."""
