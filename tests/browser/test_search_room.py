@@ -17,7 +17,7 @@ from tests.browser.conftest import ARTEFACTS, THUMB, WIDE, Site, running, seriou
 from tests.builders_web import COLOUR, HAT, MASK, VEST, Box, Walk, jpeg, picture, sure
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 Open = Callable[..., "Page"]
 LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
@@ -244,7 +244,9 @@ def test_a_picture_is_searched_with_and_its_address_can_be_sent(searched: Site, 
     forgotten.get_by_text("no longer kept").wait_for()
 
 
-def test_what_is_chosen_is_exported_and_its_sums_hold(searched: Site, open_page: Open, tmp_path: Path):
+def test_what_is_chosen_is_exported_and_its_sums_hold(
+    searched: Site, open_page: Open, browser: "Browser", tmp_path: Path
+):
     page = open_search(searched, open_page)
     page.keyboard.press("Escape")
     page.locator(".room").focus()
@@ -270,13 +272,14 @@ def test_what_is_chosen_is_exported_and_its_sums_hold(searched: Site, open_page:
     for line in lines:
         digest, _, name = line.partition("  ")
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
-    report = open_page(searched, "/search")
+    report = browser.new_page()
     report.goto((tmp_path / "report.html").as_uri())
     report.get_by_text("Case 7").wait_for()
     assert report.locator("article").count() == 2
     report.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     report.wait_for_function("[...document.querySelectorAll('video')].every(video => video.readyState > 0)")
     report.screenshot(path=ARTEFACTS / "search-report.png", full_page=True)
+    report.close()
 
 
 def test_a_search_is_saved_run_shared_renamed_deleted_and_brought_back(searched: Site, open_page: Open):
