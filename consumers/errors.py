@@ -21,6 +21,7 @@
   * SavedSearchError           a saved search that cannot be kept or stand guard
   * NoSuchSearchError          no saved search has that id, for whoever asks
   * SearchUnavailableError     the indexer does not answer searches
+  * ApiError                   the API of a page refuses, or does not answer
   * AddressError               an address that a service may not or cannot listen on
   * StaleRulesError            somebody else changed the rules file since it was seen
   * NoSuchAlertError           no alert has that id
@@ -218,6 +219,17 @@ class SearchUnavailableError(ConsumerError):
 
     def __str__(self) -> str:
         return f"no search at {self.url}: {self.reason}; start `crewsight indexer`, or correct search.port"
+
+
+class ApiError(ConsumerError):
+    """The API of a page refuses or does not answer (status 0)."""
+
+    def __init__(self, url: str, status: int, reason: str) -> None:
+        super().__init__(url, status, reason)
+        self.url, self.status, self.reason = url, status, reason
+
+    def __str__(self) -> str:
+        return f"{self.url}{f' answers {self.status}' if self.status else ' does not answer'}: {self.reason}"
 
 
 class AddressError(ConsumerError):

@@ -49,7 +49,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
         SnapshotFolder(settings.index_folder),
         snapshot_every_s=settings.search.snapshot_every_s,
     )
-    descriptions = Descriptions(table.text, indexing.index, table.last_key)
+    descriptions = Descriptions(table.text, indexing.index)
     finder = Finder(indexing.index, towers, descriptions, table)
     service = create_service(finder, table, indexing.index)
     with served(service, listening), tended(indexing.index):

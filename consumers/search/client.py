@@ -47,9 +47,7 @@ class SearchClient:
         """Ask the service at `url`, such as `http://127.0.0.1:18081`."""
         self.url = url
         # urllib3 asks a fifth of the processor time of httpx, and knows no proxies unless told.
-        self._http = urllib3.PoolManager(
-            maxsize=CONNECTIONS, timeout=urllib3.Timeout(timeout_s), retries=urllib3.Retry(1, raise_on_status=False)
-        )
+        self._http = urllib3.PoolManager(maxsize=CONNECTIONS, timeout=urllib3.Timeout(timeout_s), retries=False)
 
     def find(self, query: SearchQuery) -> FoundPeople:
         """One page of who is found, by their keys.
@@ -78,7 +76,10 @@ class SearchClient:
 
     def _ask(self, method: str, path: str, body: bytes | None, kind: TypeAdapter[T]) -> T:
         try:
-            answer: Any = self._http.request(method, self.url + path, body=body)
+            try:
+                answer: Any = self._http.request(method, self.url + path, body=body)
+            except urllib3.exceptions.ProtocolError:  # kept open too long, and closed there meanwhile
+                answer = self._http.request(method, self.url + path, body=body)
         except urllib3.exceptions.HTTPError as error:
             reason = getattr(error, "reason", None) or error
             raise SearchUnavailableError(self.url, str(reason)) from error

@@ -9,15 +9,14 @@ from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import ExportError
 from consumers.indexer.people import PeopleReader
 from consumers.search.client import SearchClient
-from consumers.search.people_search import PeopleSearch
-from consumers.settings import DeskSettings
+from consumers.settings import PageSettings
 from consumers.web.desk import Desk
 from consumers.web.exports.packing import Packed, Packer
 from consumers.web.exports.record import Export
 from streamer.bus.media import MediaStore
 
 
-def export_people(settings: DeskSettings, person_ids: Sequence[str], path: Path, *, who: str) -> Packed:
+def export_people(settings: PageSettings, person_ids: Sequence[str], path: Path, *, who: str) -> Packed:
     """Pack people into the ZIP at `path`; whom it is of, and its digest, go into the audit log as the page's do.
 
     Raises:
@@ -28,12 +27,12 @@ def export_people(settings: DeskSettings, person_ids: Sequence[str], path: Path,
         raise ExportError(f"{path} is there already; choose another name")
     people, media = PeopleReader(settings.database_url), MediaStore(settings.media_url)
     access, now = Access(DeskDatabase(settings.desk_url)), datetime.now(UTC)
-    desk = Desk(PeopleSearch(SearchClient(settings.search.url), people), people, media, access)
+    desk = Desk(SearchClient(settings.search.url), people, media, access)
     access.log(who, "export", str(path), people=list(person_ids), note="")
     known = [desk.person(person_id) for person_id in person_ids]
     gone = tuple(person_id for person_id, person in zip(person_ids, known, strict=True) if person is None)
     zone = datetime.now().astimezone().tzinfo or UTC
-    export = Export("Crewsight", who, now, zone, "", (), gone)
+    export = Export(settings.page.site_name, who, now, zone, "", (), gone)
     try:
         packed = Packer(path, media, now).pack(export, [person for person in known if person is not None])
     except ExportError:
