@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.kept_index import KeptIndex
@@ -66,7 +67,13 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     erasing.step()  # what was begun before a crash, before anybody can search
     finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index)
-    with served(service, listening), tended("tending", index.tend), tended("erasing", erasing.step):
+    further = FurtherVectors(index, table, indexing.entering)
+    with (
+        served(service, listening),
+        tended("tending", index.tend),
+        tended("erasing", erasing.step),
+        tended("further vectors", further.step),
+    ):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
     index.close()
