@@ -73,6 +73,8 @@ def up(
     supervisor = Supervisor(household.children(), household.logs)
     with stop_signals() as is_stopping, Terminal(Console()) as terminal:
         terminal.say(f"The page is at {household.page_url}; logs are in {household.logs}.")
+        for line in household.about_packs():
+            terminal.say(line)
         try:
             supervisor.start()
             is_through = watch(
@@ -143,8 +145,11 @@ def _manifests(video: Path, camera: str, eyes: "Eyes", out: Path) -> "Iterator[t
     from streamer.beginning import file_began
     from streamer.bus.media import MediaStore
     from streamer.bus.messages import Rejected
+    from streamer.pictures import is_picture
     from streamer.segmenting import content_sha256, cut, plan_cuts
 
+    if is_picture(video):
+        raise VideoReadError(video, "it is a picture; name it, or its folder, among the `sources` of `crewsight up`")
     store = MediaStore(str(out))
     store.check_writable()
     plan = plan_cuts(video, sha256=content_sha256(video))
@@ -204,6 +209,14 @@ class Household:
         """Where the page is."""
         return f"http://{self.page.page.host}:{self.page.page.port}"
 
+    def about_packs(self) -> list[str]:
+        """Of each chosen question pack, how much of it can be answered."""
+        from consumers.alerts.build import measured_by
+        from consumers.packs.packs import coverage, read_packs
+
+        models = measured_by(self.indexer)
+        return [coverage(pack, models) for pack in read_packs(self.indexer.questions.packs)]
+
     def check(self) -> None:
         """Find now what would keep a process from starting, and say it before anything runs.
 
@@ -214,6 +227,7 @@ class Household:
         from consumers.alerts.rules_file import read_rules
         from consumers.listening import listen
         from consumers.notifying.senders import senders_of
+        from consumers.packs.packs import read_packs
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
         from streamer.bus.broker import EmbeddedBroker
@@ -236,6 +250,7 @@ class Household:
         check_address(self.page)
         if self.page.rules_path.exists():
             read_rules(self.page.rules_path)
+        read_packs(self.indexer.questions.packs)
         senders_of(self.notifier.notifying.channels)
         listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
@@ -321,13 +336,17 @@ class Outlook:
 
     def _progress(self) -> "list[SourceProgress]":
         from operations.terminal import SourceProgress
+        from streamer.pictures import is_picture
 
-        return [
-            SourceProgress(
-                f"{file.camera_id} {Path(file.name).name}", self._analyzed_s.get(file.file_id, 0.0), file.duration_s
-            )
-            for file in self._ledger.files()
-        ]
+        progress: dict[str, SourceProgress] = {}
+        for file in self._ledger.files():
+            # A library has thousands of pictures: those of one source share a bar.
+            kind = "pictures" if is_picture(Path(file.name)) else Path(file.name).name
+            name, analyzed_s = f"{file.camera_id} {kind}", self._analyzed_s.get(file.file_id, 0.0)
+            before = progress.get(name, SourceProgress(name, 0.0, None))
+            lasts_s = file.duration_s if before.duration_s is None else before.duration_s + (file.duration_s or 0.0)
+            progress[name] = SourceProgress(name, before.analyzed_s + analyzed_s, lasts_s)
+        return list(progress.values())
 
     def _new_people(self) -> "list[PersonLine]":
         from operations.terminal import PersonLine

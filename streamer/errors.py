@@ -2,7 +2,9 @@
 
 * StreamerError           the base of all
   * SourceError           a configured source that is not there
-  * VideoReadError        a file that is no video, or none that can be read
+  * FootageReadError      a file that cannot be read as what it should be
+    * VideoReadError      a file that is no video, or none that can be read
+    * PictureReadError    a file that is no picture, or none that can be read
   * LedgerError           the ledger cannot be opened, read or written
   * CameraError           a camera that gives no usable stream
     * CameraRefusedError  a camera that does not let us in, or has no such stream
@@ -27,15 +29,29 @@ class SourceError(StreamerError):
         return f"source {self.path}: {self.reason}; correct `sources` in the settings file"
 
 
-class VideoReadError(StreamerError):
-    """A file that is no video, or none that can be read."""
+class FootageReadError(StreamerError):
+    """A file that cannot be read as what it should be."""
+
+    kind = "file"
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(path, reason)
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"cannot read video {self.path}: {self.reason}"
+        return f"cannot read {self.kind} {self.path}: {self.reason}"
+
+
+class VideoReadError(FootageReadError):
+    """A file that is no video, or none that can be read."""
+
+    kind = "video"
+
+
+class PictureReadError(FootageReadError):
+    """A file that is no picture, or none that can be read."""
+
+    kind = "picture"
 
 
 class LedgerError(StreamerError):

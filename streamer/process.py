@@ -2,6 +2,7 @@
 
 import logging
 import queue
+from zoneinfo import ZoneInfo
 
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.cameras import CameraTable
@@ -127,7 +128,9 @@ def feed_of(source: Source, folders: Folders, *, once: bool) -> Feed:
     Raises:
         SourceError: the file or folder is not there.
     """
+    zone = ZoneInfo(source.time_zone) if source.time_zone else None
     if source.file is not None:
-        return Feed(source.camera, FileSource(source.file), source.pace)
+        return Feed(source.camera, FileSource(source.file), source.pace, zone)
     assert source.folder is not None
-    return Feed(source.camera, FolderSource(source.folder, rest_s=folders.rest_s, only_present=once), source.pace)
+    watched = FolderSource(source.folder, rest_s=folders.rest_s, only_present=once, with_subfolders=source.subfolders)
+    return Feed(source.camera, watched, source.pace, zone)

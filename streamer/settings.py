@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from streamer.bus.camera_file import CAMERA_PATTERN
-from streamer.bus.settings import Group, ProcessSettings
+from streamer.bus.settings import Group, ProcessSettings, ZoneName
 
 
 class Source(Group):
@@ -16,9 +16,15 @@ class Source(Group):
         pattern=CAMERA_PATTERN,
         description="The camera's id: letters, digits, `-` and `_`, at most 64, beginning with a letter or digit.",
     )
-    file: Path | None = Field(None, description="A video file.")
-    folder: Path | None = Field(None, description="A folder; every video that comes to rest in it is taken.")
+    file: Path | None = Field(None, description="A video file, or a picture.")
+    folder: Path | None = Field(
+        None, description="A folder; every video and picture that comes to rest in it is taken."
+    )
+    subfolders: bool = Field(False, description="Whether the folders in `folder` belong to it, hidden ones left out.")
     pace: Literal["fast", "live"] = Field("fast", description="As fast as possible, or at the video's own pace.")
+    time_zone: ZoneName = Field(
+        "", description="Zone of pictures whose date names none, such as Europe/Berlin; empty: this machine's."
+    )
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import av.error
 from av.video.frame import PictureType
+from av.video.reformatter import ColorRange
 
 from streamer.planning import Piece
 from streamer.scanning import Scan, packets_from
@@ -199,8 +200,16 @@ class VideoEncoder:
     def add(self, frame: Any) -> None:
         """Encode one more frame."""
         shown = frame.pts
-        if (frame.width, frame.height, frame.format.name) != (self.width_px, self.height_px, "yuv420p"):
-            frame = frame.reformat(width=self.width_px, height=self.height_px, format="yuv420p")
+        is_as_written = (frame.width, frame.height, frame.format.name) == (self.width_px, self.height_px, "yuv420p")
+        # MJPEG and others have the full range of brightness; players take what is written here for the limited one.
+        if not is_as_written or frame.color_range == ColorRange.JPEG:
+            frame = frame.reformat(
+                width=self.width_px,
+                height=self.height_px,
+                format="yuv420p",
+                src_color_range=frame.color_range,
+                dst_color_range=ColorRange.MPEG,
+            )
         frame.pts, frame.time_base = shown - self.first_pts, self._time_base
         frame.pict_type = PictureType.NONE  # the source's own choice of keyframes is not ours
         self._output.mux(self._stream.encode(frame))

@@ -30,7 +30,6 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from model.humanvlm import HumanVLM
-from model.layouts.settings import LlavaSettings
 from model.questions import Question
 from tests.builders_accelerator import Meter, Rig, noisy_crops, rows_to_learn
 from trainer.conversation_data import ConversationData
@@ -171,7 +170,9 @@ class Bench:
         path = rows_to_learn(folder, rows * a_step * (plan.steps + 1))
         data = ConversationData(llava_json=[path], images=folder, rows_a_batch=rows, pictures_checked=1)
         data.write_for(
-            self._rig.processor, LlavaSettings(prompt="llama-3"), image_tokens=image_tokens_of(network.config)
+            self._rig.processor,
+            self._rig.spoken_to(plan.caption_tokens),
+            image_tokens=image_tokens_of(network.config),
         )
         clock = _StepClock(self, warm_batches=a_step)
         trainer = lightning.Trainer(

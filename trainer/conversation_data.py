@@ -11,8 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from model.layouts.prompts import chosen_form
-from model.layouts.settings import LlavaSettings
 from trainer import feedback
 from trainer.caption_shards import captioned, shards_in
 from trainer.conversation_tokens import ConversationTokens, TokenRow
@@ -20,6 +18,7 @@ from trainer.conversations import CAPTION_REQUESTS, Conversation
 from trainer.errors import RecipeError
 from trainer.grouped_batches import GroupedBatches, Grouping, Spoken
 from trainer.llava_json import llava_conversations
+from trainer.llava_speech import SpokenTo
 from trainer.resumable import ResumableEpoch
 from trainer.rows import RowCount
 from trainer.stages import StageData
@@ -66,16 +65,21 @@ class ConversationData(StageData):
         self._counts: dict[str, RowCount] = {}
         self._broken_since = 0
 
-    def write_for(self, processor: Any, settings: LlavaSettings, *, image_tokens: int) -> None:
-        """Say in which form and with which pictures the model reads, and how it will be asked for a caption.
+    def write_for(self, processor: Any, spoken: SpokenTo, *, image_tokens: int) -> None:
+        """Say with which pictures the model reads, and how it will be spoken to.
 
         Raises:
             RecipeError: nothing can be learnt in that form.
         """
         self._processor = processor
-        form = chosen_form(processor, settings)
-        self._tokens = ConversationTokens(processor, form=form, image_tokens=image_tokens, longest=self._longest)
-        self._caption_requests = (settings.caption_request, *CAPTION_REQUESTS)
+        self._tokens = ConversationTokens(
+            processor,
+            form=spoken.prompts.form,
+            image_tokens=image_tokens,
+            longest=self._longest,
+            prompts=spoken.prompts,
+        )
+        self._caption_requests = (spoken.settings.caption_request, *CAPTION_REQUESTS)
 
     def setup(self, stage: str = "fit") -> None:  # noqa: ARG002 (Lightning's)
         """Count what can be read; once.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.layouts.prompts import TEMPLATES
+from model.layouts.prompts import TEMPLATES, Prompts
 from model.layouts.settings import PromptForm
+from model.questions import CANNOT_TELL, Question
 from trainer.conversations import IMAGE_MARK, Conversation, Turn
 from trainer.errors import RecipeError
 
@@ -33,7 +34,9 @@ class TokenRow:
 class ConversationTokens:
     """Writes conversations in the form of one checkpoint, which is the form that it will be spoken to in."""
 
-    def __init__(self, processor: Any, *, form: PromptForm, image_tokens: int, longest: int) -> None:
+    def __init__(
+        self, processor: Any, *, form: PromptForm, image_tokens: int, longest: int, prompts: Prompts | None = None
+    ) -> None:
         """The form of a checkpoint.
 
         Args:
@@ -41,19 +44,25 @@ class ConversationTokens:
             form: Its own chat template, Llama 3's, or `USER: … ASSISTANT: …`.
             image_tokens: How many tokens a picture takes.
             longest: Tokens of a row at most; what is longer is cut at its end.
+            prompts: How the checkpoint asks typed questions; None where there are none.
 
         Raises:
             RecipeError: the chat template says of a question something else once it is answered.
         """
         self._processor, self._tokenizer = processor, processor.tokenizer
-        self._image_tokens, self._longest = image_tokens, longest
+        self._image_tokens, self._longest, self._prompts = image_tokens, longest, prompts
         self._is_plain = form == "user-assistant"  # ended by the end of a text, which its chat template leaves out
         self._template = processor.chat_template if form == "own" else TEMPLATES[form]
         if not self._is_plain:
             self._refuse_unfit_template()
 
     def row(self, conversation: Conversation) -> TokenRow | None:
-        """The conversation in tokens; None where nothing is left to learn within the length."""
+        """The conversation in tokens.
+
+        None where nothing is left to learn within the length, or where the answer is none that the checkpoint can give.
+        """
+        if conversation.question is not None and self._prompts is not None:
+            return self._typed(conversation, conversation.question, self._prompts)
         ids: list[int] = []
         labels: list[int] = []
         for is_answer, text in self._pieces(conversation.turns):
@@ -62,6 +71,23 @@ class ConversationTokens:
             labels.extend(tokens if is_answer else [NOT_LEARNT] * len(tokens))
         row = TokenRow(conversation, tuple(ids[: self._longest]), tuple(labels[: self._longest]))
         return row if row.answer_tokens else None
+
+    def _typed(self, conversation: Conversation, question: Question, prompts: Prompts) -> TokenRow | None:
+        """A typed question as decisions read it, and its answer as they score it."""
+        try:
+            prompt = prompts.question(question)
+        except ValueError:
+            return None
+        said = dict(zip((*question.answers, CANNOT_TELL), prompt.asked.answers, strict=True))
+        answer = said[conversation.turns[-1].answer]
+        if not answer:  # a checkpoint without a label for *cannot tell*
+            return None
+        picture = (self._tokenizer.convert_tokens_to_ids(IMAGE_MARK),) * self._image_tokens
+        asked = (*prompt.before, *picture, *prompt.asked.text)
+        learnt = answer if answer[-1] == prompts.end_id else (*answer, prompts.end_id)
+        if len(asked) + len(learnt) > self._longest:
+            return None
+        return TokenRow(conversation, (*asked, *learnt), (*(NOT_LEARNT,) * len(asked), *learnt))
 
     def _pieces(self, turns: Sequence[Turn]) -> list[tuple[bool, str]]:
         """What stands before each answer, and each answer with what ends it, in turn."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from model.questions import Question
+
 IMAGE_MARK = "<image>"
 # Three grains, as HumanCaptionHQ has them: head, body, surroundings (https://arxiv.org/abs/2411.03034).
 CAPTION_REQUESTS: tuple[str, ...] = (
@@ -37,10 +39,14 @@ UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is said about one picture: a file, or the bytes of one."""
+    """What is said about one picture: a file, or the bytes of one.
+
+    With a `question`, the one turn is its answer, and it is asked as the checkpoint asks typed questions.
+    """
 
     picture: Path | bytes
     turns: tuple[Turn, ...]
+    question: Question | None = None
 
     def open_picture(self) -> Image.Image | None:
         """The picture in RGB; None where it cannot be read."""

@@ -90,10 +90,11 @@ def corrections(path: Path) -> tuple[list[Correction], RowCount]:
 
 
 def as_conversations(found: list[Correction], folder: Path) -> Iterator[Conversation]:
-    """Corrections as a question and its right answer."""
+    """Corrections as a typed question and its right answer."""
     for correction in found:
-        turn = Turn(correction.question.text, correction.answer)
-        yield Conversation(folder / correction.crop, (turn,))
+        asked = correction.question
+        turn = Turn(asked.text, correction.answer)
+        yield Conversation(folder / correction.crop, (turn,), Question(asked.kind, asked.text, asked.answers))
 
 
 def as_people(found: list[Correction], folder: Path) -> Iterator[Person]:

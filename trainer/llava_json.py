@@ -1,6 +1,7 @@
 """Instruction data as LLaVA writes it: a JSON list of `image` and `conversations` of `from` and `value`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from trainer.errors import RecipeError
 from trainer.rows import RowCount
 
 
-def llava_conversations(path: Path, images: Path) -> tuple[list[Conversation], RowCount]:
+def llava_conversations(path: Path, *images: Path) -> tuple[list[Conversation], RowCount]:
     """The rows of a file whose pictures are there, and what was skipped.
 
     Args:
         path: A JSON list, or one object a line.
-        images: The folder that `image` is relative to.
+        images: The folders that `image` may be relative to; the first that has it counts.
 
     Raises:
         RecipeError: the file is missing or no JSON.
@@ -50,7 +51,7 @@ def _parsed(line: str) -> Any:
         return None
 
 
-def _conversation(row: Any, images: Path) -> Conversation | str:
+def _conversation(row: Any, images: Sequence[Path]) -> Conversation | str:
     """The row, or why it is none."""
     if not isinstance(row, dict) or not isinstance(row.get("conversations"), list):
         return "no conversations"
@@ -61,5 +62,6 @@ def _conversation(row: Any, images: Path) -> Conversation | str:
     turns = turns_of(row["conversations"])
     if turns is None:
         return "no turns of human and gpt"
-    picture = images / row["image"]
-    return Conversation(picture, turns) if picture.is_file() else "image missing"
+    found = (folder / row["image"] for folder in images)
+    picture = next((path for path in found if path.is_file()), None)
+    return "image missing" if picture is None else Conversation(picture, turns)

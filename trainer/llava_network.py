@@ -15,9 +15,6 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from model.errors import ModelFolderError
-from model.folders import SETTINGS, model_folder
-from model.layouts.settings import LlavaSettings
 from trainer.errors import RecipeError
 from trainer.llava_recipe import LoraRecipe
 
@@ -49,18 +46,6 @@ def load_processor(name: str) -> tuple[Any, Any]:
         return LlavaProcessor.from_pretrained(name), LlavaConfig.from_pretrained(name)
     except (OSError, ValueError, TypeError) as error:
         raise _refused(name, error) from error
-
-
-def load_settings(name: str) -> LlavaSettings:
-    """How the checkpoint of a folder or hub id wants to be spoken to.
-
-    Raises:
-        RecipeError: its `humanvlm.json` is none.
-    """
-    try:
-        return LlavaSettings.read(model_folder(name, (SETTINGS,)))
-    except ModelFolderError as error:
-        raise RecipeError(Path(name), error.reason) from error
 
 
 def skeleton(config: Any) -> Any:

@@ -22,10 +22,10 @@ from trainer.llava_network import (
     keep_fewer_activations,
     load_network,
     load_processor,
-    load_settings,
     with_adapters,
 )
 from trainer.llava_recipe import LlavaSteps, LoraRecipe
+from trainer.llava_speech import SpokenTo
 from trainer.ranks import mean_over_ranks
 from trainer.resumable import LAST
 from trainer.schedule import warmed_then_cosine
@@ -66,7 +66,7 @@ class LlavaTask(StageTask):
         self.stage = stage
         self._folder = self._base if start is None else str(start)
         processor, config = load_processor(self._folder)
-        data.write_for(processor, load_settings(self._folder), image_tokens=image_tokens_of(config))
+        data.write_for(processor, SpokenTo.read(self._folder), image_tokens=image_tokens_of(config))
 
     def configure_model(self) -> None:
         """Load the network, on the device where Lightning wants it; once.

@@ -15,10 +15,12 @@ from consumers.alerts.tending import Tending, tended
 from consumers.alerts.trying import Trial, try_rules
 from consumers.collecting import collecting_seldom
 from consumers.indexer.people import PeopleReader
+from consumers.packs.packs import read_packs
 from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
 from consumers.served import served_model
 from consumers.settings import AlerterSettings, DeskSettings
+from model.questions import Question
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentAnalyzed
@@ -94,10 +96,12 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     """The alerter, its desk tended as long as the block runs.
 
     Raises:
+        PackError: A question pack cannot be read.
         DeskError: The desk database does not open, or failed meanwhile.
     """
     desk = DeskDatabase(settings.desk_url)
     rules = rules_in_force(settings)
+    of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]
     stage = Alerting(
         desk,
         MediaStore(settings.media_url),
@@ -105,12 +109,14 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
         notify_within=timedelta(seconds=settings.alerts.notify_within_s),
     )
     runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE)
-    tending = Tending(desk, rules, tell=lambda standing: _tell(bus, standing), incarnation=bus.current_incarnation)
+    tending = Tending(
+        desk, rules, tell=lambda standing: _tell(bus, standing, of_packs), incarnation=bus.current_incarnation
+    )
     with collecting_seldom(), tended(tending, runner.stop):
         yield runner
     desk.close()
 
 
-def _tell(bus: Bus, standing: Standing) -> None:
-    """Let the analyzers ask what the rules in force ask."""
-    publish_questions(bus, question_set(standing.questions))
+def _tell(bus: Bus, standing: Standing, of_packs: Sequence[Question]) -> None:
+    """Let the analyzers ask what the rules in force and the chosen packs ask."""
+    publish_questions(bus, question_set([*standing.questions, *of_packs]))

@@ -106,6 +106,6 @@ def _as_json(value: Any) -> str:
 
 def _open(database_url: str) -> Engine:
     try:
-        return opened(database_url, DeskTable.metadata, json_dumps=_as_json, json_loads=orjson.loads)
+        return opened(database_url, DeskTable.metadata, json_dumps=_as_json)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise DeskError(database_url, str(getattr(error, "orig", None) or error)) from error

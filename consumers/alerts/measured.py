@@ -51,6 +51,12 @@ class MeasuredModels:
     others: tuple[MeasuredModel, ...] = ()
     is_served: bool = False  # the answering one, by a model server
 
+    @property
+    def without_measure(self) -> str:
+        """What becomes of a question that the answering model was not measured on."""
+        is_closed = self.answering.name == EMBEDDED and not self.is_served
+        return "answered cannot tell (not trained)" if is_closed else "not measured"
+
     def why_not(self, question: Question) -> str | None:
         """Why the answering model cannot be relied on for a question, and which could; None where it can."""
         if self.answering.can_tell(question):

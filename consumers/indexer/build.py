@@ -4,12 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.indexing import Indexing
+from consumers.indexer.kept_index import KeptIndex
+from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.service import Searching, create_service, served
+from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
+from consumers.indexer.tending import tended
 from consumers.listening import listen
 from consumers.runner import Runner
+from consumers.search.described import Descriptions
+from consumers.search.finding import Finder
+from consumers.search.towers import ModelTowers
 from consumers.settings import IndexerSettings
 from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
@@ -19,6 +26,20 @@ from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
 GROUP = "indexer"
 TOPICS: list[Topic[Any]] = [PEOPLE, DEAD_LETTERS]
 BATCH_SIZE = 32
+
+
+def build_index(settings: IndexerSettings) -> KeptIndex:
+    """The index that the settings name.
+
+    Raises:
+        VectorIndexError: A Milvus server does not answer, or what it needs is not installed.
+    """
+    search = settings.search
+    if not search.index_url:
+        return LocalIndex(settings.index_folder, memory_bytes=search.memory_mb * 2**20)
+    from consumers.indexer.milvus_index import MilvusIndex
+
+    return MilvusIndex(search.index_url, token=search.index_token.get_secret_value() if search.index_token else "")
 
 
 @contextmanager
@@ -34,17 +55,19 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     """
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
-    tower = HumanVLM.load_text(settings.vlm.tower_name)
-    indexing = Indexing(
-        table,
-        MediaStore(settings.media_url),
-        SnapshotFolder(settings.index_folder),
-        embedding_space=tower.embedding_space,
-        width=len(tower.embed_text("person").vector),
-        snapshot_every_s=settings.search.snapshot_every_s,
-    )
-    service = create_service(Searching(tower, indexing.shard, table), table, indexing.shard)
-    with served(service, listening):
+    model_name = settings.vlm.tower_name
+    towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
+    table.fill_text()
+    store = MediaStore(settings.media_url)
+    index = build_index(settings)
+    notes = SnapshotFolder(settings.index_folder)
+    indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
+    erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
+    erasing.step()  # what was begun before a crash, before anybody can search
+    finder = Finder(index, towers, Descriptions(table.text, index), table)
+    service = create_service(finder, table, index)
+    with served(service, listening), tended("tending", index.tend), tended("erasing", erasing.step):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
+    index.close()
     table.close()

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from consumers.errors import SearchQueryError
 from consumers.search.filters import EVERYONE, PeopleFilter
@@ -19,22 +22,24 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What is searched for: `words`, or somebody `like` (a person_id), or a picture's `jpeg`; nothing: the newest.
+    """What is searched for: `words`, somebody `like` (a person_id), or a `picture` (JPEG or PNG); nothing: the newest.
 
     Raises:
         SearchQueryError: More than one example or words beside one, or `k` outside 1..1000.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     words: str = ""
     like: str | None = None
-    jpeg: bytes | None = None
+    picture: bytes | None = None
     by: By = By.BOTH
     filter: PeopleFilter = EVERYONE
     k: int = 24
     after: str | None = None  # the cursor of the page before
 
     def __post_init__(self) -> None:
-        if sum((bool(self.words), self.like is not None, self.jpeg is not None)) > 1:
+        if sum((bool(self.words), self.like is not None, self.picture is not None)) > 1:
             raise SearchQueryError("search by words, by a person or by a picture: one at a time")
         if not 1 <= self.k <= MOST_HITS:
             raise SearchQueryError(f"k must be in 1..{MOST_HITS}, got {self.k}")

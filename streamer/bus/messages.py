@@ -6,6 +6,7 @@ may be added with a default and never re-meant. Ids are derived (`streamer.bus.i
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import (
@@ -40,12 +41,14 @@ class TimeOrigin(StrEnum):
 
     CONTAINER = "container"  # the file's own creation time
     FILE = "file"  # the file system's modification time, less the duration
+    EXIF = "exif"  # a picture's own date, with its own offset from UTC
+    EXIF_ZONE = "exif-zone"  # a picture's own date, in the time zone that its source is set to
     CLOCK = "clock"  # this machine's clock when the frame arrived
     RTCP = "rtcp"  # the camera's own clock, as its RTCP sender reports tell it
 
 
 class SegmentReady(Message):
-    """One stretch of one camera's video, readable at `uri`."""
+    """One stretch of one camera's video, or one picture, readable at `uri`."""
 
     segment_id: str
     previous_segment_id: str | None = Field(None, description="The segment that ends where this one begins.")
@@ -112,10 +115,15 @@ class AskedQuestion(Message):
         >>> ask("Is this person wearing a hard hat?"), ask("What colour is the hard hat?")
         ('hard hat', 'hard hat colour')
         """
-        plain = self.text.strip().rstrip("?. ")
-        if which := _WHICH.match(plain):
-            return f"{plain[which.end() :]} {which[1].lower()}"
-        return _ASKED_OF.sub("", plain).strip() or plain
+        return _label(self.text)
+
+
+@lru_cache(1024)
+def _label(text: str) -> str:
+    plain = text.strip().rstrip("?. ")
+    if which := _WHICH.match(plain):
+        return f"{plain[which.end() :]} {which[1].lower()}"
+    return _ASKED_OF.sub("", plain).strip() or plain
 
 
 class QuestionSet(Message):

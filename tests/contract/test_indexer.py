@@ -11,6 +11,8 @@ from consumers.analyzer.manifests import announcement
 from consumers.indexer.build import indexing_service
 from consumers.indexer.people import PeopleReader
 from consumers.search.client import SearchClient
+from consumers.search.people_search import PeopleSearch
+from consumers.search.query import SearchQuery
 from consumers.settings import IndexerSettings, Search, Vlm
 from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
@@ -87,9 +89,12 @@ def test_what_is_announced_is_found_by_words_once_each_and_in_one_chain(make_bus
     installed.announce(bus, 3, 1, 0, 2, 1, 3)
     with installed.indexing(bus) as client:
         wait_until(people(client, 4))
-        answer = client.search("a hard hat", 10)
+        reader = PeopleReader(installed.settings.database_url)
+        answer = PeopleSearch(client, reader).search(SearchQuery("a hard hat", k=10))
+        reader.close()
     assert {hit.person.segment_id for hit in answer.hits} == {"s0", "s1", "s2", "s3"}
     assert len(answer.hits) == 4
+    assert set(answer.hits[0].why.matched_words) == {"hard", "hat"}
     first = installed.manifests[0].people[0].person_id
     assert {chain for _, chain in installed.chains()} == {first}
 

@@ -34,8 +34,9 @@ from model.served.address import Route, ServedModel, ServerAddress
 from model.served.answers import REFUSED
 from model.served.humanvlm import UNDESCRIBED, ServedHumanVLM
 from tests.builders_consumers import a_segment
+from tests.builders_llava import tiny_llava
 from tests.builders_model import QUESTIONS, tiny_humanvlm
-from tests.builders_served import Desk, Fault, llava_pipeline, refusing, tiny_llava, transformers_serve
+from tests.builders_served import Desk, Fault, llava_pipeline, refusing, transformers_serve
 
 HAT = Question("predicate", "Is this person wearing a hard hat?")
 COLOUR = Question("choice", "What colour is the hard hat?", ("yellow", "white", "orange"))

@@ -65,6 +65,9 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
         "docs/notifying.md",
         "docs/alerts.md",
         "docs/desk.md",
+        "docs/pictures.md",
+        "docs/questions.md",
+        "docs/search-queries.md",
         "docs/cameras.md",
     ],
 )

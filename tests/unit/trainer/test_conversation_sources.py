@@ -9,10 +9,11 @@ import pytest
 import torch
 from transformers import LlavaProcessor
 
-from model.questions import CANNOT_TELL
+from model.questions import CANNOT_TELL, Question
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
-from tests.builders_conversations import caption_shards, jpeg, llava_json, llava_to_train
+from tests.builders_conversations import caption_shards, jpeg, llava_json
+from tests.builders_llava import tiny_llava
 from tests.builders_photos import photo_folder
 from trainer.caption_shards import captioned, shards_in
 from trainer.conversation_data import ConversationData
@@ -22,6 +23,7 @@ from trainer.errors import RecipeError
 from trainer.feedback import as_conversations, as_people, corrections
 from trainer.grouped_batches import GroupedBatches, Grouping
 from trainer.llava_json import llava_conversations
+from trainer.llava_speech import SpokenTo
 from trainer.photos_data import PhotosData
 from trainer.rows import RowCount
 from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
@@ -29,7 +31,7 @@ from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
 
 @pytest.fixture(scope="module")
 def processor(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return LlavaProcessor.from_pretrained(llava_to_train(tmp_path_factory.mktemp("llava")))
+    return LlavaProcessor.from_pretrained(tiny_llava(tmp_path_factory.mktemp("llava")))
 
 
 def test_rows_of_llava_json_become_turns_about_a_picture(tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_the_compact_model_learns_from_corrections_beside_its_photos(tmp_path: P
     (tmp_path / "crops" / "a.jpg").write_bytes(jpeg("red"))
     path = tmp_path / "feedback.jsonl"
     path.write_text(json.dumps(correction("crops/a.jpg", "yes")))
-    plain, corrected = PhotosData(tmp_path), PhotosData(tmp_path, corrections=path, crops_a_batch=2, reads_ahead=False)
+    plain, corrected = PhotosData(tmp_path), PhotosData(tmp_path, corrections=path, crops_a_batch=2, workers=0)
     for data in (plain, corrected):
         data.setup()
     assert len(corrected.learnt) == len(plain.learnt) + 1
@@ -162,21 +164,48 @@ def test_only_answers_are_learnt_and_a_picture_takes_its_tokens(processor: Any) 
     image_id = processor.tokenizer.convert_tokens_to_ids("<image>")
     assert row.ids.count(image_id) == 16
     learnt = processor.tokenizer.decode([label for label in row.labels if label != NOT_LEARNT])
-    assert learnt == "red.<|turn|>yes.<|turn|>"
+    assert learnt == "red.<|eot_id|>yes.<|eot_id|>"
     said = processor.tokenizer.decode(row.ids)
     assert said == processor.tokenizer.decode(processor.tokenizer(said, add_special_tokens=False)["input_ids"])
-    assert said.startswith("<s><|start|>user\n\n<image>")
+    assert said.startswith("<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<image>")
 
 
 def test_a_conversation_as_user_and_assistant_ends_with_the_text(tmp_path: Path) -> None:
-    plain = LlavaProcessor.from_pretrained(llava_to_train(tmp_path, chat_template=None))
+    plain = LlavaProcessor.from_pretrained(tiny_llava(tmp_path, chat_template=None))
     turns = (Turn("What colour?", "red."), Turn("Sure?", "yes."))
     row = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=500).row(Conversation(b"", turns))
     assert row is not None
     said = plain.tokenizer.decode(row.ids)
-    assert said == "<s>USER: <image><image>\nWhat colour?\nASSISTANT: red.</s>USER: Sure?\nASSISTANT: yes.</s>"
-    cut = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=20)
+    assert said == (
+        "<|begin_of_text|>USER: <image><image>\nWhat colour?\nASSISTANT: red.<|end_of_text|>"
+        "USER: Sure?\nASSISTANT: yes.<|end_of_text|>"
+    )
+    cut = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=12)
     assert cut.row(Conversation(b"", turns)) is None
+
+
+@pytest.mark.parametrize("answers", ["labels", "words"])
+def test_a_corrected_question_is_learnt_as_it_is_decided(tmp_path: Path, answers: str) -> None:
+    folder = tiny_llava(tmp_path, settings={"answers": answers})
+    (folder / "decision.json").write_text('{"open_to_any_question": true, "cannot_tell": "unclear"}')
+    spoken, processor = SpokenTo.read(str(folder)), LlavaProcessor.from_pretrained(folder)
+    form = spoken.prompts.form
+    tokens = ConversationTokens(processor, form=form, image_tokens=16, longest=500, prompts=spoken.prompts)
+    colour = Question("choice", HAT_COLOUR.text, ("red", "blue"))
+    asked = spoken.prompts.question(colour)
+    for answer, wanted in zip((*colour.answers, CANNOT_TELL), asked.asked.answers, strict=True):
+        row = tokens.row(Conversation(b"", (Turn(colour.text, answer),), colour))
+        assert row is not None
+        picture = (processor.tokenizer.convert_tokens_to_ids("<image>"),) * 16
+        assert row.ids == (*asked.before, *picture, *asked.asked.text, *wanted, spoken.prompts.end_id)
+        assert tuple(label for label in row.labels if label != NOT_LEARNT) == (*wanted, spoken.prompts.end_id)
+
+
+def test_cannot_tell_teaches_nothing_where_a_checkpoint_has_no_label_for_it(tmp_path: Path) -> None:
+    folder = tiny_llava(tmp_path)
+    spoken, processor = SpokenTo.read(str(folder)), LlavaProcessor.from_pretrained(folder)
+    tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500, prompts=spoken.prompts)
+    assert tokens.row(Conversation(b"", (Turn(HARD_HAT.text, CANNOT_TELL),), HARD_HAT)) is None
 
 
 def test_batches_hold_rows_of_like_length_and_know_what_their_step_teaches(tmp_path: Path, processor: Any) -> None:

@@ -18,7 +18,7 @@ from transformers.decision import DecisionConfig
 
 from model.layouts.prompts import Prompts
 from model.layouts.settings import LlavaSettings, PromptForm
-from tests.builders_conversations import CHAT_TEMPLATE, caption_shards, llava_json, llava_to_train
+from tests.builders_conversations import caption_shards, llava_json
 from tests.builders_llava import published_config, tiny_llava
 from tests.builders_trainer import PowerCutError, write_recipe
 from trainer.conversation_data import ConversationData
@@ -34,6 +34,11 @@ from trainer.stages import Stage
 from trainer.trainable import trainable_by_part
 
 CONFIGS = Path(__file__).parents[3] / "trainer" / "configs"
+OWN_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}[{{ message['role'] }}] {% for part in message['content'] %}"
+    "{{ '<image> ' if part['type'] == 'image' else part['text'] }}{% endfor %}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant] {% endif %}"
+)
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.warnings.PossibleUserWarning"),
     pytest.mark.filterwarnings("ignore:.*LeafSpec"),
@@ -42,7 +47,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return llava_to_train(tmp_path_factory.mktemp("llava"))
+    return tiny_llava(tmp_path_factory.mktemp("llava"), is_wide=False)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +133,7 @@ def test_stage_two_moves_what_the_recipe_says(
 
 @pytest.mark.parametrize("form", ["own", "llama-3", "user-assistant"])
 def test_a_checkpoint_learns_in_the_form_that_it_is_asked_in(tmp_path: Path, sources: Path, form: PromptForm) -> None:
-    folder = tiny_llava(tmp_path / "model", chat_template=CHAT_TEMPLATE, settings={"prompt": form})
+    folder = tiny_llava(tmp_path / "model", chat_template=OWN_TEMPLATE, settings={"prompt": form})
     data = ConversationData(caption_shards=sources / "shards", rows_a_batch=12)
     LlavaTask(str(folder)).begin("align", None, data)
     data.setup()

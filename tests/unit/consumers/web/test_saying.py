@@ -17,11 +17,11 @@ from consumers.web.schemas import (
     CameraShape,
     ClipShape,
     CropShape,
-    HitShape,
     PersonDetailShape,
     PersonShape,
     StepShape,
 )
+from consumers.web.search.shapes import HitShape
 from model.questions import CANNOT_TELL
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
