@@ -12,9 +12,11 @@ from typing import Any
 
 import av
 import pytest
+from pydantic import SecretStr
 
 from streamer.bus.camera_file import CameraSpec
 from streamer.bus.camera_report import Connection
+from streamer.bus.errors import MediaStoreError
 from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.settings import Live
 from tests.builders_bus import wait_until
@@ -209,26 +211,19 @@ def test_a_picture_that_changes_its_size_on_the_way_begins_anew(tmp_path: Path) 
         assert sizes == {(segment.width_px, segment.height_px)}
 
 
-@pytest.mark.parametrize(
-    ("credentials", "said"),
-    [
-        ({"username": "viewer", "password": "wr0ng-s3cret"}, "it refuses the user name or the password (401)"),
-        ({}, "it refuses the user name or the password (401)"),
-    ],
-)
 def test_a_wrong_password_is_one_clear_line_and_is_not_tried_often(
-    tmp_path: Path, streams: Path, caplog: pytest.LogCaptureFixture, credentials: dict[str, Any], said: str
+    tmp_path: Path, streams: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     slow = QUICK.model_copy(update={"retry_at_most_s": 60.0})
     with rtsp_server({"gate": streams / "h264"}, user="viewer", password="right") as server:
-        spec = CameraSpec(camera="gate", url=server.url("gate"), **credentials)
+        spec = CameraSpec(camera="gate", url=server.url("gate"), username="viewer", password=SecretStr("wr0ng-s3cret"))
         with watched(tmp_path, spec, slow) as camera:
             wait_until(lambda: camera.camera.state.connection is Connection.REFUSED)
-            threading.Event().wait(3)
+            threading.Event().wait(2)
             assert camera.camera.state.failures == 1
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [vars(record)["reason"] for record in warnings] == [said]
+    assert [vars(record)["reason"] for record in warnings] == ["it refuses the user name or the password (401)"]
     assert not any("s3cret" in str(vars(record)) for record in caplog.records)
 
 
@@ -261,6 +256,22 @@ def test_footage_that_ended_before_the_start_is_a_gap(tmp_path: Path, streams: P
         (first, *_) = camera.wait_for(1)
     assert (camera.gaps[0], first.gap_reason) == (last_end, "it was not watched")
     assert first.gap_before_s == pytest.approx(3600, abs=10)
+
+
+@pytest.mark.parametrize("blocked", ["media", "work"])
+def test_a_disk_that_takes_nothing_ends_the_watch_with_one_clear_error(
+    tmp_path: Path, streams: Path, blocked: str
+) -> None:
+    (tmp_path / blocked).write_text("a file where a folder is wanted")
+    with (
+        rtsp_server({"gate": streams / "h264"}) as server,
+        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate"))) as camera,
+    ):
+        with pytest.raises(MediaStoreError) as failed:
+            camera.wait_for(1)
+        wait_until(lambda: not camera.camera.is_alive)
+    assert "\n" not in str(failed.value)
+    assert blocked in str(failed.value)
 
 
 @pytest.fixture
