@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from model.questions import CANNOT_TELL, Question
-from trainer.conversations import Conversation, Turn
+from trainer.llava.conversations import Conversation, Turn
 from trainer.errors import RecipeError
 from trainer.people import Attributes, Person
 from trainer.rows import RowCount

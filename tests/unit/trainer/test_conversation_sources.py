@@ -15,15 +15,15 @@ from model.vision_tower import VisionSizes
 from tests.builders_conversations import caption_shards, jpeg, llava_json
 from tests.builders_llava import tiny_llava
 from tests.builders_photos import photo_folder
-from trainer.caption_shards import captioned, shards_in
-from trainer.conversation_data import ConversationData
-from trainer.conversation_tokens import NOT_LEARNT, ConversationTokens
-from trainer.conversations import Conversation, Turn
+from trainer.llava.caption_shards import captioned, shards_in
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.conversation_tokens import NOT_LEARNT, ConversationTokens
+from trainer.llava.conversations import Conversation, Turn
 from trainer.errors import RecipeError
 from trainer.feedback import as_conversations, as_people, corrections
-from trainer.grouped_batches import GroupedBatches, Grouping
-from trainer.llava_json import llava_conversations
-from trainer.llava_speech import SpokenTo
+from trainer.llava.grouped_batches import GroupedBatches, Grouping
+from trainer.llava.json_rows import llava_conversations
+from trainer.llava.speech import SpokenTo
 from trainer.photos_data import PhotosData
 from trainer.rows import RowCount
 from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts

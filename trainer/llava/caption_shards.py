@@ -10,7 +10,7 @@ from typing import Any
 
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
-from trainer.conversations import CAPTION_REQUESTS, Conversation, Turn
+from trainer.llava.conversations import CAPTION_REQUESTS, Conversation, Turn
 from trainer.errors import RecipeError
 from trainer.rows import RowCount
 

@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from trainer import feedback
-from trainer.caption_shards import captioned, shards_in
-from trainer.conversation_tokens import ConversationTokens, TokenRow
-from trainer.conversations import CAPTION_REQUESTS, Conversation
+from trainer.llava.caption_shards import captioned, shards_in
+from trainer.llava.conversation_tokens import ConversationTokens, TokenRow
+from trainer.llava.conversations import CAPTION_REQUESTS, Conversation
 from trainer.errors import RecipeError
-from trainer.grouped_batches import GroupedBatches, Grouping, Spoken
-from trainer.llava_json import llava_conversations
-from trainer.llava_speech import SpokenTo
+from trainer.llava.grouped_batches import GroupedBatches, Grouping, Spoken
+from trainer.llava.json_rows import llava_conversations
+from trainer.llava.speech import SpokenTo
 from trainer.resumable import ResumableEpoch
 from trainer.rows import RowCount
 from trainer.stages import StageData
