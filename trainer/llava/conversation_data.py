@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from trainer import feedback
+from trainer.errors import RecipeError
 from trainer.llava.caption_shards import captioned, shards_in
 from trainer.llava.conversation_tokens import ConversationTokens, TokenRow
 from trainer.llava.conversations import CAPTION_REQUESTS, Conversation
-from trainer.errors import RecipeError
 from trainer.llava.grouped_batches import GroupedBatches, Grouping, Spoken
 from trainer.llava.json_rows import llava_conversations
 from trainer.llava.speech import SpokenTo
@@ -64,6 +64,7 @@ class ConversationData(StageData):
         self._shard_rows: list[int] = []
         self._counts: dict[str, RowCount] = {}
         self._broken_since = 0
+        self._has_told_of_idle_rows = False
 
     def write_for(self, processor: Any, spoken: SpokenTo, *, image_tokens: int) -> None:
         """Say with which pictures the model reads, and how it will be spoken to.
@@ -185,6 +186,9 @@ class ConversationData(StageData):
             row = self._tokens.row(conversation)
             if row is not None:
                 yield row
+            elif not self._has_told_of_idle_rows:
+                self._has_told_of_idle_rows = True
+                logger.warning("a row teaches nothing: too long, or its answer is none that the checkpoint can give")
 
     def _conversations(self, place: Sequence[int]) -> Iterable[Conversation]:
         """Listed rows and rows of shards in one drawn order; the shards' rows keep their order in the shard."""

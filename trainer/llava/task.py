@@ -12,11 +12,11 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional
 
+from trainer.errors import RecipeError
 from trainer.llava.conversation_data import ConversationData
 from trainer.llava.conversation_tokens import NOT_LEARNT
-from trainer.errors import RecipeError
-from trainer.llava.grouped_batches import Spoken
 from trainer.llava.export import write_llava
+from trainer.llava.grouped_batches import Spoken
 from trainer.llava.network import (
     image_tokens_of,
     keep_fewer_activations,

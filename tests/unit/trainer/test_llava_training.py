@@ -21,11 +21,11 @@ from model.layouts.settings import LlavaSettings, PromptForm
 from tests.builders_conversations import caption_shards, llava_json
 from tests.builders_llava import published_config, tiny_llava
 from tests.builders_trainer import PowerCutError, write_recipe
+from trainer.curves import read_curves
+from trainer.errors import RecipeError
 from trainer.llava.conversation_data import ConversationData
 from trainer.llava.conversation_tokens import NOT_LEARNT
 from trainer.llava.conversations import CAPTION_REQUESTS
-from trainer.curves import read_curves
-from trainer.errors import RecipeError
 from trainer.llava.network import image_tokens_of, load_network, load_processor, put_together, skeleton
 from trainer.llava.recipe import LlavaSteps, LoraRecipe
 from trainer.llava.task import LlavaTask
