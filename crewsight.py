@@ -145,8 +145,11 @@ def _manifests(video: Path, camera: str, eyes: "Eyes", out: Path) -> "Iterator[t
     from streamer.beginning import file_began
     from streamer.bus.media import MediaStore
     from streamer.bus.messages import Rejected
+    from streamer.pictures import is_picture
     from streamer.segmenting import content_sha256, cut, plan_cuts
 
+    if is_picture(video):
+        raise VideoReadError(video, "it is a picture; name it, or its folder, among the `sources` of `crewsight up`")
     store = MediaStore(str(out))
     store.check_writable()
     plan = plan_cuts(video, sha256=content_sha256(video))
@@ -290,7 +293,8 @@ class Outlook:
         self._desk = DeskOutlook(household.page.desk_url)
         self._last_entry = self._last_segment = self._last_rejection = self._last_person = 0
         self._waiting: dict[str, tuple[int, float]] = {}  # segment -> its file and its length in seconds
-        self._settled: set[str] = set()  # segments whose result is in the table
+        self._settled: list[str] = []  # segments whose result is new in the table
+        self._settled_count = 0
         self._analyzed_s: dict[int, float] = {}  # file -> seconds of it that are through
 
     def look(self, *, is_cut: bool) -> "Sighting":
@@ -313,18 +317,22 @@ class Outlook:
         counts = self._people.counts()
         rejected = f", {counts.rejections} refused" if counts.rejections else ""
         alerts = f", {self._desk.alert_count} alerts" if self._desk.alert_count else ""
-        return f"{len(self._settled)} segments, {counts.chains} people in {counts.people} tracks{alerts}{rejected}."
+        return f"{self._settled_count} segments, {counts.chains} people in {counts.people} tracks{alerts}{rejected}."
 
     def _settle(self) -> None:
         for row, segment_id in self._people.segments_since(self._last_segment):
             self._last_segment = row
-            self._settled.add(segment_id)
+            self._settled.append(segment_id)
+        # Read after the results: whatever has one was entered before. Live footage is not among it.
         for entry in self._ledger.entries(after=self._last_entry):
             self._last_entry = entry.sequence
             self._waiting[entry.segment_id] = (entry.file_id, entry.duration_s)
-        for segment_id in self._settled & self._waiting.keys():
-            file_id, duration_s = self._waiting.pop(segment_id)
-            self._analyzed_s[file_id] = self._analyzed_s.get(file_id, 0.0) + duration_s
+        for segment_id in self._settled:
+            if segment_id in self._waiting:
+                file_id, duration_s = self._waiting.pop(segment_id)
+                self._analyzed_s[file_id] = self._analyzed_s.get(file_id, 0.0) + duration_s
+        self._settled_count += len(self._settled)
+        self._settled.clear()
 
     def _progress(self) -> "list[SourceProgress]":
         from operations.terminal import SourceProgress
@@ -361,7 +369,7 @@ class Outlook:
         for row, rejected in self._people.rejections_since(self._last_rejection):
             self._last_rejection = row
             if rejected.segment_id:
-                self._settled.add(rejected.segment_id)
+                self._settled.append(rejected.segment_id)
             remarks.append(f"refused: {rejected.origin or rejected.source_topic}: {rejected.reason}")
         return remarks
 

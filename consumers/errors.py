@@ -16,6 +16,7 @@
   * NotSeenError               nobody of that id or at that moment is known
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
+    * MilvusMissingError       pymilvus is not installed
   * SearchQueryError           a search that asks for what cannot be
   * ExportError                people who cannot be exported
     * ExportsFullError         too many exports wait already
@@ -23,6 +24,7 @@
   * SavedSearchError           a saved search that cannot be kept or stand guard
   * NoSuchSearchError          no saved search has that id, for whoever asks
   * SearchUnavailableError     the indexer does not answer searches
+  * ApiError                   the API of a page refuses, or does not answer
   * AddressError               an address that a service may not or cannot listen on
   * StaleRulesError            somebody else changed the rules file since it was seen
   * NoSuchAlertError           no alert has that id
@@ -188,6 +190,13 @@ class FaissMissingError(VectorIndexError):
         return "FAISS is not installed; install crewsight[cpu], or crewsight[gpu] on a machine with CUDA"
 
 
+class MilvusMissingError(VectorIndexError):
+    """pymilvus is not installed, and the index is to be on a Milvus server."""
+
+    def __str__(self) -> str:
+        return "search.index_url names a Milvus, but pymilvus is not installed; install crewsight[milvus]"
+
+
 class SearchQueryError(ConsumerError):
     """A search that asks for what cannot be; the message says what and why."""
 
@@ -242,6 +251,17 @@ class SearchUnavailableError(ConsumerError):
 
     def __str__(self) -> str:
         return f"no search at {self.url}: {self.reason}; start `crewsight indexer`, or correct search.port"
+
+
+class ApiError(ConsumerError):
+    """The API of a page refuses or does not answer (status 0)."""
+
+    def __init__(self, url: str, status: int, reason: str) -> None:
+        super().__init__(url, status, reason)
+        self.url, self.status, self.reason = url, status, reason
+
+    def __str__(self) -> str:
+        return f"{self.url}{f' answers {self.status}' if self.status else ' does not answer'}: {self.reason}"
 
 
 class AddressError(ConsumerError):

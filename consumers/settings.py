@@ -168,6 +168,13 @@ class Search(Group):
         2048, description="MiB of vectors in memory; beyond it those of the oldest days are read from the disk."
     )
 
+    index_url: str = Field(
+        "",
+        description="Where vectors are kept; empty: in the state folder. A Milvus server such as http://milvus:19530, "
+        "or a milvus-lite file that ends in .db.",
+    )
+    index_token: SecretStr | None = Field(None, description="Token or `user:password` that the Milvus server asks for.")
+
     @property
     def url(self) -> str:
         """Where to ask."""

@@ -12,11 +12,11 @@ from streamer.bus.media import MediaStore
 from streamer.bus.signals import stop_signals
 from streamer.ledger import Ledger
 from streamer.live.backlog import Limits
-from streamer.live.camera import Told
 from streamer.live.ledger import LiveLedger
 from streamer.live.publishing import LivePublisher
 from streamer.live.results import ResultsFollower
 from streamer.live.roster import Roster
+from streamer.live.state import Told
 from streamer.live.watch import LiveWatch
 from streamer.publishing import LedgerPublisher
 from streamer.settings import Folders, Source, StreamerSettings

@@ -107,6 +107,12 @@ def segments_decided(desk: DeskDatabase) -> int:
         return session.scalar(select(func.count(SeenSegmentRecord.segment_id))) or 0
 
 
+def notifications_owed(desk: DeskDatabase) -> int:
+    """How many notifications have not been delivered yet."""
+    with desk.reading() as session:
+        return session.scalar(select(func.count(OutboxRecord.id)).where(OutboxRecord.delivered_at.is_(None))) or 0
+
+
 def wait_until_warm(desk: DeskDatabase, is_running: Callable[[], bool]) -> None:
     """Return when a first result is on the desk, or nobody is running."""
     give_up_s = time.monotonic() + START_S
@@ -115,7 +121,7 @@ def wait_until_warm(desk: DeskDatabase, is_running: Callable[[], bool]) -> None:
 
 
 def wait_until_quiet(desk: DeskDatabase, footage_s: float, is_running: Callable[[], bool]) -> None:
-    """Return when the footage has been played and nothing new reaches the desk any more, or nobody is running."""
+    """Return when the footage is through, nothing new reaches the desk and nothing is owed, or nobody is running."""
     give_up_s = time.monotonic() + START_S + 2 * footage_s
     least_s = time.monotonic() + footage_s
     seen, changed_at_s = 0, time.monotonic()
@@ -124,7 +130,8 @@ def wait_until_quiet(desk: DeskDatabase, footage_s: float, is_running: Callable[
         now_seen = segments_decided(desk)
         if now_seen != seen or not now_seen:
             seen, changed_at_s = now_seen, time.monotonic()
-        if time.monotonic() > least_s and time.monotonic() - changed_at_s > QUIET_FOR_S:
+        is_quiet = time.monotonic() > least_s and time.monotonic() - changed_at_s > QUIET_FOR_S
+        if is_quiet and not notifications_owed(desk):
             return
 
 

@@ -21,7 +21,8 @@ from streamer.bus.settings import Bus as BusSettings
 from streamer.bus.settings import State
 from streamer.bus.topics import CAMERAS
 from streamer.ledger import Ledger
-from streamer.live.camera import CameraFailed, LiveCamera, Told
+from streamer.live.camera import LiveCamera
+from streamer.live.state import CameraFailed, Told
 from streamer.process import live_watch
 from streamer.publishing import LedgerPublisher
 from streamer.settings import Backlog, Live, StreamerSettings

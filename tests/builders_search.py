@@ -62,7 +62,7 @@ class Searched:
         self.table = PeopleTable(database_url or f"sqlite:///{folder / 'people.sqlite3'}")
         self.index = LocalIndex()
         towers = ModelTowers(self.tower, str(self.model))
-        descriptions = Descriptions(self.table.text, self.index, self.table.last_key)
+        descriptions = Descriptions(self.table.text, self.index)
         self.finder = Finder(self.index, towers, descriptions, self.table)
         self._segments = 0
 

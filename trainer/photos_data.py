@@ -37,7 +37,8 @@ class PhotosData(StageData):
         held_out_percent: int = 8,
         alike: float = 0.6,
         seed: int = 0,
-        reads_ahead: bool = True,
+        workers: int = 1,
+        rounds_an_epoch: int = 1,
         corrections: Path | None = None,
     ) -> None:
         """Nothing is read before `setup`.
@@ -50,13 +51,14 @@ class PhotosData(StageData):
             held_out_percent: Share of the source photos kept for calibration.
             alike: A training crop that resembles a held-out one more than this is left out.
             seed: What the draws follow from, with the number of the epoch.
-            reads_ahead: Whether a process beside the training prepares the next batches.
+            workers: Processes beside the training that prepare the next batches; 0 prepares them in the training's own.
+            rounds_an_epoch: How often each person is drawn in an epoch, on average: many workers need long epochs.
             corrections: The file of officers' corrections, learnt from beside the photos; none of them is held out.
         """
         super().__init__()
         self._folder, self._backbone, self._batch = folder, backbone, crops_a_batch
         self._smallest_px, self._percent, self._alike = smallest_person_px, held_out_percent, alike
-        self.seed, self._workers = seed, int(reads_ahead)
+        self.seed, self._workers, self._rounds = seed, workers, rounds_an_epoch
         self._corrections = corrections
         self._corrected = 0
         self._photos = RowCount()
@@ -96,7 +98,9 @@ class PhotosData(StageData):
         assert self._sizes is not None
         epoch, rank = (self.trainer.current_epoch, self.trainer.global_rank) if self.trainer is not None else (0, 0)
         seed = self.seed + RANK_STRIDE * rank
-        looks = LooksOfEpoch(self.learnt, self._words, self._sizes, batch=self._batch, seed=seed, epoch=epoch)
+        looks = LooksOfEpoch(
+            self.learnt, self._words, self._sizes, batch=self._batch, seed=seed, epoch=epoch, rounds=self._rounds
+        )
         # A generator of its own: a loader draws a seed, and that must not come out of the training's chance.
         loader = DataLoader(looks, batch_size=None, num_workers=self._workers, generator=torch.Generator())
         return ResumableEpoch(loader)
@@ -104,7 +108,7 @@ class PhotosData(StageData):
     @property
     def batches_an_epoch(self) -> int:
         """Batches that this process gets in one epoch."""
-        return len(self.learnt) // self._batch
+        return len(self.learnt) * self._rounds // self._batch
 
     def fingerprint(self) -> str:
         """Of the photos' names and labels, and of the corrections."""

@@ -25,10 +25,13 @@ class SizesRecipe(_Group):
     heads: PositiveInt = 6
     feed_forward: PositiveInt = 512
     embedding_width: PositiveInt = 128
+    upper_share: float = Field(
+        0.5, gt=0, lt=1, description="Share of a crop's rows, from the top, that fills the upper half of what is read."
+    )
 
     def vision(self) -> VisionSizes:
         """The vision tower's share of the sizes."""
-        return VisionSizes(self.crop_height_px, self.crop_width_px, self.base_channels)
+        return VisionSizes(self.crop_height_px, self.crop_width_px, self.base_channels, self.upper_share)
 
     def network(self, words: WordTokens) -> NetworkSizes:
         """The sizes of all parts, for a vocabulary."""
@@ -51,6 +54,9 @@ class StepsRecipe(_Group):
     answer_weight: NonNegativeFloat = 1.0
     caption_weight: NonNegativeFloat = 0.5
     search_weight: NonNegativeFloat = 0.5
+    averaging_decay: float = Field(
+        0.0, ge=0, lt=1, description="How much the running mean of the weights, which is what is written, keeps a step."
+    )
     kept_of_start: float = Field(
         0.0, ge=0, lt=1, description="Share of the weights that the stage started from in what it writes."
     )

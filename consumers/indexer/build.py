@@ -6,6 +6,7 @@ from typing import Any
 
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.indexing import Indexing
+from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.service import create_service, served
@@ -27,6 +28,20 @@ TOPICS: list[Topic[Any]] = [PEOPLE, DEAD_LETTERS]
 BATCH_SIZE = 32
 
 
+def build_index(settings: IndexerSettings) -> KeptIndex:
+    """The index that the settings name.
+
+    Raises:
+        VectorIndexError: A Milvus server does not answer, or what it needs is not installed.
+    """
+    search = settings.search
+    if not search.index_url:
+        return LocalIndex(settings.index_folder, memory_bytes=search.memory_mb * 2**20)
+    from consumers.indexer.milvus_index import MilvusIndex
+
+    return MilvusIndex(search.index_url, token=search.index_token.get_secret_value() if search.index_token else "")
+
+
 @contextmanager
 def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any]]:
     """The indexer, answering searches as long as the block runs; a snapshot is written at its end.
@@ -44,12 +59,12 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
     table.fill_text()
     store = MediaStore(settings.media_url)
-    index = LocalIndex(settings.index_folder, memory_bytes=settings.search.memory_mb * 2**20)
+    index = build_index(settings)
     notes = SnapshotFolder(settings.index_folder)
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
     erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
-    finder = Finder(index, towers, Descriptions(table.text, index, table.last_key), table)
+    finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index)
     with served(service, listening), tended("tending", index.tend), tended("erasing", erasing.step):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)

@@ -44,6 +44,10 @@ class HalfVectors:
         """Add rows (n, d) at the end."""
         self._parts[1].extend(vectors.astype(np.float16))
 
+    def fit(self) -> None:
+        """Let go of what is held in reserve."""
+        self._parts[1].fit()
+
     def take(self, rows: Rows) -> Halves:
         """Some rows, increasing, (n, d)."""
         resting, fresh = self._parts

@@ -87,7 +87,7 @@ class LocalIndex:
         for shard in sorted(shards, key=lambda shard: shard.greatest_key, reverse=True):
             if len(found) >= k and found[-1] >= shard.greatest_key:
                 break
-            keys = shard.keys(shard.wanted(ready))
+            keys = shard.keys(np.flatnonzero(shard.wanted(ready)))
             if before_key is not None:
                 keys = keys[keys < before_key]
             found = np.unique(np.concatenate([found, _greatest(keys, k)]))[::-1][:k]
@@ -150,7 +150,9 @@ class LocalIndex:
             self._erase_owed()
             for name, space in self._spaces.items():
                 for shard in space.shards.values():
-                    self._files.save(name, shard)
+                    if not self._files.save(name, shard):
+                        with self._adding:
+                            shard.fit()  # its day is over, for all that is known
             self._files.commit()
             self._keep_within_memory()
 

@@ -91,12 +91,12 @@ class ShardFiles:
         self._sweep()
         return found
 
-    def save(self, embedding_space: str, shard: Shard) -> None:
-        """Write what changed of one shard; it counts from `commit` on."""
+    def save(self, embedding_space: str, shard: Shard) -> bool:
+        """Write what changed of one shard; it counts from `commit` on. False when nothing changed."""
         saved = self._saved_as(embedding_space, shard)
         count, gone_count = shard.count, shard.gone_count
         if saved is not None and (saved.count, saved.gone_count) == (count, gone_count):
-            return
+            return False
         folder = self.folder_of(embedding_space, shard.place)
         number = saved.columns + 1 if saved else 0
         try:
@@ -116,6 +116,7 @@ class ShardFiles:
             columns=number,
         )
         self.is_behind = True
+        return True
 
     def holds(self, embedding_space: str, shard: Shard) -> bool:
         """Whether anything of a shard is on the disk."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from sqlalchemy import Connection, Engine, bindparam, text
+from sqlalchemy import Connection, Engine, text
 
 from consumers.indexer.full_text import MOST_COUNTED
 from consumers.search.terms import words_of
@@ -26,7 +26,6 @@ NEWEST = text(
     "SELECT rowid FROM people_text WHERE people_text MATCH :match AND rowid <= :through ORDER BY rowid DESC LIMIT :most"
 )
 COUNT = text("SELECT count(*) FROM (SELECT 1 FROM people_text WHERE people_text MATCH :match LIMIT :most)")
-SAID = text("SELECT rowid, said FROM people_text WHERE rowid IN :keys").bindparams(bindparam("keys", expanding=True))
 
 
 class SqliteText:
@@ -71,7 +70,10 @@ class SqliteText:
     def stems_of(self, keys: Sequence[int]) -> dict[int, frozenset[str]]:
         """Every word of some people, by key."""
         with self._engine.connect() as connection:
-            rows = connection.execute(SAID, {"keys": list(keys)}).all()
+            among = ",".join(
+                str(int(key)) for key in keys
+            )  # hundreds: as parameters they would take longer than the query
+            rows = connection.exec_driver_sql(f"SELECT rowid, said FROM people_text WHERE rowid IN ({among})").all()
         return {key: self._stems_of_text(said) for key, said in rows}
 
     def _stemmed(self, said: str) -> frozenset[str]:

@@ -37,15 +37,9 @@ class Described:
 class Descriptions:
     """Ranks people by words; may be shared by threads."""
 
-    def __init__(
-        self,
-        text: FullText,
-        index: VectorIndex,
-        people_count: Callable[[], int],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Look into `text`, for whoever `index` says a filter wants, of `people_count` people."""
-        self._text, self._index, self._people_count, self._clock = text, index, people_count, clock
+    def __init__(self, text: FullText, index: VectorIndex, clock: Callable[[], float] = time.monotonic) -> None:
+        """Look into `text`, for whoever `index` says a filter wants."""
+        self._text, self._index, self._clock = text, index, clock
         self._counts: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
@@ -62,7 +56,7 @@ class Descriptions:
         weights: dict[str, tuple[float, Term]] = {}
         for term, stem in zip(terms, self._text.stems([term.indexed for term in terms]), strict=True):
             if stem is not None:
-                weights.setdefault(stem, (self._weight(stem), term))
+                weights.setdefault(stem, (self._weight(stem, horizon), term))
         if not weights:
             return []
         candidates = dict.fromkeys(nearest)
@@ -71,21 +65,24 @@ class Descriptions:
             candidates.update(dict.fromkeys(self._index.newest(CANDIDATES * 2, wanted, before_key=horizon + 1)))
         stems = self._text.stems_of(list(candidates))
         place = {key: rank for rank, key in enumerate(nearest)}
-        found = []
-        for key in candidates:
-            shared = [weights[stem] for stem in weights.keys() & stems.get(key, frozenset())]
-            if shared:
-                shared.sort(key=lambda weighed: -weighed[0])
-                weight = sum(weight for weight, _ in shared)
-                found.append(Described(key, weight, tuple(term.said for _, term in shared)))
-        found.sort(key=lambda one: (-round(one.weight, 9), place.get(one.key, len(place)), -one.key))
+        asked, found = frozenset(weights), []
+        told: dict[frozenset[str], tuple[float, tuple[str, ...]]] = {}  # few different words, many people
+        for key, having in stems.items():
+            shared = asked & having
+            if not shared:
+                continue
+            if shared not in told:
+                best = sorted((weights[stem] for stem in shared), key=lambda weighed: -weighed[0])
+                told[shared] = round(sum(weight for weight, _ in best), 9), tuple(term.said for _, term in best)
+            found.append(Described(key, *told[shared]))
+        found.sort(key=lambda one: (-one.weight, place.get(one.key, len(place)), -one.key))
         return found
 
     def _having(self, weights: dict[str, tuple[float, Term]], wanted: PeopleFilter, horizon: int) -> list[int]:
-        """The newest who have all the words; where they are few, also who have all but the commonest, and so on."""
+        """The newest who have all the words; where they are few, also who have the rarer half of them, and so on."""
         stems = sorted(weights, key=lambda stem: -weights[stem][0])
         found: dict[int, None] = {}
-        for count in range(len(stems), 0, -1):
+        for count in dict.fromkeys((len(stems), max(len(stems) // 2, 1), 1)):
             found.update(dict.fromkeys(self._newest_wanted(stems[:count], wanted, horizon)))
             if len(found) >= CANDIDATES:
                 break
@@ -104,8 +101,8 @@ class Descriptions:
             through = matching[-1] - 1
         return found
 
-    def _weight(self, stem: str) -> float:
-        people = max(self._people_count(), 1)
+    def _weight(self, stem: str, people: int) -> float:
+        """The weight of a word, where the greatest key stands for how many people there are: near enough, and free."""
         having = min(self._count(stem), people)
         return math.log(1 + (people - having + 0.5) / (having + 0.5))
 

@@ -1,8 +1,9 @@
 """Finds people: what the indexer does with a query. Answers with keys; whoever asked reads the person table."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from consumers.errors import NotSeenError, SearchQueryError
 from consumers.indexer.people import PeopleReader
@@ -17,6 +18,7 @@ from consumers.search.query import By, SearchQuery
 from consumers.search.towers import Placed, Towers
 from consumers.search.vector_index import Neighbour, VectorIndex, Vectors
 
+Ranked = TypeVar("Ranked")
 POOL = 300  # nearest by picture that words are fused with: the same for every page, so that pages agree
 DIGITS = 5  # of a score; beyond, it is noise of float16
 
@@ -61,13 +63,13 @@ class Finder:
         if query.words:
             placed = self._towers.place_text(query.words)
             if query.by is not By.PICTURE:
-                return _page(query, at, self._by_words(query, placed, at.horizon), placed.unknown_words)
+                return self._by_words(query, placed, at)
         elif query.picture is not None:
             placed = self._towers.place_picture(whole(decoded(query.picture)))
         else:
             placed = self._like(query.like or "")
         near = self._nearest(placed.vectors, at.place + query.k + 1, at.horizon, query.filter)
-        return _page(query, at, [one.found() for one in near], placed.unknown_words)
+        return _page(query, at, near, _Near.found, placed.unknown_words)
 
     def elsewhere(self, person_id: str, k: int) -> list[AlsoSeen]:
         """Other chains that may be the same person as somebody, the most alike first.
@@ -87,17 +89,21 @@ class Finder:
         following = cursor_text(query, Cursor(page[0], page[-1])) if len(keys) > query.k else None
         return FoundPeople(tuple(Found(key, 0.0) for key in page), next=following)
 
-    def _by_words(self, query: SearchQuery, placed: Placed, horizon: int) -> list[Found]:
-        near = self._nearest(placed.vectors, POOL, horizon, query.filter)
-        described = self._descriptions.ranked(
-            query.words, query.filter, nearest=[one.key for one in near], horizon=horizon
-        )
+    def _by_words(self, query: SearchQuery, placed: Placed, at: Cursor) -> FoundPeople:
+        near = self._nearest(placed.vectors, POOL, at.horizon, query.filter)
+        nearest = [one.key for one in near]
+        described = self._descriptions.ranked(query.words, query.filter, nearest=nearest, horizon=at.horizon)
         by_key = {one.key: one for one in near}
         words = {one.key: one for one in described}
         if query.by is By.DESCRIPTION:
-            return [_told(one.key, round(one.weight, DIGITS), by_key, words) for one in described]
-        scores = fused([[one.key for one in near], [one.key for one in described]])
-        return [_told(key, round(score, 6), by_key, words) for key, score in scores]
+            scores = [(one.key, round(one.weight, DIGITS)) for one in described]
+        else:
+            scores = fused([nearest, [one.key for one in described]])
+
+        def tell(scored: tuple[int, float]) -> Found:
+            return _told(*scored, by_key, words)
+
+        return _page(query, at, scores, tell, placed.unknown_words)
 
     def _like(self, person_id: str) -> Placed:
         person = self._people.place(person_id)
@@ -146,11 +152,17 @@ def _is_list(query: SearchQuery) -> bool:
 def _told(key: int, score: float, near: Mapping[int, _Near], described: Mapping[int, Described]) -> Found:
     one, words = near.get(key), described.get(key)
     matched = words.matched_words if words else ()
+    score = round(score, 6)
     return Found(key, score, Why(one.similarity, matched, one.embedding_space) if one else Why(None, matched))
 
 
-def _page(query: SearchQuery, at: Cursor, found: Sequence[Found], unknown_words: tuple[str, ...]) -> FoundPeople:
-    page = tuple(found[at.place : at.place + query.k])
+def _page(
+    query: SearchQuery,
+    at: Cursor,
+    found: Sequence[Ranked],
+    tell: Callable[[Ranked], Found],
+    unknown_words: tuple[str, ...],
+) -> FoundPeople:
     end = at.place + query.k
     following = cursor_text(query, Cursor(at.horizon, end)) if len(found) > end and end <= DEEPEST else None
-    return FoundPeople(page, unknown_words, following)
+    return FoundPeople(tuple(tell(one) for one in found[at.place : end]), unknown_words, following)

@@ -6,6 +6,7 @@ may be added with a default and never re-meant. Ids are derived (`streamer.bus.i
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import (
@@ -114,10 +115,15 @@ class AskedQuestion(Message):
         >>> ask("Is this person wearing a hard hat?"), ask("What colour is the hard hat?")
         ('hard hat', 'hard hat colour')
         """
-        plain = self.text.strip().rstrip("?. ")
-        if which := _WHICH.match(plain):
-            return f"{plain[which.end() :]} {which[1].lower()}"
-        return _ASKED_OF.sub("", plain).strip() or plain
+        return _label(self.text)
+
+
+@lru_cache(1024)
+def _label(text: str) -> str:
+    plain = text.strip().rstrip("?. ")
+    if which := _WHICH.match(plain):
+        return f"{plain[which.end() :]} {which[1].lower()}"
+    return _ASKED_OF.sub("", plain).strip() or plain
 
 
 class QuestionSet(Message):

@@ -6,25 +6,27 @@ import random
 import shutil
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import av.error
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_when_event_set
 from tenacity.wait import wait_random_exponential
 
 from streamer.bus.camera_file import CameraSpec
 from streamer.bus.camera_report import Connection
+from streamer.bus.camera_url import scrubbed
 from streamer.bus.errors import CameraFileError, MediaStoreError
 from streamer.bus.identity import live_segment_id
 from streamer.bus.media import MediaStore, segment_uri
 from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.errors import CameraError, CameraRefusedError
-from streamer.live.clock import LiveClock
-from streamer.live.segmenter import LiveVideo, Segmenter
+from streamer.live.connection import CameraConnection
+from streamer.live.segmenter import LiveVideo
+from streamer.live.state import CameraFailed, CameraState, LiveSegment, Told
 from streamer.live.stream import LiveStream
 from streamer.settings import Live
 
@@ -34,45 +36,6 @@ FIRST_RETRY_S = 1.0
 REFUSED_RETRY_S = 15.0  # cameras lock out whoever tries a wrong password often
 REFUSED_RETRY_AT_MOST_S = 300.0
 STEADY_S = 15.0  # a connection that lasts shorter is one more failure
-AWAIT_CLOCK_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSegment:
-    """One segment whose video lies in the media store, to be entered and published."""
-
-    ready: SegmentReady
-    size_bytes: int
-    gap_since: datetime | None  # None: it continues the one before, or is the first ever
-    is_encoded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CameraFailed:
-    """A broken world, met in a camera's thread: the process ends with it."""
-
-    error: Exception
-
-
-Told = LiveSegment | CameraFailed
-
-
-@dataclass(frozen=True, slots=True)
-class CameraState:
-    """How a camera is at this moment; replaced whole by its thread."""
-
-    connection: Connection
-    since: datetime
-    reason: str | None = None
-    last_frame_at: datetime | None = None
-    codec: str | None = None
-    fps: float | None = None
-    size_wh: tuple[int, int] | None = None
-    encoded_because: str | None = None
-    time_origin: TimeOrigin | None = None
-    clock_off_s: float | None = None
-    connects: int = 0
-    failures: int = 0
 
 
 class LiveCamera:
@@ -100,7 +63,7 @@ class LiveCamera:
             last_end: Where this camera's footage ended when it was last watched.
             utc_now: The clock.
         """
-        self.spec, self._live, self._media, self._folder = spec, live, media, work_folder
+        self.spec, self.live, self.work_folder, self._media = spec, live, work_folder, media
         self._outbox, self._utc_now = outbox, utc_now
         self.state = CameraState(Connection.CONNECTING, utc_now())
         self._last_end, self._previous_id = last_end, ""
@@ -137,7 +100,6 @@ class LiveCamera:
             return refused(attempt) if isinstance(error, CameraRefusedError | CameraFileError) else lost(attempt)
 
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             while not self._is_stopped.is_set():
                 attempts = Retrying(
                     retry=retry_if_exception_type((CameraError, CameraFileError)),
@@ -150,13 +112,16 @@ class LiveCamera:
                 self._is_stopped.wait(random.uniform(0, FIRST_RETRY_S))  # a hundred cameras behind one switch
         except (CameraError, CameraFileError):
             return  # told to stop while it was away, and already said
-        except (MediaStoreError, OSError) as error:
+        except MediaStoreError as error:
             self._outbox.put(CameraFailed(error))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self._outbox.put(CameraFailed(MediaStoreError(str(self.work_folder), reason)))
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.work_folder, ignore_errors=True)
 
     def _waits(self) -> tuple[wait_random_exponential, wait_random_exponential]:
-        most_s = self._live.retry_at_most_s
+        most_s = self.live.retry_at_most_s
         lost = wait_random_exponential(multiplier=FIRST_RETRY_S, max=most_s)
         refused_s = max(most_s, REFUSED_RETRY_AT_MOST_S) if most_s >= REFUSED_RETRY_S else most_s
         return lost, wait_random_exponential(min=min(REFUSED_RETRY_S, refused_s), max=refused_s)
@@ -169,23 +134,34 @@ class LiveCamera:
             CameraFileError: the password file cannot be read.
         """
         began_s = time.monotonic()
+        shutil.rmtree(self.work_folder, ignore_errors=True)
+        self.work_folder.mkdir(parents=True, exist_ok=True)
         try:
             stream = LiveStream(
                 self.spec.camera,
                 self.spec.opening_url(),
-                connect_s=self._live.connect_s,
-                stall_s=self._live.stall_s,
+                connect_s=self.live.connect_s,
+                stall_s=self.live.stall_s,
             )
             try:
-                _Connection(self, stream).watch()
+                CameraConnection(self, stream).watch()
             finally:
                 stream.close()
-        except (CameraError, CameraFileError) as error:
+        except (MediaStoreError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 — a camera that no one foresaw must not end the thread unseen
             if self._is_stopped.is_set():
                 return
-            self.lost(error)
-            if time.monotonic() - began_s < STEADY_S or isinstance(error, CameraRefusedError):
-                raise
+            known = error if isinstance(error, CameraError | CameraFileError) else self._unforeseen(error)
+            self.lost(known)
+            if time.monotonic() - began_s < STEADY_S or isinstance(known, CameraRefusedError):
+                raise known from None
+
+    def _unforeseen(self, error: Exception) -> CameraError:
+        """What is made of an error that nobody expected; its own words may hold anything, so they are scrubbed."""
+        told = scrubbed("".join(traceback.format_exception(error)), self.spec.opening_url())
+        logger.error("camera failed in a way nobody expected", extra={"camera_id": self.spec.camera, "said": told})
+        return CameraError(self.spec.camera, self.spec.shown_url, f"unforeseen {type(error).__name__}")
 
     @property
     def is_stopping(self) -> bool:
@@ -278,98 +254,7 @@ class LiveCamera:
         self._previous_id, self._last_end = segment_id, started_at + timedelta(seconds=duration_s)
         self.state = replace(self.state, last_frame_at=self._last_end)
 
-    def work_folder(self) -> Path:
-        """Where unfinished files are."""
-        return self._folder
-
-    @property
-    def live(self) -> Live:
-        """How it is watched."""
-        return self._live
-
     def _say_once(self, text: str, reason: str) -> None:
         if text not in self._said:
             self._said.add(text)
             logger.warning(text, extra={"camera_id": self.spec.camera, "reason": reason})
-
-
-class _Connection:
-    """What happens while one connection lasts."""
-
-    def __init__(self, camera: LiveCamera, stream: LiveStream) -> None:
-        self._camera, self._stream = camera, stream
-        self._time_base = stream.stream.time_base
-        self._clock = LiveClock(self._time_base, off_at_most_s=camera.live.clock_off_at_most_s)
-        self._segmenter = self._new_segmenter()
-        self._before: Any = None
-        self._held: list[LiveVideo] = []
-        self._first_at_s = 0.0
-
-    def watch(self) -> None:
-        """Cut until told to stop; what is unfinished then becomes a last, shorter segment.
-
-        Raises:
-            CameraError: the connection is lost, or its packets make no video.
-        """
-        reason = "it was not watched"
-        try:
-            for packet in self._stream.packets():
-                self._take(packet)
-                if self._camera.is_stopping:
-                    break
-        except CameraError as error:
-            reason = error.reason
-            raise
-        finally:
-            self._end_stretch(reason)
-
-    def _take(self, packet: Any) -> None:
-        if self._before is None:
-            self._camera.connected(self._stream)
-            self._first_at_s = time.monotonic()
-        self._clock.note(packet.pts, arrived_s=time.time(), camera_s=self._stream.camera_time_s(packet))
-        if packet.is_keyframe:
-            self._stream.check_form(packet)
-        if self._stream.is_break(self._before, packet):
-            self._end_stretch("its stream time leapt")
-            self._segmenter = self._new_segmenter()
-        self._before = packet
-        try:
-            self._held += self._segmenter.add(packet)
-        except av.error.FFmpegError as error:
-            self._segmenter.give_up()
-            raise self._unusable(error) from None
-        # The first segments wait for the camera's own clock: it comes with the first report, some seconds late.
-        is_patient = self._stream.may_tell_time and time.monotonic() - self._first_at_s < AWAIT_CLOCK_S
-        if self._held and (self._clock.knows_camera or not is_patient):
-            self._hand_over_held()
-
-    def _end_stretch(self, reason: str) -> None:
-        try:
-            self._held += self._segmenter.finish()
-        except av.error.FFmpegError as error:
-            self._segmenter.give_up()
-            logger.debug("end of a stream is lost", extra={"reason": getattr(error, "strerror", None)})
-        self._hand_over_held()
-        self._camera.breaks(reason)
-
-    def _hand_over_held(self) -> None:
-        held, self._held = self._held, []
-        for video in held:
-            started_at, origin = self._clock.seen_at(video.start_pts)
-            self._camera.clock_is(origin, self._clock.off_s)
-            self._camera.hand_over(video, started_at, origin, self._time_base)
-
-    def _unusable(self, error: av.error.FFmpegError) -> CameraError:
-        spec = self._camera.spec
-        return CameraError(spec.camera, spec.shown_url, f"its packets make no video: {(error.strerror or '').lower()}")
-
-    def _new_segmenter(self) -> Segmenter:
-        return Segmenter(
-            self._stream.stream,
-            self._camera.work_folder(),
-            target_s=self._camera.live.segment_s,
-            longest_gop_s=self._camera.live.longest_gop_s,
-            frame_ticks=self._stream.frame_ticks,
-            say_encoding=self._camera.say_encoding,
-        )

@@ -8,8 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, Select, Update, case, delete, func, select, update
@@ -21,21 +20,10 @@ from streamer.bus.cameras import make_tables
 from streamer.bus.messages import SegmentReady
 from streamer.errors import LedgerError
 from streamer.live.backlog import CameraBacklog
+from streamer.live.gaps import LiveState, Skipped, end_of, naive, note_gap, skipped, unlinked_from_skipped
 from streamer.live.tables import LiveCameraRow, LiveGapRow, LiveIdentityRow, LiveSegmentRow, LiveTables
 
 BATCH = 500
-SAME_GAP_S = 1.0  # times of neighbours may be apart by as much as the clocks that told them
-SKIPPED_REASON = "analysis was behind"
-
-
-class LiveState(StrEnum):
-    """How far a live segment is."""
-
-    WAITING = "waiting"
-    PUBLISHED = "published"
-    ANALYSED = "analysed"
-    AGAIN = "again"  # analysed, and to be told to a broker that lost its memory
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +34,6 @@ class LiveLine:
     partition: int
     message: SegmentReady
     is_fixed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """One segment that was given up unseen."""
-
-    segment_id: str
-    camera_id: str
-    uri: str
-    duration_s: float
 
 
 class LiveLedger:
@@ -93,7 +71,7 @@ class LiveLedger:
                     segment_id=ready.segment_id,
                     camera_id=ready.camera_id,
                     partition=partition,
-                    entered_at=_naive(now),
+                    entered_at=naive(now),
                     duration_s=ready.duration_s,
                     size_bytes=size_bytes,
                     uri=ready.uri,
@@ -101,9 +79,9 @@ class LiveLedger:
                     state=LiveState.WAITING,
                 )
             )
-            session.merge(LiveCameraRow(camera_id=ready.camera_id, last_end=_naive(_end(ready))))
+            session.merge(LiveCameraRow(camera_id=ready.camera_id, last_end=naive(end_of(ready))))
             if gap_since is not None:
-                _note_gap(session, ready.camera_id, gap_since, ready.started_at, ready.gap_reason or "")
+                note_gap(session, ready.camera_id, gap_since, ready.started_at, ready.gap_reason or "")
 
     def last_end(self, camera_id: str) -> datetime | None:
         """Where this camera's footage ended; None when it never had any."""
@@ -139,7 +117,7 @@ class LiveLedger:
         with self._reading() as session:
             return {
                 camera: CameraBacklog(
-                    waiting, count - waiting, seconds, size, max(0.0, (_naive(now) - oldest).total_seconds())
+                    waiting, count - waiting, seconds, size, max(0.0, (naive(now) - oldest).total_seconds())
                 )
                 for camera, waiting, count, seconds, size, oldest in session.execute(query)
             }
@@ -157,7 +135,7 @@ class LiveLedger:
         if line.is_fixed:
             return line
         with self._writing() as session:
-            ready = _unlinked_from_skipped(session, line.message)
+            ready = unlinked_from_skipped(session, line.message)
             ready = ready.model_copy(update={"sampling_fps_at_most": sampling_fps_at_most})
             row = session.get_one(LiveSegmentRow, line.sequence)
             row.message, row.is_fixed = ready.model_dump_json(exclude_none=True), True
@@ -187,9 +165,9 @@ class LiveLedger:
 
     def skip_older(self, before: datetime) -> list[Skipped]:
         """Give up the segments, not yet on the bus, that were entered before an instant."""
-        query = _waiting_rows().where(LiveSegmentRow.entered_at < _naive(before))
+        query = _waiting_rows().where(LiveSegmentRow.entered_at < naive(before))
         with self._writing() as session:
-            return _skipped(session, list(session.scalars(query)))
+            return skipped(session, list(session.scalars(query)))
 
     def skip_oldest(self, size_bytes: int) -> list[Skipped]:
         """Give up the oldest segments, not yet on the bus, until they are `size_bytes` together."""
@@ -200,7 +178,7 @@ class LiveLedger:
                     break
                 size_bytes -= row.size_bytes
                 chosen.append(row)
-            return _skipped(session, chosen)
+            return skipped(session, chosen)
 
     def forget(self, *, segments_before: datetime, gaps_before: datetime) -> None:
         """Drop lines of what was analysed or skipped before an instant, and gaps that ended before another."""
@@ -208,10 +186,10 @@ class LiveLedger:
         with self._writing() as session:
             session.execute(
                 delete(LiveSegmentRow).where(
-                    LiveSegmentRow.state.in_(done), LiveSegmentRow.entered_at < _naive(segments_before)
+                    LiveSegmentRow.state.in_(done), LiveSegmentRow.entered_at < naive(segments_before)
                 )
             )
-            session.execute(delete(LiveGapRow).where(LiveGapRow.until < _naive(gaps_before)))
+            session.execute(delete(LiveGapRow).where(LiveGapRow.until < naive(gaps_before)))
 
     def gaps(self, camera_id: str, at_most: int) -> tuple[GapSeen, ...]:
         """The camera's last gaps, newest first."""
@@ -262,46 +240,3 @@ def _waiting_rows() -> Select[LiveSegmentRow]:
     """Those that were never on the bus, oldest first: whoever was there may be under way."""
     is_untold = LiveSegmentRow.state == LiveState.WAITING, LiveSegmentRow.is_fixed.is_(False)
     return select(LiveSegmentRow).where(*is_untold).order_by(LiveSegmentRow.sequence)
-
-
-def _skipped(session: Session, rows: Sequence[LiveSegmentRow]) -> list[Skipped]:
-    for row in rows:
-        row.state = LiveState.SKIPPED
-        ready = SegmentReady.model_validate_json(row.message)
-        _note_gap(session, row.camera_id, ready.started_at, _end(ready), SKIPPED_REASON)
-    return [Skipped(row.segment_id, row.camera_id, row.uri, row.duration_s) for row in rows]
-
-
-def _unlinked_from_skipped(session: Session, ready: SegmentReady) -> SegmentReady:
-    """The message, which continues nothing if what it continues was skipped."""
-    since, previous_id = None, ready.previous_segment_id
-    while previous_id is not None:
-        row = session.scalar(select(LiveSegmentRow).filter_by(segment_id=previous_id, state=LiveState.SKIPPED))
-        if row is None:
-            break
-        before = SegmentReady.model_validate_json(row.message)
-        since, previous_id = before.started_at, before.previous_segment_id
-    if since is None:
-        return ready
-    gap_s = max(0.0, (ready.started_at - since).total_seconds())
-    return ready.model_copy(update={"previous_segment_id": None, "gap_before_s": gap_s, "gap_reason": SKIPPED_REASON})
-
-
-def _note_gap(session: Session, camera_id: str, since: datetime, until: datetime, reason: str) -> None:
-    """Enter a gap, or prolong the one that ends where it begins for the same reason."""
-    newest = select(LiveGapRow).filter_by(camera_id=camera_id).order_by(LiveGapRow.gap_id.desc()).limit(1)
-    last = session.scalar(newest)
-    is_same = last is not None and last.reason == reason
-    if last is not None and is_same and abs((last.until - _naive(since)).total_seconds()) < SAME_GAP_S:
-        last.until = _naive(until)
-    else:
-        session.add(LiveGapRow(camera_id=camera_id, since=_naive(since), until=_naive(until), reason=reason))
-        session.flush()
-
-
-def _end(ready: SegmentReady) -> datetime:
-    return ready.started_at + timedelta(seconds=ready.duration_s)
-
-
-def _naive(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(tzinfo=None)  # SQLite keeps no zone; everything in the ledger is UTC

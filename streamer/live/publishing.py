@@ -14,7 +14,8 @@ from streamer.bus.errors import BrokerUnreachableError
 from streamer.bus.media import MediaStore
 from streamer.bus.topics import SEGMENTS
 from streamer.live.backlog import CameraBacklog, Limits, over_quota_bytes, pressure_of, room_on_bus
-from streamer.live.ledger import LiveLedger, LiveLine, Skipped
+from streamer.live.gaps import Skipped
+from streamer.live.ledger import LiveLedger, LiveLine
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,11 @@ class LivePublisher:
 
     def relieve(self, now: datetime) -> None:
         """Look how far analysis is behind, and take the step for it with every camera."""
-        skipped = self._ledger.skip_older(now - timedelta(seconds=self._limits.skip_after_s))
         self.backlogs = self._ledger.backlogs(now)
+        skipped: list[Skipped] = []
+        if any(backlog.oldest_s > self._limits.skip_after_s for backlog in self.backlogs.values()):
+            skipped += self._ledger.skip_older(now - timedelta(seconds=self._limits.skip_after_s))
+            self.backlogs = self._ledger.backlogs(now)
         if over_bytes := over_quota_bytes(self.backlogs, self._limits):
             skipped += self._ledger.skip_oldest(over_bytes)
             self.backlogs = self._ledger.backlogs(now)

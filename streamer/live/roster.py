@@ -10,7 +10,8 @@ from pathlib import Path
 from streamer.bus.camera_file import CameraFile, CameraSpec
 from streamer.bus.errors import CameraFileError
 from streamer.bus.media import MediaStore
-from streamer.live.camera import LiveCamera, Told
+from streamer.live.camera import LiveCamera
+from streamer.live.state import Told
 from streamer.settings import Live
 
 logger = logging.getLogger(__name__)

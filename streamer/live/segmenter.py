@@ -119,7 +119,7 @@ class Segmenter:
         assert self._encoder is not None
         encoder, self._encoder = self._encoder, None
         encoder.finish()
-        end_pts = next_pts or encoder.first_pts + round(encoder.duration_s / self._time_base)
+        end_pts = encoder.first_pts + round(encoder.duration_s / self._time_base) if next_pts is None else next_pts
         return LiveVideo(
             self._encoding_path,
             encoder.first_pts,

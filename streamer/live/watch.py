@@ -14,16 +14,18 @@ from streamer.bus.camera_report import CameraCounts, CameraReport, CamerasReport
 from streamer.bus.client import Publisher
 from streamer.bus.errors import BrokerUnreachableError
 from streamer.bus.topics import CAMERAS
-from streamer.live.camera import CameraFailed, LiveCamera, LiveSegment, Told
+from streamer.live.camera import LiveCamera
 from streamer.live.ledger import LiveLedger
 from streamer.live.publishing import NONE, LivePublisher
 from streamer.live.results import ResultsFollower
 from streamer.live.roster import Roster
+from streamer.live.state import CameraFailed, LiveSegment, Told
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.2  # what it adds to the way of a frame, at most
 REPORT_EVERY_S = 5.0
+FLUSH_S = 2.0
 FORGET_EVERY_S = 60.0
 LEAVE_S = 3.0  # for all cameras together, so that a stopping streamer is gone within five seconds
 LAST_GAPS = 5
@@ -78,7 +80,6 @@ class LiveWatch:
         Raises:
             MediaStoreError: the media store takes no segment.
             LedgerError: the ledger cannot be read or written.
-            OSError: no file can be written.
         """
         is_busy = self._take_in()
         if now_s < self._next_look_s:
@@ -153,14 +154,24 @@ class LiveWatch:
 
     def _tell(self, now_s: float) -> None:
         """Publish a report when something changed that somebody waits for, and now and then anyway."""
-        report = self.report()
-        pressing = [(c.camera_id, c.connection, c.reason, c.pressure, c.encoded_because) for c in report.cameras]
-        told: list[object] = [report.fault, pressing]
+        told: list[object] = [self._roster.fault, *(self._pressing(camera) for camera in self._roster.cameras)]
         if told == self._told and now_s < self._next_report_s:
             return
-        self._reporter.publish(CAMERAS, report, partition=0)
-        self._reporter.flush(2.0)
+        self._reporter.publish(CAMERAS, self.report(), partition=0)
+        self._reporter.flush(FLUSH_S)
         self._told, self._next_report_s = told, now_s + REPORT_EVERY_S
+
+    def _pressing(self, camera: LiveCamera) -> tuple[object, ...]:
+        """What is told of a camera as soon as it changes."""
+        state, pressure = camera.state, self._publisher.pressures.get(camera.spec.camera)
+        return (
+            camera.spec.camera,
+            camera.spec.shown_url,
+            state.connection,
+            state.reason,
+            state.encoded_because,
+            pressure,
+        )
 
     def _report(self, camera: LiveCamera, analysed: dict[str, int]) -> CameraReport:
         state, name = camera.state, camera.spec.camera

@@ -39,7 +39,7 @@ class HitCard:
                 still(sightings(group, address, now))
             if on_pick is not None:
                 words = f"Choose {best.caption or 'this person'}"
-                self._pick = Words("button", "", "pick", role="checkbox", aria_label=words, title="Choose (X)")
+                self._pick = Words("button", "", "choose", role="checkbox", aria_label=words, title="Choose (X)")
                 with self._pick.on("click", lambda: on_pick(group)):
                     drawing("check")
         self.pick(is_picked=is_picked)

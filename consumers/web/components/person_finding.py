@@ -69,7 +69,7 @@ def elsewhere_list(found: ElsewhereShape, here: Address, now: Now) -> Markup:
         return tag("p", "Nobody else looks alike.", class_="sum")
     title = tag("h3", f"May be the same person: {count(len(found.found), 'sighting')} elsewhere")
     rows = tag("ul", *_rows(found.found, here, now), class_="elsewhere")
-    return tag("div", title, rows, tag("p", icon("info"), tag("span", found.claim), class_="note"))
+    return tag("div", title, tag("p", icon("info"), tag("span", found.claim), class_="note"), rows)
 
 
 def _rows(found: Sequence[AlsoSeenShape], here: Address, now: Now) -> list[Markup]:

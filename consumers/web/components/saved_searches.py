@@ -17,6 +17,7 @@ from consumers.web.rooms.room import Surroundings
 from consumers.web.search.saved import Change
 from consumers.web.search.search_address import address_of
 from consumers.web.search.shapes import GuardShape, SavedAsked, SavedSearchShape
+from consumers.web.wording import seen_time
 
 LONGEST = 100
 
@@ -46,6 +47,7 @@ class SavedSearches:
             self._kept = ()  # whoever may not search sees none
         if self._menu.is_deleted:
             return
+        self._menu.set_visibility(bool(self._kept) or self._asked() is not None)
         self._list.clear()
         with self._list:
             if self._asked() is not None:
@@ -78,7 +80,7 @@ class SavedSearches:
         asked = self._asked()
         if asked is None:
             return
-        name = (asked.words or "Search").strip()[:LONGEST]
+        name, now = (asked.words or "Search").strip()[:LONGEST], self._around.look.now()
 
         async def save(words: str, *, is_shared: bool) -> None:
             services = self._around.services
@@ -88,6 +90,9 @@ class SavedSearches:
 
         with self._sheet("Save this search"):
             field = _field("Name", name)
+            if asked.filter.since is not None:
+                since = seen_time(asked.filter.since, now.zone, now.instant)
+                Words("p", f"It is kept with its time as it is now: since {since}.", "sum")
             shared = ui.checkbox("Everybody who may search sees it")
             with Words("div", "", "line"):
                 self._button("bookmark_add", "Save", lambda: save(field.value or "", is_shared=shared.value), main=True)
@@ -172,10 +177,10 @@ class SavedSearches:
             who = await self._around.permitted(SEARCH)
             await asyncio.to_thread(act, who)
         except ConsumerError as error:
-            ui.notify(str(error), type="negative", timeout=8000)
+            ui.notify(str(error), type="negative", timeout=8000, position="top")
             return False
         self._dialog.close()
-        ui.notify(words, type="positive")
+        ui.notify(words, type="positive", position="top")
         await self.show()
         return True
 

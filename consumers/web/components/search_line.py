@@ -30,7 +30,7 @@ class SearchLine:
             ) as by:
                 icon("add_a_photo")
             # A file dialog opens at a click only, so the browser may not have to ask the server first.
-            by.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
+            by.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
             with ui.element("button").classes("act main").on("click", self._ask):
                 Words("span", "Search")
         self._upload = upload

@@ -1,5 +1,6 @@
 """What an export says of each person and of each file in it. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -59,5 +60,5 @@ def sums_text(files: Sequence[PackedFile]) -> str:
 
 def folder_of(number: int, person: PersonDetailShape) -> str:
     """The folder of one person; whatever a camera is called, a name that every file system takes."""
-    camera = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in person.camera_id)[:40]
+    camera = re.sub(r"[^\w]+", "-", person.camera_id)[:40].strip("-")
     return f"hits/{number:03d}-{camera}-{person.first_seen_at:%Y%m%dT%H%M%SZ}"

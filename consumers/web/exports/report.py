@@ -29,6 +29,7 @@ article {
   break-inside: avoid;
 }
 article img { width: 180px; border-radius: 6px; }
+article img.whole { width: 100%; max-width: 560px; }
 video { width: 100%; max-width: 560px; border-radius: 6px; background: #000; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; margin: 10px 0; }
 td, th { text-align: left; padding: 4px 10px 4px 0; vertical-align: top; border-bottom: 1px solid #8883; }
@@ -102,6 +103,12 @@ def head_of(export: Export) -> list[tuple[str, str]]:
     ]
 
 
+def title_of(packed: PackedPerson) -> str:
+    """What a person is called in the report."""
+    caption = packed.person.caption or "Nothing could be described."
+    return f"{packed.number}. {caption[:1].upper()}{caption[1:]}"
+
+
 def files_of(packed: PackedPerson) -> list[PackedFile]:
     """The files of one person."""
     return [file for file in (packed.clip, packed.crop, packed.record) if file is not None]
@@ -123,10 +130,6 @@ def _gone(export: Export) -> Markup:
 def _person(packed: PackedPerson, export: Export) -> Markup:
     person = packed.person
     image = tag("img", src=packed.crop.name, alt="") if packed.crop else tag("p", "No picture.")
-    begin = f"{packed.clip.name}#t={person.clip.at_s:.1f}" if packed.clip else ""
-    clip = (
-        Markup(tag("video", src=begin, preload="metadata").replace("<video", "<video controls muted")) if begin else ""
-    )
     answers = (tag("tr", *(tag("td", words) for words in answer_words(answer))) for answer in person.answers)
     head = tag("tr", tag("th", "Question"), tag("th", "Answer"), tag("th", "Probabilities"))
     files = (
@@ -143,14 +146,24 @@ def _person(packed: PackedPerson, export: Export) -> Markup:
         tag("div", image),
         tag(
             "div",
-            tag("h2", f"{packed.number}. {person.caption or 'Nothing could be described.'}"),
+            tag("h2", title_of(packed)),
             *(tag("p", words, class_="gone") for words in packed.missing),
-            clip or Markup(),
+            _footage(packed),
             _entries(facts_of(packed, export)),
             tag("table", head, *answers) if person.answers else Markup(),
             tag("table", tag("tr", tag("th", "File"), tag("th", "Size"), tag("th", "SHA-256")), *files),
         ),
     )
+
+
+def _footage(packed: PackedPerson) -> Markup:
+    """The clip, which begins at the second of the best look, or the picture."""
+    if packed.clip is None:
+        return Markup()
+    if not packed.clip.name.endswith(".mp4"):
+        return tag("img", src=packed.clip.name, alt="", class_="whole")
+    begin = f"{packed.clip.name}#t={packed.person.clip.at_s:.1f}"
+    return tag("video", src=begin, preload="metadata", controls="", muted="")
 
 
 def _entries(told: list[tuple[str, str]]) -> Markup:

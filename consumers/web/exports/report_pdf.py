@@ -16,12 +16,13 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from consumers.web.exports.record import Export, PackedPerson
-from consumers.web.exports.report import HOW_TO_VERIFY, WHAT_IT_IS, answer_words, facts_of, files_of, head_of
+from consumers.web.exports.record import Export, PackedFile, PackedPerson
+from consumers.web.exports.report import HOW_TO_VERIFY, WHAT_IT_IS, answer_words, facts_of, files_of, head_of, title_of
 from consumers.web.wording import count
 
 MARGIN = 18 * mm
-WIDTH = A4[0] - 2 * MARGIN
+PADDING = 6  # points that a page keeps free on each side of what it shows
+WIDTH = A4[0] - 2 * MARGIN - 2 * PADDING
 PICTURE_WIDTH, PICTURE_HEIGHT = 32 * mm, 60 * mm
 PICTURE_MOST_PX = 600
 FONTS = {"Sans": "DejaVuSans.ttf", "Sans-Bold": "DejaVuSans-Bold.ttf", "Mono": "DejaVuSansMono.ttf"}
@@ -68,20 +69,16 @@ def pdf_report(export: Export, pictures: Mapping[int, bytes]) -> bytes:
 
 
 def _person(packed: PackedPerson, export: Export, picture: bytes | None) -> list[Flowable]:
-    title = f"{packed.number}. {packed.person.caption or 'Nothing could be described.'}"
-    facts: list[Flowable] = [Paragraph(escape(title), _style(11, "Sans-Bold"))]
+    facts: list[Flowable] = [Paragraph(escape(title_of(packed)), _style(11, "Sans-Bold"))]
     facts += [Paragraph(escape(words), _style(9, colour=RED)) for words in packed.missing]
     facts.append(_entries(facts_of(packed, export), WIDTH - PICTURE_WIDTH - 4 * mm))
-    head = Table([[_image(picture), facts]], [PICTURE_WIDTH + 4 * mm, WIDTH - PICTURE_WIDTH - 4 * mm])
-    head.setStyle(
-        [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (1, 0), (1, 0), 0)]
-    )
+    beside = WIDTH - PICTURE_WIDTH - 4 * mm
+    head = Table([[_image(picture), facts]], [PICTURE_WIDTH + 4 * mm, beside], hAlign="LEFT")
+    head.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)])
     answers = [[_words(words) for words in answer_words(answer)] for answer in packed.person.answers]
-    files = [[_words(f.name), _words(f"{f.size_bytes:,} bytes\n{f.sha256}", mono=True)] for f in files_of(packed)]
-    tables: list[Flowable] = []
-    if answers:
-        tables.append(_table(answers, [0.46 * WIDTH, 0.2 * WIDTH, 0.34 * WIDTH]))
-    tables.append(_table(files, [0.34 * WIDTH, 0.66 * WIDTH]))
+    files = [[_file(file)] for file in files_of(packed)]
+    tables: list[Flowable] = [_table(answers, [0.46 * WIDTH, 0.2 * WIDTH, 0.34 * WIDTH])] if answers else []
+    tables.append(_table(files, [WIDTH]))
     return [Spacer(0, 6 * mm), KeepTogether([head, Spacer(0, 2 * mm), *tables])]
 
 
@@ -120,8 +117,13 @@ def _table(rows: Sequence[Sequence[Flowable]], widths: Sequence[float], *, lined
     return table
 
 
-def _words(words: str, *, mono: bool = False) -> Paragraph:
-    return Paragraph(escape(words).replace("\n", "<br/>"), _style(7.5, "Mono") if mono else _style(8.5))
+def _words(words: str) -> Paragraph:
+    return Paragraph(escape(words), _style(8.5))
+
+
+def _file(file: PackedFile) -> Paragraph:
+    sum_ = f'<font name="Mono" size="7.5">{file.sha256}</font>'
+    return Paragraph(f"{escape(file.name)}, {file.size_bytes:,} bytes<br/>{sum_}", _style(8.5))
 
 
 @lru_cache(64)

@@ -145,7 +145,7 @@ def test_the_compact_model_learns_from_corrections_beside_its_photos(tmp_path: P
     (tmp_path / "crops" / "a.jpg").write_bytes(jpeg("red"))
     path = tmp_path / "feedback.jsonl"
     path.write_text(json.dumps(correction("crops/a.jpg", "yes")))
-    plain, corrected = PhotosData(tmp_path), PhotosData(tmp_path, corrections=path, crops_a_batch=2, reads_ahead=False)
+    plain, corrected = PhotosData(tmp_path), PhotosData(tmp_path, corrections=path, crops_a_batch=2, workers=0)
     for data in (plain, corrected):
         data.setup()
     assert len(corrected.learnt) == len(plain.learnt) + 1

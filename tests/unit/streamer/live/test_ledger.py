@@ -6,7 +6,8 @@ import pytest
 
 from streamer.bus.cameras import open_database
 from streamer.bus.messages import SegmentReady, TimeOrigin
-from streamer.live.ledger import LiveLedger, LiveState
+from streamer.live.gaps import LiveState
+from streamer.live.ledger import LiveLedger
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
