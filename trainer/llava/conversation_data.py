@@ -86,7 +86,7 @@ class ConversationData(StageData):
         """Count what can be read; once.
 
         Raises:
-            RecipeError: a source is missing, or fewer than nine in ten of its rows can be read.
+            RecipeError: a source is missing, fewer than nine in ten of its rows can be read, or none teaches anything.
         """
         if self._listed is not None:
             return
@@ -100,6 +100,8 @@ class ConversationData(StageData):
             self._list(self._corrections, list(feedback.as_conversations(found, self._corrections.parent)), count)
         if self._shards_folder is not None:
             self._count_shards(self._shards_folder)
+        if self._tokens is not None and next(self._rows((self._seed, 0)), None) is None:
+            raise RecipeError(Path("data"), f"none of its rows teaches anything within {self._longest} tokens")
 
     def train_dataloader(self) -> ResumableEpoch[Spoken]:
         """The batches of the epoch at hand."""
