@@ -79,15 +79,15 @@ class SearchClient:
     def _ask(
         self, method: str, path: str, body: bytes | None, kind: TypeAdapter[T], timeout_s: float | None = None
     ) -> T:
-        within = {"timeout": timeout_s} if timeout_s is not None else {}
+        within: dict[str, Any] = {"timeout": timeout_s} if timeout_s is not None else {}
         try:
             try:
                 answer: Any = self._http.request(method, self.url + path, body=body, **within)
             except urllib3.exceptions.ProtocolError:  # kept open too long, and closed there meanwhile
                 answer = self._http.request(method, self.url + path, body=body, **within)
         except urllib3.exceptions.HTTPError as error:
-            reason = getattr(error, "reason", None) or error
-            raise SearchUnavailableError(self.url, str(reason)) from error
+            reason = str(error).rpartition(": ")[2]  # urllib3 begins with the object that it was
+            raise SearchUnavailableError(self.url, reason) from error
         if answer.status == 422:
             raise SearchQueryError(answer.data.decode(errors="replace"))
         if answer.status == 404 and body is not None:
