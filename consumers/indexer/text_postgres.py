@@ -48,6 +48,9 @@ class PostgresText:
         if texts:
             connection.execute(WRITE, [{"key": key, "said": said} for key, said in texts.items()])
 
+    def leave_no_trace(self, connection: Connection) -> None:
+        """Nothing to do: PostgreSQL's own vacuum gives back what is gone."""
+
     def last_key(self, connection: Connection) -> int:
         """The greatest key that has a text; 0: none has."""
         return int(connection.exec_driver_sql("SELECT coalesce(max(person_key), 0) FROM people_text").scalar_one())

@@ -24,6 +24,8 @@ from consumers.web.alerts.board import AlertBoard
 from consumers.web.alerts.frames import Frames
 from consumers.web.desk import Desk, Search
 from consumers.web.documenting import PROBLEM, documented
+from consumers.web.exports.api import exports_router, tell_export_problems
+from consumers.web.exports.exports import Exports
 from consumers.web.media import media_router
 from consumers.web.plays import Plays
 from consumers.web.rules.api import rules_router, tell_rule_problems
@@ -59,6 +61,7 @@ def create_api(
     rules: RulesDesk,
     *,
     session_h: float = SESSION_H,
+    site_name: str = "Crewsight",
 ) -> FastAPI:
     """The API over these five, testable alone: `/api/v1/…` and `/media/…`.
 
@@ -69,6 +72,7 @@ def create_api(
         alerts: The desk database: alerts, and who may see them.
         rules: The rules, and why they say what they say.
         session_h: Hours after which whoever signed in has to do so again.
+        site_name: What reports call this place.
     """
     api = FastAPI(
         title="Crewsight",
@@ -89,13 +93,16 @@ def create_api(
     saved = SavedSearches(alerts, rules, desk.asked_questions)
     api.include_router(saved_router(saved), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
+    exports = api.state.exports = Exports(desk.person, media, access, site_name=site_name)
+    api.include_router(exports_router(exports), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
-    api.state.services = Services(desk, board, acts, access, rules, asking, saved)
+    api.state.services = Services(desk, board, acts, access, rules, asking, saved, exports, frames)
     api.include_router(alerts_router(board, acts, frames, access), prefix="/api/v1")
     api.include_router(rules_router(rules, access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)
     tell_rule_problems(api, _problem)
     tell_search_problems(api, _problem)
+    tell_export_problems(api, _problem)
     tell_saved_problems(api, _problem)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)

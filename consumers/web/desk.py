@@ -96,6 +96,18 @@ class Desk:
         """
         return SearchShape.model_validate_json(self.find_json(query, by=by))
 
+    def number_found(self, query: SearchQuery) -> int:
+        """How many a query finds on its first page, with no names.
+
+        It goes into no log: it is asked to say why a search, which went into it, found nobody.
+
+        Raises:
+            SearchUnavailableError: the indexer does not answer.
+            SearchQueryError: the query makes no sense.
+            NotSeenError: nobody has the id that somebody should be like.
+        """
+        return len(self._search.find(query).found)
+
     def find_json(self, query: SearchQuery, *, by: str) -> bytes:
         """The same as the JSON of a `SearchShape`."""
         self._access.note(by, "search", query.words or query.like or "", **told(query))

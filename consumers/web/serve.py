@@ -61,6 +61,7 @@ def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
         server.run(sockets=[listening])
+        page.state.exports.close()
         page.state.access.close()
 
 
@@ -83,6 +84,7 @@ def build_page(settings: PageSettings) -> FastAPI:
         desk,
         RulesDesk(settings.rules_path, measured_by(settings), _try_on(settings), explaining),
         session_h=page.session_h,
+        site_name=page.site_name,
     )
     zone = zone_of(page.time_zone)
     create_page(api, PageLook(page.site_name, zone, is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))
