@@ -8,8 +8,13 @@ from sqlalchemy import text
 
 from consumers.errors import SearchQueryError
 from consumers.indexer.people import PeopleTable
+from consumers.search.described import Descriptions
 from consumers.search.filters import AnswerWanted, PeopleFilter
+from consumers.search.finding import Finder
 from consumers.search.query import By, SearchQuery
+from consumers.search.towers import open_towers
+from model.humanvlm import HumanVLM
+from tests.builders_model import tiny_humanvlm
 from tests.builders_search import HAT, Searched, Seen, later
 from tests.postgres import postgres_url
 
@@ -86,6 +91,22 @@ def test_pages_hold_everybody_once_whoever_arrives_meanwhile(searched: Searched,
         searched.enter(Seen("a hard hat", "hat hat hat"))
     assert after is None
     assert sorted(keys) == list(range(1, 21))
+
+
+def test_people_of_two_models_are_found_each_by_its_own_and_merged_by_rank(tmp_path: Path) -> None:
+    searched = Searched(tmp_path)
+    other = tiny_humanvlm(tmp_path / "other", seed=1)
+    towers = open_towers(str(other), [str(searched.model)])
+    searched.enter(Seen("a hard hat", "old hat"), Seen("vest", "old vest"))
+    searched.tower = HumanVLM.load_text(other)
+    searched.enter(Seen("a hard hat", "new hat"), Seen("vest", "new vest"))
+    finder = Finder(searched.index, towers, Descriptions(searched.table.text, searched.index), searched.table)
+    found = finder.find(SearchQuery("a hard hat", by=By.PICTURE)).found
+    people = searched.table.by_key([one.key for one in found])
+    assert {people[one.key].caption for one in found[:2]} == {"old hat", "new hat"}
+    assert {one.why.embedding_space for one in found[:2]} == set(searched.index.spaces())
+    assert all(one.why.similarity == pytest.approx(1, abs=1e-2) for one in found[:2])
+    searched.table.close()
 
 
 def test_a_cursor_belongs_to_one_search(searched: Searched) -> None:
