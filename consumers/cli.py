@@ -15,7 +15,10 @@ import consumers.access.cli
 import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
+import consumers.indexer.cli
+import consumers.packs.cli
 import consumers.search.cli
+import consumers.sidecars.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
@@ -30,8 +33,12 @@ app.add_typer(consumers.access.cli.tokens, name="token")
 app.command()(consumers.access.cli.audit)
 app.command()(consumers.search.cli.search)
 app.add_typer(consumers.alerts.cli.app, name="rules")
+app.add_typer(consumers.packs.cli.app, name="questions")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
+app.add_typer(consumers.indexer.cli.erase, name="erase")
+app.add_typer(consumers.indexer.cli.index, name="index")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
+app.command()(consumers.sidecars.cli.export)
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")

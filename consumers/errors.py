@@ -6,14 +6,17 @@
   * PeopleTableError           the person table cannot be opened, read or written
   * DeskError                  the desk database cannot be opened, read or written
   * RulesError                 a rules file that cannot be read or does not fit
+    * PackError                a question pack that cannot be read, does not fit or is not there
   * ChannelError               a channel that names nothing that can be notified
   * DeliveryError              a notification that a channel's receiver did not take
   * EvidenceError              evidence that cannot be held, released or proven whole
   * FeedbackError              corrections that cannot be exported
+  * SidecarError               a sidecar that cannot be read or written
   * MomentError                a moment that nobody can read
   * NotSeenError               nobody of that id or at that moment is known
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
+    * MilvusMissingError       pymilvus is not installed
   * SearchQueryError           a search that asks for what cannot be
   * ExportError                people who cannot be exported
     * ExportsFullError         too many exports wait already
@@ -80,12 +83,23 @@ class DeskError(ConsumerError):
 class RulesError(ConsumerError):
     """A rules file that cannot be read or does not fit; `line` counts from 1 where it is known."""
 
+    known_keys = "`crewsight rules schema` lists the known ones"
+
     def __init__(self, path: Path, line: int | None, reason: str) -> None:
         super().__init__(path, line, reason)
         self.path, self.line, self.reason = path, line, reason
 
     def __str__(self) -> str:
         return f"rules {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
+
+
+class PackError(RulesError):
+    """A question pack that cannot be read, does not fit or is not there."""
+
+    known_keys = "docs/questions.md lists the known ones"
+
+    def __str__(self) -> str:
+        return f"question pack {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
 
 
 class ChannelError(ConsumerError):
@@ -154,6 +168,17 @@ class NotSeenError(ConsumerError):
         return f"nobody is known as, or was seen at, {self.wanted}; ids stand beside people on the page and in its API"
 
 
+class SidecarError(ConsumerError):
+    """A sidecar that cannot be read or written."""
+
+    def __init__(self, reason: str, path: Path | None = None) -> None:
+        super().__init__(reason, path)
+        self.reason, self.path = reason, path
+
+    def __str__(self) -> str:
+        return f"cannot write {self.path or 'a sidecar'}: {self.reason}"
+
+
 class VectorIndexError(ConsumerError):
     """The vector index cannot be used."""
 
@@ -163,6 +188,13 @@ class FaissMissingError(VectorIndexError):
 
     def __str__(self) -> str:
         return "FAISS is not installed; install crewsight[cpu], or crewsight[gpu] on a machine with CUDA"
+
+
+class MilvusMissingError(VectorIndexError):
+    """pymilvus is not installed, and the index is to be on a Milvus server."""
+
+    def __str__(self) -> str:
+        return "search.index_url names a Milvus, but pymilvus is not installed; install crewsight[milvus]"
 
 
 class SearchQueryError(ConsumerError):

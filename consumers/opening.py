@@ -21,13 +21,20 @@ def _nothing_more(engine: Engine) -> LayOut:
     return lambda _: None
 
 
-def opened(database_url: str, tables: MetaData, more: Callable[[Engine], LayOut] = _nothing_more) -> Engine:
+def opened(
+    database_url: str,
+    tables: MetaData,
+    more: Callable[[Engine], LayOut] = _nothing_more,
+    *,
+    json_dumps: Callable[[Any], str] | None = None,
+) -> Engine:
     """An engine on the database at an SQLAlchemy URL, its tables laid out.
 
     Args:
-        database_url: Where it is.
-        tables: Its tables.
+        database_url: SQLite's or PostgreSQL's.
+        tables: What is to be there.
         more: What else lays something out there, given the engine: it runs in the same transaction, after the tables.
+        json_dumps: Writes the columns of JSON; Python's own by default.
 
     Raises:
         ArgumentError, SQLAlchemyError, OSError, ImportError: the URL is none, or the database does not open.
@@ -35,7 +42,7 @@ def opened(database_url: str, tables: MetaData, more: Callable[[Engine], LayOut]
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, json_deserializer=orjson.loads)
+    engine = create_engine(url, json_serializer=json_dumps, json_deserializer=orjson.loads)
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
     _lay_out(engine, tables, more(engine))
@@ -57,6 +64,12 @@ def _lay_out(engine: Engine, tables: MetaData, more: LayOut) -> None:
 def _set_pragmas(connection: Any, record: object) -> None:
     del record
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    pragmas = (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    )  # the last: zeros, not holes
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -32,10 +32,10 @@ from pytorch_lightning.callbacks import Callback
 from model.humanvlm import HumanVLM
 from model.questions import Question
 from tests.builders_accelerator import Meter, Rig, noisy_crops, rows_to_learn
-from trainer.conversation_data import ConversationData
-from trainer.llava_network import image_tokens_of
-from trainer.llava_recipe import LlavaSteps, LoraRecipe
-from trainer.llava_task import LlavaTask
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.network import image_tokens_of
+from trainer.llava.recipe import LlavaSteps, LoraRecipe
+from trainer.llava.task import LlavaTask
 from trainer.stages import Stage
 from trainer.trainable import TrainableParts
 
@@ -169,7 +169,11 @@ class Bench:
                 parameter.data = parameter.data.float()
         path = rows_to_learn(folder, rows * a_step * (plan.steps + 1))
         data = ConversationData(llava_json=[path], images=folder, rows_a_batch=rows, pictures_checked=1)
-        data.write_for(self._rig.processor, image_tokens=image_tokens_of(network.config))
+        data.write_for(
+            self._rig.processor,
+            self._rig.spoken_to(plan.caption_tokens),
+            image_tokens=image_tokens_of(network.config),
+        )
         clock = _StepClock(self, warm_batches=a_step)
         trainer = lightning.Trainer(
             max_epochs=1,

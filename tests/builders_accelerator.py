@@ -28,6 +28,7 @@ from model.layouts.prompts import Prompts
 from model.layouts.search_tower import SearchTower
 from model.layouts.settings import CAPTION_REQUEST, LlavaSettings
 from tests.builders_llava import SO400M, llama_tokenizer, published_config, tiny_config
+from trainer.llava.speech import SpokenTo
 
 WORDS_ARE_TOKENS = 4000  # merges enough that a word is one token, as it mostly is to Llama 3
 ANSWER_WORDS = 150
@@ -81,16 +82,21 @@ class Rig:
             "search": self.tower.vision,
         }
 
+    def spoken_to(self, caption_tokens: int) -> SpokenTo:
+        """The published form, captions cut at this length."""
+        settings = LlavaSettings(prompt="llama-3", caption_tokens_at_most=caption_tokens)
+        return SpokenTo(settings, Prompts(self.processor, settings, DecisionConfig(), None))
+
     def humanvlm(self, batch: int, *, caption_tokens: int) -> HumanVLM:
         """HumanVLM around the network, for batches of this size and captions of exactly this length."""
-        settings = LlavaSettings(prompt="llama-3", caption_tokens_at_most=caption_tokens)
+        spoken = self.spoken_to(caption_tokens)
         layout = LlavaLayout(
             self.network,
             self.processor,
-            Prompts(self.processor, settings, DecisionConfig(), None),
+            spoken.prompts,
             self.tower,
             sheet=DecisionSheet(open_to_any_question=True),
-            settings=settings,
+            settings=spoken.settings,
             revisions=("random", "random"),
         )
         layout.crops_at_once = batch

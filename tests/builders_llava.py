@@ -43,12 +43,18 @@ def tiny_llava(
     chat_template: str | None = TEMPLATES["llama-3"],
     seed: int = 0,
     settings: dict[str, Any] | None = None,
+    is_wide: bool = True,
 ) -> Path:
-    """A LLaVA of random weights with a SigLIP tower, a Llama and its search tower in `search/`."""
+    """A LLaVA of random weights with a SigLIP tower, a Llama and its search tower in `search/`.
+
+    Wide weights are as large as a trained network's, or every answer would be as probable as any other; narrow ones are
+    those that training begins from.
+    """
     torch.manual_seed(seed)
     tokenizer = llama_tokenizer()
     network = LlavaForConditionalGeneration(tiny_config(len(tokenizer)))
-    _widen(network)
+    if is_wide:
+        _widen(network)
     network.save_pretrained(folder)
     LlavaProcessor(
         image_processor=SiglipImageProcessor(size={"height": 28, "width": 28}),
@@ -169,7 +175,6 @@ def tiny_siglip(folder: Path, *, seed: int = 0) -> Path:
 
 
 def _widen(network: LlavaForConditionalGeneration) -> None:
-    """Weights as large as a trained network's, or every answer would be as probable as any other."""
     with torch.no_grad():
         for name, weight in network.named_parameters():
             if weight.ndim > 1 and "embed" not in name:

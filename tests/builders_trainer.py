@@ -33,7 +33,7 @@ def tiny_compact_recipe(folder: Path, photos: Path, *, epochs: int = 2) -> Path:
             "crops_a_batch": 4,
             "held_out_percent": 30,
             "alike": 2.0,
-            "reads_ahead": False,
+            "workers": 0,
         },
     }
     run = {"work": str(folder / "work"), "save_every_steps": 1, "trainer": trainer, "data": data}

@@ -72,7 +72,7 @@ def enter_segment(
     follows: Manifest | None = None,
     links: Mapping[int, int] | None = None,
 ) -> Manifest:
-    """Put a clip, its crops and its manifest into the store and its people into the table.
+    """Put a clip or a picture, its crops and its manifest into the store and its people into the table.
 
     Args:
         links: walk of this segment -> walk of `follows` that it continues.
@@ -81,7 +81,7 @@ def enter_segment(
         stream = container.streams.video[0]
         size_wh, duration_s = (stream.width, stream.height), float((container.duration or 0) / av.time_base)
     segment_id = identity.file_segment_id(camera, video.name, int(started_at.timestamp() * 1e6))
-    uri = segment_uri(camera, f"{started_at:%Y-%m-%d}", segment_id)
+    uri = segment_uri(camera, f"{started_at:%Y-%m-%d}", segment_id, ending=video.suffix)
     store.write(uri, video.read_bytes())
     people = tuple(
         _person(store, walk, camera, segment_id, ordinal, started_at) for ordinal, walk in enumerate(walks, start=1)

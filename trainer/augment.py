@@ -19,6 +19,9 @@ Part = Literal["head", "torso"]
 MARGIN = np.array([-0.06, -0.06, 0.06, 0.06])  # of the box's size, at each edge
 SHORTEST_CUT_PX = 24
 _HIDDEN_BELOW, _VISIBLE_FROM = 0.2, 0.6  # shares of a part that count as out of sight and in sight
+# Edges of a picture that people stand across: which edge of the box it cuts, which way is inwards, how far it reaches.
+_PICTURE_EDGES = ((1, 1, 0.6), (3, -1, 0.75), (0, 1, 0.65), (2, -1, 0.65))
+_EDGE_SHARES = (0.4, 0.24, 0.18, 0.18)
 _CHIN = 0.75  # heights of a head box, which ends above the nose, from its lower edge to the chin
 
 
@@ -50,12 +53,16 @@ def hidden_view(person: Person, part: Part, chance: np.random.Generator | None =
     Args:
         person: Who is cut.
         part: *head* leaves what lies below the chin, *torso* what lies above the shoulders.
-        chance: Where given, more is cut off at random: down to the legs, which hide both parts.
+        chance: Where given, more is cut off at random, down to the legs, which hide both parts; or less, so that of the
+            head the face is left.
     """
     window = _window(person, MARGIN)
     chin, shoulders, waist = _chin_y(person), _shoulders_y(person), _waist_y(person)
     cut_to = chin if part == "head" else waist if chance is not None and chance.random() < 0.4 else None
-    if cut_to is not None:
+    brow = None if part == "torso" else _brow_y(person)
+    if chin is not None and brow is not None and chance is not None and chance.random() < 0.4:
+        window[1] = chance.uniform(min(brow, chin), chin)
+    elif cut_to is not None:
         more = 0.0 if chance is None else chance.uniform(0, 0.5) * max(float(window[3]) - cut_to, 0)
         window[1] = cut_to + more
     elif part == "torso" and shoulders is not None:
@@ -67,27 +74,47 @@ def hidden_view(person: Person, part: Part, chance: np.random.Generator | None =
     return View(_cut(person.pixels, window), _seen_in(person, window))
 
 
+def barely_hidden_view(person: Person, part: Literal["head", "face"]) -> View | None:
+    """What lies below the label of a head or a face; None where that is unknown."""
+    window = _window(person, MARGIN)
+    end = _brow_y(person) if part == "head" else None if person.face_xyxy is None else float(person.face_xyxy[3])
+    if end is None or window[3] - end < SHORTEST_CUT_PX:
+        return None
+    window[1] = end
+    return View(_cut(person.pixels, window), _seen_in(person, window))
+
+
 def changed_view(person: Person, chance: np.random.Generator, donors: Donors | None = None) -> View:
     """A random other view of a person, who may get the head or the mask of one of the donors."""
     person = recoloured(_dressed(person, donors or Donors(), chance), chance)
     drawn = chance.random()
     view: View | None = None
-    if drawn < 0.25:
+    if drawn < 0.2:
         view = hidden_view(person, "head" if chance.random() < 0.5 else "torso", chance)
-    elif drawn < 0.31:
+    elif drawn < 0.26:
         view = _covered(person, chance)
     if view is None:
-        edges = chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])
-        window = _window(person, edges.clip(-0.25, 0.25))
+        edges = (chance.normal(0.0, 0.05, 4) + np.array([-0.07, -0.06, 0.07, 0.06])).clip(-0.25, 0.25)
+        if drawn > 0.8:
+            edges = _cut_off(edges, chance)
+        window = _window(person, edges)
         view = View(_cut(person.pixels, window), _seen_in(person, window))
     shot = filmed(view.pixels, chance)
     return View(shot.pixels, _colourless(view.attributes) if shot.is_colourless else view.attributes)
 
 
+def _cut_off(edges: NDArray[np.float64], chance: np.random.Generator) -> NDArray[np.float64]:
+    """One edge moved far inwards, as where the picture ends before the person does."""
+    side, inwards, deepest = _PICTURE_EDGES[int(chance.choice(4, p=_EDGE_SHARES))]
+    cut = edges.copy()
+    cut[side] = inwards * deepest * chance.uniform(0.2, 1) ** 2  # shallow cuts are the hard ones
+    return cut
+
+
 def _dressed(person: Person, donors: Donors, chance: np.random.Generator) -> Person:
     if chance.random() < (0.35 if is_seen_whole(person) else 0.2):
         person = with_other_head(person, donors.heads, chance)
-    if chance.random() < 0.15:
+    if chance.random() < 0.25:
         person = with_mask(person, donors.masks, chance)
     return person
 
@@ -115,6 +142,12 @@ def _chin_y(person: Person) -> float | None:
     if not ends and torso is not None:
         ends.append(float(torso[1] + 0.15 * (torso[3] - torso[1])))
     return max(ends, default=None)
+
+
+def _brow_y(person: Person) -> float | None:
+    """Where a hat, or the hair of a bare head, ends; None where that is not labelled."""
+    head = person.head_xyxy
+    return None if head is None or person.attributes.hard_hat is None else float(head[3])
 
 
 def _shoulders_y(person: Person) -> float | None:

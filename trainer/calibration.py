@@ -18,7 +18,7 @@ from model.network import HumanNetwork
 from model.questions import Question
 from model.tokens import CANNOT_TELL_WORD, WordTokens
 from model.vision_tower import VisionSizes, resized
-from trainer.augment import View, hidden_view, plain_view
+from trainer.augment import View, barely_hidden_view, hidden_view, plain_view
 from trainer.cameras import compressed, shrunk
 from trainer.people import Person
 from trainer.texts import answers_of
@@ -82,7 +82,9 @@ def held_out_views(people: Sequence[Person]) -> list[View]:
     whole = [plain_view(person) for person in people]
     far = [View(_from_afar(view.pixels, chance), view.attributes) for view in whole]
     parts = [hidden_view(person, part, chance) for person in people for part in ("head", "torso")]
-    return [*whole, *far, *[view for view in parts if view is not None][::2]]
+    # Where cuts are tight it shows how much a network must lean to *cannot tell*: far below the chin anyone can.
+    tight = [barely_hidden_view(person, part) for person in people for part in ("head", "face")]
+    return [*whole, *far, *[view for view in (*parts, *tight) if view is not None][::2]]
 
 
 def _from_afar(pixels: NDArray[np.uint8], chance: np.random.Generator) -> NDArray[np.uint8]:

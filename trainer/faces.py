@@ -14,7 +14,18 @@ from trainer.heads import Pixels, blended, inside
 from trainer.people import Box, Person
 
 _SMALLEST_PX = 5
-_CLOTHS = ((235, 238, 240), (160, 200, 225), (190, 220, 235), (30, 32, 36), (70, 75, 85), (120, 150, 140))
+_CLOTHS = (
+    (235, 238, 240),
+    (160, 200, 225),
+    (190, 220, 235),
+    (120, 190, 200),
+    (30, 32, 36),
+    (70, 75, 85),
+    (120, 150, 140),
+    (40, 50, 90),
+    (150, 60, 70),
+    (225, 190, 195),
+)
 
 
 def has_mask_to_give(person: Person) -> bool:
@@ -28,9 +39,9 @@ def with_mask(person: Person, donors: Sequence[Person], chance: np.random.Genera
     if person.attributes.mask != "no" or face is None or _shortest_px(face) < _SMALLEST_PX:
         return person
     if donors and chance.random() < 0.5:
-        pixels = _with_mask_of(person.pixels, _cheeks(face), donors[int(chance.integers(len(donors)))])
+        pixels = _with_mask_of(person.pixels, _cheeks(face, chance), donors[int(chance.integers(len(donors)))], chance)
     else:
-        pixels = _with_drawn_mask(person.pixels, _cheeks(face), chance)
+        pixels = _with_drawn_mask(person.pixels, _cheeks(face, chance), chance)
     return replace(person, pixels=pixels, attributes=replace(person.attributes, mask="yes"))
 
 
@@ -38,17 +49,19 @@ def _shortest_px(box: Box) -> float:
     return float((box[2:] - box[:2]).min())
 
 
-def _cheeks(face: Box) -> Box:
+def _cheeks(face: Box, chance: np.random.Generator) -> Box:
     """The box of a bare face holds nose, mouth and chin; a mask reaches to the cheeks."""
     width, height = face[2:] - face[:2]
-    return np.asarray(face + np.array([-0.2 * width, -0.05 * height, 0.2 * width, 0.1 * height]), dtype=np.float32)
+    moved = chance.normal(0, 0.05, 4) + np.array([-0.2, -0.05, 0.2, 0.1])
+    return np.asarray(face + moved * np.array([width, height, width, height]), dtype=np.float32)
 
 
-def _with_mask_of(pixels: Pixels, face: Box, donor: Person) -> Pixels:
+def _with_mask_of(pixels: Pixels, face: Box, donor: Person, chance: np.random.Generator) -> Pixels:
     assert donor.face_xyxy is not None
     x0, y0, x1, y1 = inside(face, pixels)
     a0, b0, a1, b1 = inside(donor.face_xyxy, donor.pixels)
-    mask = cv2.resize(donor.pixels[b0:b1, a0:a1], (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+    given = donor.pixels[b0:b1, a0:a1][:, :: 1 if chance.random() < 0.5 else -1]
+    mask = cv2.resize(given, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
     brighter = (0.6 + 0.4 * pixels[y0:y1, x0:x1].mean() / max(float(mask.mean()), 1.0)).clip(0.6, 1.5)
     return blended(pixels, (x0, y0, x1, y1), np.clip(mask.astype(np.float32) * brighter, 0, 255))
 

@@ -23,6 +23,8 @@ _SOFT_HATS = (
     (110, 110, 105),
     (85, 90, 55),
     (40, 45, 75),
+    (95, 30, 38),
+    (60, 62, 66),
 )
 
 
@@ -61,9 +63,17 @@ def with_soft_hat(person: Person, chance: np.random.Generator) -> Person:
     middle, brim = width // 2, int(height * chance.uniform(0.65, 0.8))
     dome = (max(int(width * 0.28), 1), max(int(height * 0.6), 1))
     cv2.ellipse(shape, (middle, brim), dome, 0, 180, 360, 255, -1)
-    if chance.random() < 0.7:
+    drawn_as = chance.random()
+    if drawn_as < 0.5:  # a brim all around
         edge = (max(int(width * chance.uniform(0.38, 0.5)), 1), max(int(height * 0.14), 1))
         cv2.ellipse(shape, (middle, brim), edge, 0, 0, 360, 255, -1)
+    elif drawn_as < 0.8:  # a cap's peak, to the front or to a side
+        peak = (max(int(width * chance.uniform(0.18, 0.28)), 1), max(int(height * 0.1), 1))
+        aside = middle + int(width * chance.uniform(-0.25, 0.25))
+        cv2.ellipse(shape, (aside, brim), peak, 0, 0, 360, 255, -1)
+    else:  # a woollen cap reaches down to the ears
+        reach = (middle - dome[0], brim), (middle + dome[0], min(brim + int(height * 0.15), height - 1))
+        cv2.rectangle(shape, *reach, 255, -1)
     grain = chance.normal(0, 10, (height, width, 1)) + np.linspace(12, -12, width)[None, :, None]
     alpha = cv2.GaussianBlur(shape, (0, 0), max(width / 60, 0.6)).astype(np.float32)[..., None] / 255
     worn = drawn * (1 - alpha) + (cloth + grain).clip(0, 255) * alpha

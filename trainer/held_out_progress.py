@@ -17,7 +17,7 @@ NAMES = ("hat", "vest", "mask", "hat_colour", "vest_colour")
 
 
 class HeldOutProgress(Callback):
-    """Logs how well a network answers the questions about people that it does not learn from."""
+    """Logs how well a network answers the questions about people that it does not learn from, where checks are due."""
 
     def __init__(self, network: HumanNetwork, words: WordTokens) -> None:
         self._network, self._words = network, words
@@ -26,7 +26,8 @@ class HeldOutProgress(Callback):
         """Measure and log."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, PhotosData)
-        if not data.held_out:
+        every = trainer.check_val_every_n_epoch or 1
+        if not data.held_out or (trainer.current_epoch + 1) % every:
             return
         self._network.eval()
         # Whole people only: the other views of them are for the calibration, and three times the work.

@@ -1,6 +1,7 @@
 """Batches of looks at people, drawn anew for every epoch.
 
-An epoch's batches follow from the seed and the epoch's number alone, so a run that is resumed draws the same ones.
+A batch follows from the seed, the epoch's number and its own alone: a run that is resumed draws the same ones, and so
+does one that has them made by more processes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, PAD, SUMMARY, WordTokens
 from model.vision_tower import VisionSizes, resized
@@ -45,24 +46,46 @@ class LooksOfEpoch(IterableDataset[Looks]):
     """All batches of one epoch."""
 
     def __init__(
-        self, people: Sequence[Person], words: WordTokens, sizes: VisionSizes, *, batch: int, seed: int, epoch: int
+        self,
+        people: Sequence[Person],
+        words: WordTokens,
+        sizes: VisionSizes,
+        *,
+        batch: int,
+        seed: int,
+        epoch: int,
+        rounds: int = 1,
     ) -> None:
+        """The batches of some people.
+
+        Args:
+            people: Whom to look at.
+            words: What is said of them.
+            sizes: In which sizes they are read.
+            batch: Looks in a batch.
+            seed: What chance follows from,
+            epoch: with the epoch's number.
+            rounds: How often each person is drawn, on average.
+        """
         self._people = people
         self._words = words
         self._sizes = sizes
         self._batch = batch
         self._key = (seed, epoch)
+        self._rounds = rounds
 
     def __len__(self) -> int:
-        return len(self._people) // self._batch
+        return len(self._people) * self._rounds // self._batch
 
     def __iter__(self) -> Iterator[Looks]:
-        chance = np.random.default_rng(self._key)
         donors = Donors(self._people)
         weights = draw_weights(self._people)
-        drawn = chance.choice(len(self._people), len(self) * self._batch, replace=True, p=weights)
-        for start in range(0, len(drawn), self._batch):
-            views = [changed_view(self._people[i], chance, donors) for i in drawn[start : start + self._batch]]
+        worker = get_worker_info()
+        first, stride = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        for index in range(first, len(self), stride):  # a loader asks its workers in turns
+            chance = np.random.default_rng((*self._key, index))
+            drawn = chance.choice(len(self._people), self._batch, replace=True, p=weights)
+            views = [changed_view(self._people[i], chance, donors) for i in drawn]
             yield looks_of(views, self._words, self._sizes, chance)
 
 
@@ -98,8 +121,18 @@ def _answer_ids(person: Attributes, words: WordTokens) -> list[int]:
 
 def _agreement(people: Sequence[Attributes], texts: Sequence[SearchText]) -> NDArray[np.int64]:
     verdict = {True: 1, False: 0, None: -1}
-    rows = [[verdict[agrees(text.stated, person)] for text in texts] for person in people]
-    return np.array(rows, dtype=np.int64)
+    # Few things are stated, by many texts: each is judged once of every person.
+    stated = {pair for text in texts for pair in text.stated.items()}
+    judged = {
+        (name, value): np.array([verdict[agrees({name: value}, person)] for person in people], dtype=np.int64)
+        for name, value in stated
+    }
+    true_of_all = np.ones(len(people), dtype=np.int64)
+    columns = []
+    for text in texts:
+        of_text = np.stack([judged[pair] for pair in text.stated.items()] or [true_of_all])
+        columns.append(np.where((of_text == 0).any(axis=0), 0, of_text.min(axis=0)))
+    return np.stack(columns, axis=1)
 
 
 def _padded(rows: Sequence[Sequence[int]], pad_id: int) -> Tensor:

@@ -17,6 +17,7 @@ from trainer.looks import Looks, LooksOfEpoch
 from trainer.people import Person, people_in
 from trainer.photos import fingerprint, labelled_photos
 from trainer.resumable import ResumableEpoch
+from trainer.rows import RowCount
 from trainer.stages import StageData
 from trainer.starting_weights import backbone_weights
 
@@ -36,7 +37,8 @@ class PhotosData(StageData):
         held_out_percent: int = 8,
         alike: float = 0.6,
         seed: int = 0,
-        reads_ahead: bool = True,
+        workers: int = 1,
+        rounds_an_epoch: int = 1,
         corrections: Path | None = None,
     ) -> None:
         """Nothing is read before `setup`.
@@ -49,15 +51,17 @@ class PhotosData(StageData):
             held_out_percent: Share of the source photos kept for calibration.
             alike: A training crop that resembles a held-out one more than this is left out.
             seed: What the draws follow from, with the number of the epoch.
-            reads_ahead: Whether a process beside the training prepares the next batches.
+            workers: Processes beside the training that prepare the next batches; 0 prepares them in the training's own.
+            rounds_an_epoch: How often each person is drawn in an epoch, on average: many workers need long epochs.
             corrections: The file of officers' corrections, learnt from beside the photos; none of them is held out.
         """
         super().__init__()
         self._folder, self._backbone, self._batch = folder, backbone, crops_a_batch
         self._smallest_px, self._percent, self._alike = smallest_person_px, held_out_percent, alike
-        self.seed, self._workers = seed, int(reads_ahead)
+        self.seed, self._workers, self._rounds = seed, workers, rounds_an_epoch
         self._corrections = corrections
         self._corrected = 0
+        self._photos = RowCount()
         self._words: WordTokens | None = None
         self._sizes: VisionSizes | None = None
         self._is_split = False
@@ -79,7 +83,7 @@ class PhotosData(StageData):
             return
         everyone = [
             person
-            for photo in labelled_photos(self._folder / "train")
+            for photo in labelled_photos(self._folder / "train", self._photos)
             for person in people_in(photo, smallest_px=self._smallest_px)
         ]
         self.learnt, self.held_out = self._split(everyone)
@@ -94,7 +98,9 @@ class PhotosData(StageData):
         assert self._sizes is not None
         epoch, rank = (self.trainer.current_epoch, self.trainer.global_rank) if self.trainer is not None else (0, 0)
         seed = self.seed + RANK_STRIDE * rank
-        looks = LooksOfEpoch(self.learnt, self._words, self._sizes, batch=self._batch, seed=seed, epoch=epoch)
+        looks = LooksOfEpoch(
+            self.learnt, self._words, self._sizes, batch=self._batch, seed=seed, epoch=epoch, rounds=self._rounds
+        )
         # A generator of its own: a loader draws a seed, and that must not come out of the training's chance.
         loader = DataLoader(looks, batch_size=None, num_workers=self._workers, generator=torch.Generator())
         return ResumableEpoch(loader)
@@ -102,7 +108,7 @@ class PhotosData(StageData):
     @property
     def batches_an_epoch(self) -> int:
         """Batches that this process gets in one epoch."""
-        return len(self.learnt) // self._batch
+        return len(self.learnt) * self._rounds // self._batch
 
     def fingerprint(self) -> str:
         """Of the photos' names and labels, and of the corrections."""
@@ -112,9 +118,10 @@ class PhotosData(StageData):
         return hashlib.sha256(labels.encode() + self._corrections.read_bytes()).hexdigest()[:16]
 
     def counts(self) -> dict[str, int]:
-        """People learnt from, those of corrections among them, and people held out."""
+        """People learnt from, those of corrections among them, people held out, and photos that were skipped."""
         learnt = {"people_learnt": len(self.learnt), "people_held_out": len(self.held_out)}
-        return {**learnt, "people_corrected": self._corrected}
+        skipped = {f"photos: skipped, {reason}": photos for reason, photos in self._photos.skipped.items()}
+        return {**learnt, "people_corrected": self._corrected, **skipped}
 
     def _people_corrected(self, path: Path) -> list[Person]:
         found, count = corrections(path)

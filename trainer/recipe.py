@@ -51,6 +51,9 @@ class StepsRecipe(_Group):
     answer_weight: NonNegativeFloat = 1.0
     caption_weight: NonNegativeFloat = 0.5
     search_weight: NonNegativeFloat = 0.5
+    averaging_decay: float = Field(
+        0.0, ge=0, lt=1, description="How much the running mean of the weights, which is what is written, keeps a step."
+    )
     kept_of_start: float = Field(
         0.0, ge=0, lt=1, description="Share of the weights that the stage started from in what it writes."
     )

@@ -16,11 +16,11 @@ Kind = Callable[[Person], tuple[object, ...] | None]
 def draw_weights(people: Sequence[Person]) -> NDArray[np.float64]:
     """Chances (people,) that sum to 1: more for people of whom much is known, and for the rarer answers.
 
-    Hatted and bare heads are evened out among people seen whole and people seen from near by themselves, as what is
-    seen of a person must not say what is on the head.
+    Hatted and bare heads, and torsos with and without a vest, are evened out among people seen whole and people seen
+    from near by themselves, as what is seen of a person must not say what is worn.
     """
     weights = np.array([_worth(person.attributes) for person in people])
-    for kind in (_hat, _mask, _hat_colour, _vest_colour):
+    for kind in (_hat, _vest, _mask, _hat_colour, _vest_colour):
         weights *= _evened(people, kind)
     return np.asarray(weights / weights.sum())
 
@@ -46,6 +46,11 @@ def _evened(people: Sequence[Person], kind: Kind) -> NDArray[np.float64]:
 
 def _hat(person: Person) -> tuple[object, ...] | None:
     worn = person.attributes.hard_hat
+    return None if worn is None else (is_seen_whole(person), worn)
+
+
+def _vest(person: Person) -> tuple[object, ...] | None:
+    worn = person.attributes.vest
     return None if worn is None else (is_seen_whole(person), worn)
 
 

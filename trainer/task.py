@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, WeightAveraging
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from model.checkpoint import read_checkpoint
 from model.network import HumanNetwork
@@ -99,8 +100,11 @@ class CompactTask(StageTask):
             set_trainable(self)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Held-out people are asked after every epoch."""
-        return [HeldOutProgress(self.network, self.words)]
+        """Held-out people are asked after every epoch; the weights' running mean is kept where the recipe says so."""
+        callbacks: list[Callback] = [HeldOutProgress(self.network, self.words)]
+        if decay := self._steps.averaging_decay:
+            callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(decay)))  # type: ignore[no-untyped-call]
+        return callbacks
 
     def training_step(self, looks: Looks, _index: int) -> Tensor:
         """The weighted sum of the three losses of one batch."""

@@ -11,7 +11,7 @@ import typer
 
 from consumers.access.roles import Role
 from consumers.errors import AccessError
-from consumers.settings import PageSettings
+from consumers.settings import DeskSettings, PageSettings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -133,6 +133,14 @@ def audit(
         table.add_row(f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}", entry.who, entry.action, entry.subject, details)
     if not as_json:
         _show(table, "Nothing is logged yet.")
+
+
+def note(settings: DeskSettings, action: str, subject: str) -> None:
+    """Write what was done at the command line into the audit log."""
+    from consumers.access.access import Access
+    from consumers.alerts.desk_database import DeskDatabase
+
+    Access(DeskDatabase(settings.desk_url)).log(operator(), action, subject)
 
 
 def _access(config: Path | None) -> "Access":

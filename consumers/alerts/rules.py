@@ -52,6 +52,20 @@ _NEVER_ASKED = re.compile(
 )
 
 
+def may_be_asked(text: str) -> str:
+    """The text of a question that may be asked about a person.
+
+    Raises:
+        ValueError: It asks for what is never inferred.
+    """
+    if found := _NEVER_ASKED.search(text):
+        raise ValueError(
+            f"asks for {found[0]!r}: emotions, gender, age, origin and the like are never inferred; "
+            "ask for what a person wears or does, and say “person”"
+        )
+    return text
+
+
 class Part(BaseModel):
     """A piece of the rules file: a misspelt key in it is refused."""
 
@@ -75,12 +89,7 @@ class RuleQuestion(Part):
     @field_validator("text")
     @classmethod
     def _may_be_asked(cls, text: str) -> str:
-        if found := _NEVER_ASKED.search(text):
-            raise ValueError(
-                f"asks for {found[0]!r}: emotions, gender, age, origin and the like are never inferred; "
-                "ask for what a person wears or does, and say “person”"
-            )
-        return text
+        return may_be_asked(text)
 
     @model_validator(mode="after")
     def _answers_fit(self) -> Self:
@@ -104,7 +113,7 @@ class RuleQuestion(Part):
         """Every allowed answer."""
         return ("yes", "no") if self.kind == "predicate" else self.answers
 
-    @property
+    @cached_property
     def breaching(self) -> tuple[str, ...]:
         """The allowed answers that do not comply."""
         return tuple(answer for answer in self.allowed if answer not in self.complying)
@@ -113,6 +122,11 @@ class RuleQuestion(Part):
     def asked(self) -> Question:
         """The question as the model is asked."""
         return Question(self.kind, self.text, self.allowed)
+
+    @cached_property
+    def question_id(self) -> str:
+        """The id of `asked`."""
+        return self.asked.question_id
 
 
 class Persistence(Part):

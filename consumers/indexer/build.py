@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from consumers.indexer.catching_up import FurtherVectors
+from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.indexing import Indexing
+from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.service import create_service, served
@@ -26,6 +29,20 @@ TOPICS: list[Topic[Any]] = [PEOPLE, DEAD_LETTERS]
 BATCH_SIZE = 32
 
 
+def build_index(settings: IndexerSettings) -> KeptIndex:
+    """The index that the settings name.
+
+    Raises:
+        VectorIndexError: A Milvus server does not answer, or what it needs is not installed.
+    """
+    search = settings.search
+    if not search.index_url:
+        return LocalIndex(settings.index_folder, memory_bytes=search.memory_mb * 2**20)
+    from consumers.indexer.milvus_index import MilvusIndex
+
+    return MilvusIndex(search.index_url, token=search.index_token.get_secret_value() if search.index_token else "")
+
+
 @contextmanager
 def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any]]:
     """The indexer, answering searches as long as the block runs; a snapshot is written at its end.
@@ -42,18 +59,22 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     model_name = settings.vlm.tower_name
     towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
     table.fill_text()
-    indexing = Indexing(
-        table,
-        MediaStore(settings.media_url),
-        LocalIndex(settings.index_folder, memory_bytes=settings.search.memory_mb * 2**20),
-        SnapshotFolder(settings.index_folder),
-        snapshot_every_s=settings.search.snapshot_every_s,
-    )
-    descriptions = Descriptions(table.text, indexing.index)
-    finder = Finder(indexing.index, towers, descriptions, table)
-    service = create_service(finder, table, indexing.index)
-    with served(service, listening), tended(indexing.index):
+    store = MediaStore(settings.media_url)
+    index = build_index(settings)
+    notes = SnapshotFolder(settings.index_folder)
+    indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
+    erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
+    erasing.step()  # what was begun before a crash, before anybody can search
+    finder = Finder(index, towers, Descriptions(table.text, index), table)
+    service = create_service(finder, table, index)
+    further = FurtherVectors(index, table, indexing.entering)
+    with (
+        served(service, listening),
+        tended("tending", index.tend),
+        tended("erasing", erasing.step),
+        tended("further vectors", further.step),
+    ):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
-    indexing.index.close()
+    index.close()
     table.close()

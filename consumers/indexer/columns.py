@@ -102,6 +102,13 @@ class Columns:
         self.key.extend([person.key for person in people])
         self.cameras_here.update(cameras)
 
+    def fit(self) -> None:
+        """Let go of what is held in reserve."""
+        for column in (self.key, self.camera, self.first_seen_us, self.detection_score):
+            column.fit()
+        for column in [*self.answers.values(), *self.postings.values()]:
+            column.fit()
+
     def posting(self, word: str) -> Rows:
         """The rows whose captions hold a word, increasing, shape (n,), int32."""
         found = self.postings.get(word)

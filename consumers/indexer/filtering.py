@@ -61,10 +61,15 @@ def may_hold(columns: Columns, wanted: Wanted) -> bool:
     return all(len(columns.posting(word)) for word in wanted.words)
 
 
-def mask(columns: Columns, count: int, wanted: Wanted, rows: Rows | None = None) -> Mask:
-    """Which rows are wanted, shape (n,): of the first `count`, or of these, which are increasing and below it."""
+def mask(columns: Columns, count: int, wanted: Wanted, rows: Rows | None = None, *, all_there: bool = False) -> Mask:
+    """Which rows are wanted, shape (n,): of the first `count`, or of these, which are increasing and below it.
+
+    `all_there` says that every row holds somebody, which spares a look.
+    """
     span: Rows | slice = slice(count) if rows is None else rows
-    chosen: Mask = columns.key.rows[span] != NOBODY
+    chosen: Mask = np.ones(count if rows is None else len(rows), dtype=np.bool_)
+    if not all_there:
+        chosen &= columns.key.rows[span] != NOBODY
     if wanted.since_us > BEGINNING_US:
         chosen &= columns.first_seen_us.rows[span] >= wanted.since_us
     if wanted.until_us < END_US:

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FIRST_CAPACITY = 64
+FIRST_CAPACITY = 16
+GROWTH = 1.5
 
 
 class Growing:
     """Rows of one kind, added by one thread and read by any number, none of whom waits.
 
-    What is reserved ahead costs nothing: the system gives memory to pages that were written. A reader keeps the array
-    that it has seen; one that grew meanwhile is another array with the same beginning.
+    A reader keeps the array that it has seen; one that grew meanwhile is another array with the same beginning.
     """
 
     def __init__(self, kind: npt.DTypeLike, *, width: int | None = None, missing: float = 0) -> None:
@@ -49,9 +49,15 @@ class Growing:
         """Let rows that are there read as `value`."""
         self._array[rows] = value
 
+    def fit(self) -> None:
+        """Let go of what is held in reserve."""
+        if len(self._array) > self.count:
+            self._array = self._array[: self.count].copy()
+
     def _reserve(self, count: int) -> None:
         if count <= len(self._array):
             return
-        larger = np.empty((max(FIRST_CAPACITY, 2 * len(self._array), count), *self._shape), dtype=self._array.dtype)
+        ahead = max(FIRST_CAPACITY, int(len(self._array) * GROWTH), count)
+        larger = np.empty((ahead, *self._shape), dtype=self._array.dtype)
         larger[: self.count] = self._array[: self.count]
         self._array = larger

@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from consumers.indexer.columns import Rows
 from consumers.indexer.growing import Growing
@@ -14,6 +13,8 @@ PIECE = 16_384  # rows scored at once: a few megabytes, which stay in the proces
 
 def dots(halves: Halves, vector: npt.NDArray[np.float32]) -> Scores:
     """The dot product of each row (n, d) with a vector (d,), shape (n,)."""
+    import torch  # here: whoever only adds or erases need not wait for it
+
     scores = np.empty(len(halves), dtype=np.float32)
     for start in range(0, len(halves), PIECE):
         piece = np.require(halves[start : start + PIECE], requirements=["C", "W"])
@@ -42,6 +43,10 @@ class HalfVectors:
     def extend(self, vectors: npt.NDArray[np.floating]) -> None:
         """Add rows (n, d) at the end."""
         self._parts[1].extend(vectors.astype(np.float16))
+
+    def fit(self) -> None:
+        """Let go of what is held in reserve."""
+        self._parts[1].fit()
 
     def take(self, rows: Rows) -> Halves:
         """Some rows, increasing, (n, d)."""

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from consumers.indexer.catching_up import catch_up
+from consumers.indexer.erased_media import erase_from_manifest
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.people import Links, PeopleTable
 from consumers.indexer.rows import indexed_seen
@@ -61,6 +63,7 @@ class Indexing:
         self._snapshot = snapshots.load()
         self.incarnation = self._snapshot.incarnation if self._snapshot else None
         self._offsets: dict[TopicPartition, int] = {}
+        self.entering = threading.Lock()  # held while people come in; whoever erases holds it meanwhile
         self._partitions: dict[str, int] = {}  # of cameras, as far as they are noted
         catch_up(index, table)
         self._saved_at_s = time.monotonic()
@@ -69,7 +72,11 @@ class Indexing:
     def work(self, batch: Sequence[Received[Message]], is_stopping: IsStopping) -> Sequence[Sequence[Publication]]:
         """Enter a batch; what names no manifest becomes a dead letter."""
         del is_stopping  # a batch takes milliseconds
-        return [self._enter(received) for received in batch]
+        found: list[Sequence[Publication]] = []
+        for received in batch:
+            with self.entering:
+                found.append(self._enter(received))
+        return found
 
     def first_offset(self, place: TopicPartition, incarnation: str) -> int | None:
         """The snapshot's offset in the same incarnation, else the start: the group's may belong to a lost table."""
@@ -121,6 +128,7 @@ class Indexing:
             reason = f"its manifest is not in the media store, or is none: {analyzed.manifest_uri}"
             refused = received.rejected(reason, camera_id=analyzed.camera_id, segment_id=analyzed.segment_id)
             return (Publication(DEAD_LETTERS, refused),)
+        manifest = self._without_erased(manifest, analyzed.manifest_uri)
         embeddings = {person.person_id: base64.b64decode(person.embedding_base64) for person in manifest.people}
         if self._partitions.get(manifest.camera_id) != received.partition:
             self._table.note_partition(manifest.camera_id, received.partition)
@@ -134,6 +142,18 @@ class Indexing:
             ]
             self.index.add(manifest.revisions.embedding_space, people, vectors.astype(np.float32))
         return ()
+
+    def _without_erased(self, manifest: Manifest, uri: str) -> Manifest:
+        """Who was erased before they came: in a replay, or in a segment that was still on its way."""
+        everyone = {person.person_id for person in manifest.people}
+        is_footage = self._table.is_erased_footage(manifest)
+        erased = everyone if is_footage else self._table.erased_among(manifest)
+        if erased:
+            erase_from_manifest(self._store, uri, erased)
+        if is_footage:
+            self._store.remove(manifest.segment_uri)
+        others = tuple(person for person in manifest.people if person.person_id not in erased)
+        return manifest.model_copy(update={"people": others})
 
     def _links(self, manifest: Manifest) -> Links:
         """Who continues whom, across whichever of the two borders has its other side in the table."""

@@ -1,5 +1,7 @@
 """Builds and feeds the inverted file of a space while searches go on: what it lacks is searched exactly."""
 
+import contextlib
+import ctypes
 import logging
 from contextlib import AbstractContextManager
 
@@ -36,7 +38,11 @@ def build(space: SpaceIndex, width: int, changing: Lock, *, seed: int = 0) -> Iv
     ivf = Ivf.trained(_sample(space, width, SAMPLES_PER_LIST * list_count(people), seed), people)
     while feed(space, ivf, changing):
         pass
-    return ivf.fitted()
+    fitted = ivf.fitted()
+    del ivf
+    with contextlib.suppress(OSError, AttributeError):  # glibc keeps what building took, and it is as much as the index
+        ctypes.CDLL(None).malloc_trim(0)
+    return fitted
 
 
 def feed(space: SpaceIndex, ivf: Ivf, changing: Lock) -> bool:

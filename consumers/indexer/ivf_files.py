@@ -34,9 +34,16 @@ def is_written(folder: Path) -> bool:
 
 
 def forget(folder: Path) -> None:
-    """Remove the inverted file from the folder of a space."""
-    for path in (folder / PLACES, folder / INDEX, *folder.glob(".ivf.*")):  # unfinished ones too
-        path.unlink(missing_ok=True)
+    """Remove the inverted file from the folder of a space.
+
+    Raises:
+        VectorIndexError: The folder cannot be written.
+    """
+    try:
+        for path in (folder / PLACES, folder / INDEX, *folder.glob(".ivf.*")):  # unfinished ones too
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise VectorIndexError(f"cannot write the index into {folder}: {error.strerror}") from error
 
 
 def write(folder: Path, ivf: Ivf, space: SpaceIndex) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 
 from consumers.errors import VectorIndexError
 from consumers.indexer import ivf_building, ivf_files
-from consumers.indexer.columns import NOBODY, Codes
+from consumers.indexer.columns import NOBODY, Codes, Rows
 from consumers.indexer.filtering import made_ready
 from consumers.indexer.key_map import Keys
+from consumers.indexer.shard import Shard
 from consumers.indexer.shard_files import ShardFiles
 from consumers.indexer.space_index import SpaceIndex
 from consumers.search.filters import EVERYONE, PeopleFilter
@@ -39,6 +40,7 @@ class LocalIndex:
         self._files, self._memory_bytes = ShardFiles(folder), memory_bytes
         self._cameras = Codes()
         self._spaces: dict[str, SpaceIndex] = {}  # replaced, never changed
+        self._owed: list[tuple[str, Shard, Rows]] = []  # rows that are still on the disk and may not be
         self._adding = threading.Lock()
         self._changing = threading.RLock()  # taking out, saving, putting an inverted file in place; taken first
         for name, shard in self._files.load(self._cameras):
@@ -85,7 +87,7 @@ class LocalIndex:
         for shard in sorted(shards, key=lambda shard: shard.greatest_key, reverse=True):
             if len(found) >= k and found[-1] >= shard.greatest_key:
                 break
-            keys = shard.keys(shard.wanted(ready))
+            keys = shard.keys(np.flatnonzero(shard.wanted(ready)))
             if before_key is not None:
                 keys = keys[keys < before_key]
             found = np.unique(np.concatenate([found, _greatest(keys, k)]))[::-1][:k]
@@ -123,13 +125,8 @@ class LocalIndex:
                 with self._adding:
                     removed, chosen = space.remove(np.asarray(keys, dtype=np.int64))
                 gone.append(removed)
-                if len(removed):
-                    ivf_files.forget(self._files.space_folder(name))
-                for number, rows in chosen:
-                    self._files.erase(name, space.shards[number], rows)
-                    self._files.save(name, space.shards[number])
-            if any(len(keys) for keys in gone):
-                self._files.commit()
+                self._owed.extend((name, space.shards[number], rows) for number, rows in chosen)
+            self._erase_owed()
         return _different(gone)
 
     def drop_before(self, instant: datetime) -> int:
@@ -144,19 +141,20 @@ class LocalIndex:
                     ivf_files.forget(self._files.space_folder(name))
                 for place in places:
                     self._files.drop(name, place)
-            if any(len(keys) for keys in gone):
-                self._files.commit()
+            self._files.commit()
         return _different(gone)
 
     def save(self) -> None:
         """Make everything durable that was added so far; people may be added and searched meanwhile."""
         with self._changing:
-            saved = [
-                self._files.save(name, shard) for name, space in self._spaces.items() for shard in space.shards.values()
-            ]
-            if any(saved):
-                self._files.commit()
-                self._keep_within_memory()
+            self._erase_owed()
+            for name, space in self._spaces.items():
+                for shard in space.shards.values():
+                    if not self._files.save(name, shard):
+                        with self._adding:
+                            shard.fit()  # its day is over, for all that is known
+            self._files.commit()
+            self._keep_within_memory()
 
     def tend(self) -> bool:
         """Do the next piece of work on the inverted files; false when there is none. Belongs to one thread."""
@@ -182,6 +180,18 @@ class LocalIndex:
                 ivf_files.write(folder, space.ivf, space)
             return True
         return False
+
+    def _erase_owed(self) -> None:
+        """Take people from the disk who were taken from memory; what fails is owed until it succeeds."""
+        if not self._owed:
+            return
+        for name, shard, rows in self._owed:
+            ivf_files.forget(self._files.space_folder(name))
+            self._files.erase(name, shard, rows)
+            if self._files.holds(name, shard):
+                self._files.save(name, shard)
+        self._files.commit()
+        self._owed = []
 
     def _space(self, name: str, width: int) -> SpaceIndex:
         if name not in self._spaces:

@@ -7,11 +7,9 @@ statement here is also PostgreSQL's.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -28,7 +26,6 @@ from consumers.indexer.rows import (
     PersonPlace,
     SegmentSeen,
     Sight,
-    indexed_person,
     person_of,
     person_record,
     place_of,
@@ -36,6 +33,7 @@ from consumers.indexer.rows import (
     sight_of,
 )
 from consumers.indexer.schema import (
+    ErasedFootage,
     PartitionRecord,
     PersonRecord,
     QuestionRecord,
@@ -45,7 +43,6 @@ from consumers.indexer.schema import (
     open_engine,
 )
 from consumers.search.terms import searchable_text
-from consumers.search.vector_index import IndexedPerson, Vectors
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
 
@@ -112,6 +109,13 @@ class PeopleReader:
         """Everyone who is thought to be one person, in order of time."""
         chosen = select(*PERSON_COLUMNS).where(PersonRecord.chain_id == chain_id)
         return self._people(chosen.order_by(PersonRecord.first_seen_at, PersonRecord.id))
+
+    def in_segment(self, segment_id: str) -> list[Person]:
+        """Everyone in a segment as its latest analysis has them, in the order they appear."""
+        found = self._people(
+            select(*PERSON_COLUMNS).where(PersonRecord.segment_id == segment_id).order_by(PersonRecord.id)
+        )
+        return [person for person in found if person.analysis_revision == found[-1].analysis_revision]
 
     def seen_at(self, camera: str, at: datetime) -> list[Person]:
         """Everyone whom a camera saw at an instant, by key."""
@@ -237,36 +241,15 @@ class PeopleReader:
 
         return self._read(look)
 
-    def spaces(self) -> list[str]:
-        """Every embedding space that anybody is described in."""
-        return self._read(lambda s: list(s.scalars(select(PersonRecord.embedding_space).distinct())))
-
-    def keys_of_space(self, embedding_space: str) -> npt.NDArray[np.int64]:
-        """The keys of everyone described in one embedding space, in order."""
-        chosen = select(PersonRecord.id).where(PersonRecord.embedding_space == embedding_space)
-        keys = self._read(lambda s: s.scalars(chosen.order_by(PersonRecord.id)).all())
-        return np.asarray(keys, dtype=np.int64)
-
-    def indexed(self, embedding_space: str, keys: Sequence[int]) -> tuple[list[IndexedPerson], Vectors]:
-        """What the index keeps of these people (n) of one space, and their vectors (n, d); some may be gone."""
-        chosen = (
-            select(PersonRecord, PartitionRecord.partition)
-            .join(PartitionRecord, PartitionRecord.camera_id == PersonRecord.camera_id, isouter=True)
-            .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id.in_(keys))
-            .order_by(PersonRecord.id)
-        )
-
-        def look(session: Session) -> tuple[list[IndexedPerson], list[bytes]]:
-            rows = session.execute(chosen).all()
-            return [indexed_person(row, partition or 0) for row, partition in rows], [row.embedding for row, _ in rows]
-
-        people, embeddings = self._read(look)
-        vectors = [np.frombuffer(embedding, dtype="<f2") for embedding in embeddings]
-        return people, np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), dtype=np.float32)
-
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads."""
+        with self._session() as session:
+            yield session
 
     def _people(self, chosen: Select[Any], asked: dict[str, object] | None = None) -> list[Person]:
         return [person_of(row) for row in self._rows(chosen, asked or {})]
@@ -303,7 +286,44 @@ class Links:
 
 
 class PeopleTable(PeopleReader):
-    """The one writer of the person table. Repeats are accepted and change nothing."""
+    """Whoever writes the person table: the indexer, but for wishes. Repeats are accepted and change nothing."""
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes all become durable at the end of the block, or, where it raises, none.
+
+        SQLite's one write lock is taken at its start: what is read in it still holds when it writes.
+        """
+        with self._session() as session:
+            if self._engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    def leave_no_trace(self) -> None:
+        """Let nothing deleted stay in files beside the database; PostgreSQL's vacuum does so by itself."""
+        try:
+            with self._engine.begin() as connection:
+                self.text.leave_no_trace(connection)
+            if self._engine.dialect.name == "sqlite":
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except SQLAlchemyError as error:
+            raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
+
+    def erased_among(self, manifest: Manifest) -> set[str]:
+        """The person ids of a segment that were erased."""
+        ids = [person.person_id for person in manifest.people]
+        chosen = select(Tombstone.person_id).where(Tombstone.person_id.in_(ids))
+        return self._read(lambda s: set(s.scalars(chosen)))
+
+    def is_erased_footage(self, manifest: Manifest) -> bool:
+        """Whether a segment touches a stretch of time that was erased."""
+        chosen = select(ErasedFootage.id).where(
+            ErasedFootage.camera_id == manifest.camera_id,
+            ErasedFootage.since < manifest.started_at + timedelta(seconds=manifest.duration_s),
+            ErasedFootage.until > manifest.started_at,
+        )
+        return self._read(lambda s: s.scalar(chosen.limit(1)) is not None)
 
     def record(
         self, manifest: Manifest, manifest_uri: str, links: Links, embeddings: Mapping[str, bytes]
@@ -319,7 +339,7 @@ class PeopleTable(PeopleReader):
         Returns:
             person_id -> integer key of everyone of this segment who is in the table (the erased are not).
         """
-        with self._session() as session:
+        with self.writing() as session:
             if session.scalar(_of_segment(manifest.segment_id, manifest.analysis_revision)) is None:
                 self._enter(session, manifest, manifest_uri, embeddings)
                 session.flush()
@@ -331,12 +351,12 @@ class PeopleTable(PeopleReader):
 
     def note_partition(self, camera_id: str, partition: int) -> None:
         """Remember by which partition of the topic a camera's people come."""
-        with self._session() as session:
+        with self.writing() as session:
             session.merge(PartitionRecord(camera_id=camera_id, partition=partition))
 
     def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
         """Enter one refusal; false when it is there already."""
-        with self._session() as session:
+        with self.writing() as session:
             if session.scalar(select(RejectionRecord.id).where(RejectionRecord.rejected_id == rejected.rejected_id)):
                 return False
             session.add(

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -96,6 +97,18 @@ class SegmentRecord(Table):
     person_count: Mapped[int] = mapped_column(Integer)
 
 
+class EmbeddingRecord(Table):
+    """A person's vector in a further embedding space than the one that their row was entered with."""
+
+    __tablename__ = "embeddings"
+    __table_args__ = (UniqueConstraint("key", "embedding_space"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)  # what is new is above what is known
+    key: Mapped[int] = mapped_column(Integer)  # `people.id`
+    embedding_space: Mapped[str] = mapped_column(String(200), index=True)
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)  # float16, little endian, unit length
+
+
 class PartitionRecord(Table):
     """By which partition of the topic a camera's people come: which shards of the index they belong to."""
 
@@ -138,6 +151,31 @@ class Tombstone(Table):
 
     person_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ErasedFootage(Table):
+    """A camera's stretch of time that was erased: whoever is seen in it may not come in later either."""
+
+    __tablename__ = "erased_footage"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    camera_id: Mapped[str] = mapped_column(String(200), index=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ErasureRecord(Table):
+    """Somebody's wish that people be erased, and how far it has come: requested, rows gone, done."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    wish: Mapped[dict[str, Any]] = mapped_column(JSON)  # `consumers.indexer.erasures.Wish`
+    work: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what is left to do after the rows are gone
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 def open_engine(database_url: str) -> Engine:

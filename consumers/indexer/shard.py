@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime
 import numpy as np
 import numpy.typing as npt
 
-from consumers.indexer.columns import NOBODY, Codes, Columns, Rows
+from consumers.indexer.columns import NOBODY, Codes, Columns, Mask, Rows
 from consumers.indexer.filtering import Wanted, mask, may_hold
 from consumers.indexer.half_vectors import HalfVectors, Halves
 from consumers.search.vector_index import IndexedPerson, Vectors
+
+NONE: Mask = np.empty(0, dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,16 +83,13 @@ class Shard:
         self._halves.overwrite(rows)
         self.gone_count += len(rows)
 
-    def wanted(self, wanted: Wanted) -> Rows:
-        """The rows of whoever is wanted, increasing."""
-        count = self.count
+    def wanted(self, wanted: Wanted) -> Mask:
+        """Which rows hold somebody who is wanted, shape (rows,); shape (0,) where that is certain of none."""
         if wanted.until_us <= self.least_us or wanted.since_us > self.greatest_us:
-            return np.empty(0, dtype=np.int64)
-        if wanted.is_open and not self.gone_count:
-            return np.arange(count)
+            return NONE
         if not may_hold(self.columns, wanted):
-            return np.empty(0, dtype=np.int64)
-        return np.flatnonzero(mask(self.columns, count, wanted))
+            return NONE
+        return mask(self.columns, self.count, wanted, all_there=not self.gone_count)
 
     def wanted_among(self, rows: Rows, wanted: Wanted) -> Rows:
         """Those of some rows, increasing, whose people are wanted."""
@@ -109,6 +108,11 @@ class Shard:
     def halves_between(self, first: int, until: int) -> Halves:
         """Vectors of the rows from `first` up to and without `until`, (n, d)."""
         return self._halves.between(first, until)
+
+    def fit(self) -> None:
+        """Let go of the memory that is held in reserve for rows to come."""
+        self.columns.fit()
+        self._halves.fit()
 
     @property
     def in_memory_bytes(self) -> int:

@@ -69,6 +69,7 @@ class ShardFiles:
         """Keep shards in `folder`."""
         self.folder = folder
         self._saved: dict[tuple[str, Place], SavedShard] = {}
+        self.is_behind = False  # whether the note on the disk is not what was saved and dropped
 
     def load(self, cameras: Codes) -> list[tuple[str, Shard]]:
         """Every shard that is whole, with its space, its vectors resting on their file; sweeps away what is not."""
@@ -114,7 +115,12 @@ class ShardFiles:
             gone_count=gone_count,
             columns=number,
         )
+        self.is_behind = True
         return True
+
+    def holds(self, embedding_space: str, shard: Shard) -> bool:
+        """Whether anything of a shard is on the disk."""
+        return self._saved_as(embedding_space, shard) is not None
 
     def erase(self, embedding_space: str, shard: Shard, rows: np.ndarray) -> None:
         """Overwrite the vectors of rows that are on the disk."""
@@ -133,10 +139,13 @@ class ShardFiles:
 
     def drop(self, embedding_space: str, place: Place) -> None:
         """Let a shard go; its files are gone after the next `commit`."""
-        self._saved.pop((embedding_space, place), None)
+        if self._saved.pop((embedding_space, place), None) is not None:
+            self.is_behind = True
 
     def commit(self) -> None:
         """Make what was saved and dropped count, and remove what no longer does."""
+        if not self.is_behind:
+            return
         note = SavedShards(shards=tuple(self._saved.values()))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -144,6 +153,7 @@ class ShardFiles:
             self._sweep()
         except OSError as error:
             raise self._unwritable(error) from error
+        self.is_behind = False
 
     def mapped(self, embedding_space: str, place: Place) -> Halves | None:
         """The vectors of a shard that are on the disk, mapped into memory, (n, d); none when nothing is."""

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from consumers.errors import VectorIndexError
-from consumers.indexer.columns import NOBODY, Codes, Rows
+from consumers.indexer.columns import NOBODY, Codes, Mask, Rows
 from consumers.indexer.filtering import Wanted
 from consumers.indexer.half_vectors import PIECE, dots
 from consumers.indexer.ivf import Ivf
@@ -80,25 +80,26 @@ class SpaceIndex:
         """The `k` nearest to a unit vector (d,) among whoever is wanted, nearest first."""
         ivf, count = self.ivf, len(self)
         if ivf is None or (wanted.is_open and count < EXACT_BELOW):
-            return self.exact(self.wanted(wanted), vector, k)
+            masks = self.masks(wanted)
+            return self.exact([(number, np.flatnonzero(mask)) for number, mask in masks.items()], vector, k)
         candidates = max(CANDIDATES_LEAST, CANDIDATES_PER_HIT * k)
         if wanted.is_open:
             chosen = self.tail(ivf)
             places = ivf.search(vector, candidates, None, share=1.0)
         else:
-            all_chosen = self.wanted(wanted)
-            wanted_count = sum(len(rows) for _, rows in all_chosen)
+            masks = self.masks(wanted)
+            wanted_count = sum(int(np.count_nonzero(mask)) for mask in masks.values())
             if wanted_count < EXACT_BELOW:
-                return self.exact(all_chosen, vector, k)
-            tails = ((number, rows[np.searchsorted(rows, ivf.row_count(number)) :]) for number, rows in all_chosen)
-            chosen = [(number, rows) for number, rows in tails if len(rows)]
-            places = ivf.search(vector, candidates, ivf.allowed(dict(all_chosen)), share=wanted_count / max(count, 1))
+                return self.exact([(number, np.flatnonzero(mask)) for number, mask in masks.items()], vector, k)
+            fed = {number: ivf.row_count(number) for number in masks}
+            chosen = [(number, np.flatnonzero(mask[fed[number] :]) + fed[number]) for number, mask in masks.items()]
+            places = ivf.search(vector, candidates, ivf.allowed(masks), share=wanted_count / max(count, 1))
         return self.exact(_together([*chosen, *rows_of(places)]), vector, k)
 
-    def wanted(self, wanted: Wanted) -> Chosen:
-        """Whoever is wanted, by shard."""
-        found = ((number, shard.wanted(wanted)) for number, shard in self.shards.items())
-        return [(number, rows) for number, rows in found if len(rows)]
+    def masks(self, wanted: Wanted) -> dict[int, Mask]:
+        """Which rows of each shard hold somebody who is wanted; shards of nobody are left out."""
+        found = {number: shard.wanted(wanted) for number, shard in self.shards.items()}
+        return {number: mask for number, mask in found.items() if len(mask)}
 
     def tail(self, ivf: Ivf) -> Chosen:
         """The rows that an inverted file lacks, empty ones too."""

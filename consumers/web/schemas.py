@@ -40,7 +40,7 @@ class CropShape(Shape):
 class ClipShape(Shape):
     """The segment a person was seen in, and the second of their best look."""
 
-    url: str
+    url: str = Field(description="A video; where the source is a picture, that picture, a JPEG.")
     started_at: datetime
     at_s: float = Field(description="Seconds from the segment's first frame.")
     width_px: int

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from tests.browser.conftest import ARTEFACTS, END_S, THUMB, WIDE, Site, serious_faults
-from tests.builders_web import Walk
+from tests.builders_pictures import half_red
+from tests.builders_web import HAT, Walk, enter_segment, sure
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -275,3 +277,30 @@ def test_the_page_ends_in_time_while_it_is_being_looked_at(empty_site: Site, ope
     page.get_by_text("No camera has sent anything").wait_for()
     empty_site.process.terminate()
     assert empty_site.process.wait(timeout=END_S) == 0
+
+
+@pytest.mark.parametrize(("size", "theme"), [(WIDE, "dark"), (THUMB, "light")], ids=["wide-dark", "thumb-light"])
+def test_somebody_in_a_picture_opens_with_the_whole_picture_and_a_box_around_them(
+    empty_site: Site, open_page: Open, size: tuple[int, int], theme: str
+):
+    picture = empty_site.folder / "photo.jpg"
+    half_red((640, 480)).save(picture)
+    box = (64.0, 48.0, 192.0, 336.0)
+    walk = Walk([(0.0, box)], np.full((288, 128, 3), 90, np.uint8), "person in a red top", sure(HAT, "no"))
+    manifest = enter_segment(empty_site.store, empty_site.table, picture, [walk], camera="library")
+    page = open_page(empty_site, size=size, theme=theme)
+    page.goto(f"{empty_site.url}/?person={manifest.people[0].person_id}")
+    image = page.locator("a.screen img")
+    image.wait_for()
+    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert page.locator("video").count() == 0
+    shown, drawn = image.bounding_box(), page.locator(".screen .walker").bounding_box()
+    assert shown is not None
+    assert drawn is not None
+    scale = shown["width"] / 640
+    assert shown["height"] == pytest.approx(480 * scale, abs=2)
+    assert drawn["x"] - shown["x"] == pytest.approx(box[0] * scale, abs=3)
+    assert drawn["height"] == pytest.approx((box[3] - box[1]) * scale, abs=6)
+    assert page.locator(".ledger", has_text="Taken").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert serious_faults(page) == []

@@ -11,21 +11,22 @@ from model.crops import MARGIN, Crop
 from model.humanvlm import SMALLEST_PERSON_PX
 from trainer.people import Box, Person
 
-Part = Literal["head", "torso"]
+Part = Literal["head", "face", "torso"]
 SHORTEST_HALF_PX = 24
 _HIDDEN_BELOW = 0.1  # of the labelled box, the share that may still be seen
 
 
 def half_without(person: Person, part: Part) -> Crop | None:
-    """What lies below a person's labelled head or above the labelled torso, as a crop tall enough to ask about.
+    """What lies below a person's labelled head or face or above the labelled torso, as a crop tall enough to ask about.
 
-    None where the part is not labelled, or too little of the person is left.
+    None where the part is not labelled, or too little of the person is left. A head's label, of a hat or of bare hair,
+    ends above the nose: what lies below it may still show a mask, what lies below the face's label does not.
     """
-    labelled = person.head_xyxy if part == "head" else person.torso_xyxy
+    labelled = {"head": person.head_xyxy, "face": person.face_xyxy, "torso": person.torso_xyxy}[part]
     if labelled is None:
         return None
     window = _with_margin(person)
-    if part == "head":
+    if part != "torso":
         window[1] = labelled[3]
     else:
         window[3] = labelled[1]

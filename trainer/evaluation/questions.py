@@ -14,7 +14,8 @@ from trainer.evaluation.scores import QuestionScore, ReliabilityBin, Sureness, s
 from trainer.texts import FACE_MASK, HARD_HAT, HAT_COLOUR, QUESTIONS, SAFETY_VEST, VEST_COLOUR
 
 _SHOWN_BY: dict[Part, tuple[Question, ...]] = {
-    "head": (HARD_HAT, FACE_MASK, HAT_COLOUR),
+    "head": (HARD_HAT, HAT_COLOUR),
+    "face": (FACE_MASK,),
     "torso": (SAFETY_VEST, VEST_COLOUR),
 }
 _PREDICATES = frozenset(question.text for question in QUESTIONS if question.kind == "predicate")

@@ -20,8 +20,9 @@ from consumers.web.address import (
     packed,
     unpacked,
 )
-from consumers.web.components.alert_filters import SPANS, instant_of
+from consumers.web.components.alert_filters import instant_of
 from consumers.web.components.markup import Markup, icon, tag, together
+from consumers.web.components.time_menu import SPANS
 from consumers.web.search.search_address import answers_of, answers_words, by_of, is_asking, zone_asked
 from consumers.web.search.shapes import AnswerAsked, QuestionShape
 from consumers.web.wording import seen_time

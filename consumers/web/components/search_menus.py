@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from nicegui import ui
 
 from consumers.web.address import DESCRIBED, SINCE, UNTIL, ZONE, Address, packed, unpacked
-from consumers.web.components.alert_filters import SPANS, instant_of
+from consumers.web.components.alert_filters import instant_of
 from consumers.web.components.search_filters import (
     Offered,
     answer_menu,
@@ -18,6 +18,7 @@ from consumers.web.components.search_filters import (
     sure_menu,
     time_links,
 )
+from consumers.web.components.time_menu import SPANS
 from consumers.web.components.words import Words, icon, still
 from consumers.web.search.search_address import zone_asked
 

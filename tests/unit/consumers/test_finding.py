@@ -30,11 +30,9 @@ def test_words_find_descriptions_by_their_stems_and_rare_words_count_for_more(se
     searched.enter(
         Seen("vest", "a worker with ladders"), Seen("vest", "a worker"), Seen("vest", "a worker, walking"), Seen("vest")
     )
-    assert searched.captions("worker with a ladder", by=By.DESCRIPTION) == [
-        "a worker with ladders",
-        "a worker, walking",
-        "a worker",
-    ]
+    first, *others = searched.captions("worker with a ladder", by=By.DESCRIPTION)
+    assert first == "a worker with ladders"
+    assert sorted(others) == ["a worker", "a worker, walking"]
     (best, *_) = searched.finder.find(SearchQuery("Workers, LADDER", by=By.DESCRIPTION)).found
     assert best.why.matched_words == ("ladder", "workers")
 

@@ -1,6 +1,7 @@
 """What every vector index does, whichever it is."""
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from consumers.errors import VectorIndexError
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.local_index import LocalIndex
+from consumers.indexer.milvus_index import MilvusIndex
 from consumers.search.filters import EVERYONE, AnswerWanted, PeopleFilter
 from tests.builders_consumers import NOON, SPACE, WIDTH, unit_vector
 from tests.builders_index import a_person, clustered, vectors_towards
@@ -17,9 +19,11 @@ from tests.builders_index import a_person, clustered, vectors_towards
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(params=["local"])
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> KeptIndex:
-    return LocalIndex(tmp_path)
+@pytest.fixture(params=["local", "milvus"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeptIndex]:
+    index: KeptIndex = LocalIndex(tmp_path) if request.param == "local" else MilvusIndex(str(tmp_path / "milvus.db"))
+    yield index
+    index.close()
 
 
 def keys(found: object) -> list[int]:
