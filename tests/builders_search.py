@@ -60,7 +60,7 @@ class Searched:
         self.model = tiny_humanvlm(folder / "vlm")
         self.tower = HumanVLM.load_text(self.model)
         self.table = PeopleTable(database_url or f"sqlite:///{folder / 'people.sqlite3'}")
-        self.index = LocalIndex()
+        self.index = LocalIndex(folder / "index")
         towers = ModelTowers(self.tower, str(self.model))
         descriptions = Descriptions(self.table.text, self.index)
         self.finder = Finder(self.index, towers, descriptions, self.table)

@@ -19,9 +19,8 @@ from consumers.listening import listen
 from consumers.runner import Runner
 from consumers.search.described import Descriptions
 from consumers.search.finding import Finder
-from consumers.search.towers import ModelTowers
+from consumers.search.towers import open_towers
 from consumers.settings import IndexerSettings
-from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
@@ -58,8 +57,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     """
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
-    model_name = settings.vlm.tower_name
-    towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
+    towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
     table.fill_text()
     store = MediaStore(settings.media_url)
     index = build_index(settings)

@@ -21,7 +21,9 @@ NEWEST = text(
     "SELECT person_key FROM people_text WHERE said @@ CAST(:match AS tsquery) AND person_key <= :through "
     "ORDER BY person_key DESC LIMIT :most"
 )
-COUNT = text("SELECT count(*) FROM (SELECT 1 FROM people_text WHERE said @@ CAST(:match AS tsquery) LIMIT :most) some")
+COUNT = text(
+    "SELECT count(*) FROM (SELECT 1 FROM people_text WHERE said @@ CAST(:match AS tsquery) LIMIT :most) AS matching"
+)
 SAID = text("SELECT person_key, tsvector_to_array(said) FROM people_text WHERE person_key IN :keys").bindparams(
     bindparam("keys", expanding=True)
 )

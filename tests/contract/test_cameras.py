@@ -12,9 +12,12 @@ from typing import Any
 
 import av
 import pytest
+from pydantic import SecretStr
 
+from consumers.analyzer.decode import sample_frames
 from streamer.bus.camera_file import CameraSpec
 from streamer.bus.camera_report import Connection
+from streamer.bus.errors import MediaStoreError
 from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.settings import Live
 from tests.builders_bus import wait_until
@@ -67,6 +70,37 @@ def test_a_stream_is_copied_into_chained_segments_without_losing_a_frame(
     assert {(segment.width_px, segment.height_px) for segment in segments} == {(192, 108)}
     assert {segment.gap_before_s for segment in segments} == {None}
     assert not (tmp_path / "work").exists()
+    assert len(sample_frames(camera.path(segments[1]), target_fps=5).frames) == 5  # as the analyzer reads it
+
+
+def test_frames_that_need_later_ones_are_copied_in_their_order(tmp_path: Path) -> None:
+    write_stream(tmp_path / "b", numbered_frames(LOOP), fps=FPS, keyframe_every=FPS, b_frames=2)
+    with rtsp_server({"gate": tmp_path / "b"}) as server:
+        with watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate"))) as camera:
+            camera.wait_for(3)
+        segments = camera.wait_for(3)
+    numbers = camera.numbers(segments[:3])
+    assert are_successive(numbers, loop=LOOP)
+    assert numbers[0] == 0
+    assert is_one_chain(segments)
+
+
+def test_frames_that_the_camera_never_sent_are_a_gap(tmp_path: Path) -> None:
+    never = range(3 * FPS + 5, 6 * FPS - 5)
+    write_stream(tmp_path / "holes", numbered_frames(LOOP), fps=FPS, keyframe_every=FPS, missing=never)
+    patient = QUICK.model_copy(update={"stall_s": 8.0})
+    with (
+        rtsp_server({"gate": tmp_path / "holes"}) as server,
+        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate")), patient) as camera,
+    ):
+        wait_until(lambda: any(segment.gap_reason for segment in camera.wait_for(1)))
+        segments = list(camera.wait_for(len(camera.segments) + 1))
+        assert camera.camera.state.connects == 1
+    (position,) = [index for index, segment in enumerate(segments) if segment.gap_reason]
+    assert segments[position].gap_reason == "its stream time leapt"
+    assert segments[position].gap_before_s == pytest.approx(3 * FPS / FPS - 5 / FPS, abs=0.1)
+    assert camera.numbers(segments[:position]) == list(range(3 * FPS + 5))
+    assert camera.numbers(segments[position : position + 1])[0] == 6 * FPS
 
 
 def test_times_are_the_cameras_own_and_follow_one_another(tmp_path: Path, streams: Path) -> None:
@@ -209,26 +243,19 @@ def test_a_picture_that_changes_its_size_on_the_way_begins_anew(tmp_path: Path) 
         assert sizes == {(segment.width_px, segment.height_px)}
 
 
-@pytest.mark.parametrize(
-    ("credentials", "said"),
-    [
-        ({"username": "viewer", "password": "wr0ng-s3cret"}, "it refuses the user name or the password (401)"),
-        ({}, "it refuses the user name or the password (401)"),
-    ],
-)
 def test_a_wrong_password_is_one_clear_line_and_is_not_tried_often(
-    tmp_path: Path, streams: Path, caplog: pytest.LogCaptureFixture, credentials: dict[str, Any], said: str
+    tmp_path: Path, streams: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     slow = QUICK.model_copy(update={"retry_at_most_s": 60.0})
     with rtsp_server({"gate": streams / "h264"}, user="viewer", password="right") as server:
-        spec = CameraSpec(camera="gate", url=server.url("gate"), **credentials)
+        spec = CameraSpec(camera="gate", url=server.url("gate"), username="viewer", password=SecretStr("wr0ng-s3cret"))
         with watched(tmp_path, spec, slow) as camera:
             wait_until(lambda: camera.camera.state.connection is Connection.REFUSED)
-            threading.Event().wait(3)
+            threading.Event().wait(2)
             assert camera.camera.state.failures == 1
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [vars(record)["reason"] for record in warnings] == [said]
+    assert [vars(record)["reason"] for record in warnings] == ["it refuses the user name or the password (401)"]
     assert not any("s3cret" in str(vars(record)) for record in caplog.records)
 
 
@@ -261,6 +288,22 @@ def test_footage_that_ended_before_the_start_is_a_gap(tmp_path: Path, streams: P
         (first, *_) = camera.wait_for(1)
     assert (camera.gaps[0], first.gap_reason) == (last_end, "it was not watched")
     assert first.gap_before_s == pytest.approx(3600, abs=10)
+
+
+@pytest.mark.parametrize("blocked", ["media", "work"])
+def test_a_disk_that_takes_nothing_ends_the_watch_with_one_clear_error(
+    tmp_path: Path, streams: Path, blocked: str
+) -> None:
+    (tmp_path / blocked).write_text("a file where a folder is wanted")
+    with (
+        rtsp_server({"gate": streams / "h264"}) as server,
+        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate"))) as camera,
+    ):
+        with pytest.raises(MediaStoreError) as failed:
+            camera.wait_for(1)
+        wait_until(lambda: not camera.camera.is_alive)
+    assert "\n" not in str(failed.value)
+    assert blocked in str(failed.value)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from streamer.bus.broker import EmbeddedBroker
@@ -72,7 +72,14 @@ def test_cameras_come_and_go_while_it_runs_and_leave_nothing_behind(
     tmp_path: Path, server: RtspServer, broker: EmbeddedBroker, reports: ReportReader
 ) -> None:
     household = LiveHousehold(tmp_path, broker.address)
-    process = psutil.Process()
+
+    def files_open() -> int:
+        """All but the database's: its pool keeps a connection more once two threads asked at the same moment."""
+        found = []
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed while we look
+                found.append(str(link.readlink()))
+        return len([target for target in found if FILE_NAME not in target])
 
     def come_and_go(*names: str) -> None:
         for name in names:
@@ -85,10 +92,10 @@ def test_cameras_come_and_go_while_it_runs_and_leave_nothing_behind(
 
     with household.running():
         come_and_go("gate")
-        threads, files = threading.active_count(), process.num_fds()
+        threads, files = threading.active_count(), files_open()
         come_and_go(*NAMES)
         come_and_go("yard")
-        wait_until(lambda: (threading.active_count(), process.num_fds()) <= (threads, files))
+        wait_until(lambda: threading.active_count() <= threads and files_open() <= files)
         gc.collect()
         wait_until(lambda: not [each for each in gc.get_objects() if isinstance(each, LiveCamera)])
         assert not list((tmp_path / "watching").iterdir())
