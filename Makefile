@@ -45,6 +45,7 @@ test: $(VENV)/dev-ready test-tools  ## Every test
 bench: $(VENV)/dev-ready  ## Measure throughput, side by side in one run
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_alerts
+	$(BIN)/python -m tests.bench_search
 
 bench-latency: $(VENV)/dev-ready  ## Measure how long an alert takes, from the frame to the desk and to a channel
 	$(BIN)/python -m tests.bench_latency

@@ -36,6 +36,7 @@ app.add_typer(consumers.alerts.cli.app, name="rules")
 app.add_typer(consumers.packs.cli.app, name="questions")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
 app.add_typer(consumers.indexer.cli.erase, name="erase")
+app.add_typer(consumers.indexer.cli.index, name="index")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
 app.command()(consumers.sidecars.cli.export)
 

@@ -174,6 +174,9 @@ class Search(Group):
         "or a milvus-lite file that ends in .db.",
     )
     index_token: SecretStr | None = Field(None, description="Token or `user:password` that the Milvus server asks for.")
+    models: tuple[str, ...] = Field(
+        (), description="HumanVLM checkpoints of before, whose people are searched too until they are embedded anew."
+    )
 
     @property
     def url(self) -> str:

@@ -25,26 +25,17 @@ SHUFFLE = 2  # 2x2 cells of the grid become one patch
 class VisionSizes:
     """How large a crop is read and how wide the backbone is.
 
-    Attributes:
-        height_px, width_px: What a crop is stretched to.
-        base_channels: 16 is YOLO11n.
-        upper_share: Share of a crop's rows, from the top, that fills the upper half of what is read: below one half the
-            head, which most questions are about, is seen larger than the legs.
-
     Raises:
-        ValueError: height or width is no positive multiple of 32, or the share not between 0 and 1.
+        ValueError: height or width is no positive multiple of 32.
     """
 
     height_px: int = 256
     width_px: int = 128
     base_channels: int = 16
-    upper_share: float = 0.5
 
     def __post_init__(self) -> None:
         if self.height_px % 32 or self.width_px % 32 or min(self.height_px, self.width_px) <= 0:
             raise ValueError(f"crop size must be multiples of 32, got {self.height_px}x{self.width_px}")
-        if not 0 < self.upper_share < 1:
-            raise ValueError(f"upper_share must be between 0 and 1, got {self.upper_share:g}")
 
     @property
     def patches(self) -> int:
@@ -87,14 +78,6 @@ def resized(crop: NDArray[np.uint8], sizes: VisionSizes) -> NDArray[np.uint8]:
 
     Stretched, not padded: a crop's own pixels are the scarce thing, and the shape of a person box says little else.
     """
-    border = round(crop.shape[0] * sizes.upper_share)
-    if sizes.upper_share == 0.5 or not 0 < border < crop.shape[0]:
-        return _stretched(crop, sizes.height_px, sizes.width_px)
-    half = sizes.height_px // 2
-    return np.concatenate([_stretched(part, half, sizes.width_px) for part in (crop[:border], crop[border:])])
-
-
-def _stretched(crop: NDArray[np.uint8], height_px: int, width_px: int) -> NDArray[np.uint8]:
-    shrinks = crop.shape[0] >= height_px and crop.shape[1] >= width_px
+    shrinks = crop.shape[0] >= sizes.height_px and crop.shape[1] >= sizes.width_px
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(crop, (width_px, height_px), interpolation=method), dtype=np.uint8)
+    return np.asarray(cv2.resize(crop, (sizes.width_px, sizes.height_px), interpolation=method), dtype=np.uint8)

@@ -32,10 +32,10 @@ from pytorch_lightning.callbacks import Callback
 from model.humanvlm import HumanVLM
 from model.questions import Question
 from tests.builders_accelerator import Meter, Rig, noisy_crops, rows_to_learn
-from trainer.conversation_data import ConversationData
-from trainer.llava_network import image_tokens_of
-from trainer.llava_recipe import LlavaSteps, LoraRecipe
-from trainer.llava_task import LlavaTask
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.network import image_tokens_of
+from trainer.llava.recipe import LlavaSteps, LoraRecipe
+from trainer.llava.task import LlavaTask
 from trainer.stages import Stage
 from trainer.trainable import TrainableParts
 

@@ -28,7 +28,7 @@ from model.layouts.prompts import Prompts
 from model.layouts.search_tower import SearchTower
 from model.layouts.settings import CAPTION_REQUEST, LlavaSettings
 from tests.builders_llava import SO400M, llama_tokenizer, published_config, tiny_config
-from trainer.llava_speech import SpokenTo
+from trainer.llava.speech import SpokenTo
 
 WORDS_ARE_TOKENS = 4000  # merges enough that a word is one token, as it mostly is to Llama 3
 ANSWER_WORDS = 150

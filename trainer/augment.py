@@ -75,7 +75,7 @@ def hidden_view(person: Person, part: Part, chance: np.random.Generator | None =
 
 
 def barely_hidden_view(person: Person, part: Literal["head", "face"]) -> View | None:
-    """What lies below the label of a head or a face, no pixel more cut off; None where nothing is left."""
+    """What lies below the label of a head or a face; None where that is unknown."""
     window = _window(person, MARGIN)
     end = _brow_y(person) if part == "head" else None if person.face_xyxy is None else float(person.face_xyxy[3])
     if end is None or window[3] - end < SHORTEST_CUT_PX:

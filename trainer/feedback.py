@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from model.questions import CANNOT_TELL, Question
-from trainer.conversations import Conversation, Turn
 from trainer.errors import RecipeError
+from trainer.llava.conversations import Conversation, Turn
 from trainer.people import Attributes, Person
 from trainer.rows import RowCount
 from trainer.texts import FACE_MASK, HARD_HAT, HAT_COLOUR, SAFETY_VEST, VEST_COLOUR

@@ -25,13 +25,10 @@ class SizesRecipe(_Group):
     heads: PositiveInt = 6
     feed_forward: PositiveInt = 512
     embedding_width: PositiveInt = 128
-    upper_share: float = Field(
-        0.5, gt=0, lt=1, description="Share of a crop's rows, from the top, that fills the upper half of what is read."
-    )
 
     def vision(self) -> VisionSizes:
         """The vision tower's share of the sizes."""
-        return VisionSizes(self.crop_height_px, self.crop_width_px, self.base_channels, self.upper_share)
+        return VisionSizes(self.crop_height_px, self.crop_width_px, self.base_channels)
 
     def network(self, words: WordTokens) -> NetworkSizes:
         """The sizes of all parts, for a vocabulary."""

@@ -200,7 +200,8 @@ class Access:
             self._log(session, by, "token revoked", record.user, label=record.label)
 
     def log(self, who: str, action: str, subject: str, **details: object) -> None:
-        """Add a line to the audit log."""
+        """Add a line to the audit log, behind those that wait to be written."""
+        self._noting.write()
         with self._desk.writing() as session:
             self._log(session, who, action, subject, **details)
 

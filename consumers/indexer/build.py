@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.kept_index import KeptIndex
@@ -16,9 +17,8 @@ from consumers.listening import listen
 from consumers.runner import Runner
 from consumers.search.described import Descriptions
 from consumers.search.finding import Finder
-from consumers.search.towers import ModelTowers
+from consumers.search.towers import open_towers
 from consumers.settings import IndexerSettings
-from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
@@ -55,8 +55,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     """
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
-    model_name = settings.vlm.tower_name
-    towers = ModelTowers(HumanVLM.load_text(model_name), model_name, device=settings.vlm.device)
+    towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
     table.fill_text()
     store = MediaStore(settings.media_url)
     index = build_index(settings)
@@ -66,7 +65,13 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     erasing.step()  # what was begun before a crash, before anybody can search
     finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index)
-    with served(service, listening), tended("tending", index.tend), tended("erasing", erasing.step):
+    further = FurtherVectors(index, table, indexing.entering)
+    with (
+        served(service, listening),
+        tended("tending", index.tend),
+        tended("erasing", erasing.step),
+        tended("further vectors", further.step),
+    ):
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
     index.close()

@@ -1,4 +1,4 @@
-"""The commands of whoever keeps the index: `erase person`, `erase footage`."""
+"""The commands of whoever keeps the index: `erase …` and `index …`."""
 
 import time
 from datetime import UTC, datetime
@@ -15,12 +15,52 @@ if TYPE_CHECKING:
     from consumers.indexer.people import PeopleTable
 
 erase = typer.Typer(help="Let people be forgotten, for good.", no_args_is_help=True)
+index = typer.Typer(help="The vectors that people are found by.", no_args_is_help=True)
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
 ]
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until it is done.")]
 LOOK_EVERY_S = 0.2
+
+
+@index.command()
+def rebuild(config: Config = None) -> None:
+    """Embed everyone anew, from their stored crops, with the model that the settings name; goes on where it stopped."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from consumers.indexer.embeddings import Embeddings
+    from consumers.indexer.people import PeopleTable
+    from consumers.indexer.rebuilding import rebuild as embed_anew
+    from model.humanvlm import HumanVLM
+    from streamer.bus.media import MediaStore
+
+    settings = IndexerSettings.read(config)
+    table = PeopleTable(settings.database_url)
+    vlm = HumanVLM.load(settings.vlm.tower_name, device=settings.vlm.device)
+    missing = Embeddings(table).missing_count(vlm.embedding_space)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns) as progress:
+        task = progress.add_task("Embedding anew", total=missing)
+        store = MediaStore(settings.media_url)
+        rebuilt = embed_anew(table, store, vlm, lambda so_far: progress.update(task, completed=so_far.done))
+    typer.echo(f"{_counted(rebuilt.embedded, 'person', 'people')} embedded anew in {vlm.embedding_space}.")
+    if rebuilt.gone:
+        typer.echo(
+            f"{_counted(rebuilt.gone, 'person has', 'people have')} no crop any more; "
+            "they are still found by example, in the space that they were in."
+        )
+
+
+@index.command()
+def spaces(config: Config = None) -> None:
+    """Every embedding space and how many people have a vector in it."""
+    from consumers.indexer.embeddings import Embeddings
+    from consumers.indexer.people import PeopleReader
+
+    embeddings = Embeddings(PeopleReader(IndexerSettings.read(config).database_url))
+    for space in embeddings.spaces():
+        typer.echo(f"{len(embeddings.keys(space)):>10}  {space}")
 
 
 @erase.command()

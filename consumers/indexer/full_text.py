@@ -24,6 +24,9 @@ class FullText(Protocol):
     def write(self, connection: Connection, texts: Mapping[int, str]) -> None:
         """Enter the texts of people, by key, into the connection's transaction; each key once."""
 
+    def leave_no_trace(self, connection: Connection) -> None:
+        """Let no word stay in files that only people who are gone were described with."""
+
     def last_key(self, connection: Connection) -> int:
         """The greatest key that has a text; 0: none has."""
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from consumers.errors import VectorIndexError
 from consumers.indexer.columns import Mask, Rows
 from consumers.indexer.faiss_library import load_faiss
+from consumers.indexer.gpu import on_gpu
 from consumers.indexer.growing import Growing
 from consumers.indexer.key_map import Keys
 from consumers.search.vector_index import Vectors
@@ -73,7 +74,11 @@ class Ivf:
             quantizer, width, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
         )
         index.cp.min_points_per_centroid = 1
+        quick = on_gpu(faiss, faiss.IndexFlatIP(width))
+        if quick is not None:
+            index.clustering_index = quick  # k-means, which is nearly all of the time that fitting takes
         index.train(np.ascontiguousarray(sample))
+        index.clustering_index = None
         return cls(index, np.empty(0, dtype=np.int64), {}, made_for=people)
 
     @classmethod

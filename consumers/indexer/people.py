@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -28,7 +26,6 @@ from consumers.indexer.rows import (
     PersonPlace,
     SegmentSeen,
     Sight,
-    indexed_person,
     person_of,
     person_record,
     place_of,
@@ -46,7 +43,6 @@ from consumers.indexer.schema import (
     open_engine,
 )
 from consumers.search.terms import searchable_text
-from consumers.search.vector_index import IndexedPerson, Vectors
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
 
@@ -245,33 +241,6 @@ class PeopleReader:
 
         return self._read(look)
 
-    def spaces(self) -> list[str]:
-        """Every embedding space that anybody is described in."""
-        return self._read(lambda s: list(s.scalars(select(PersonRecord.embedding_space).distinct())))
-
-    def keys_of_space(self, embedding_space: str) -> npt.NDArray[np.int64]:
-        """The keys of everyone described in one embedding space, in order."""
-        chosen = select(PersonRecord.id).where(PersonRecord.embedding_space == embedding_space)
-        keys = self._read(lambda s: s.scalars(chosen.order_by(PersonRecord.id)).all())
-        return np.asarray(keys, dtype=np.int64)
-
-    def indexed(self, embedding_space: str, keys: Sequence[int]) -> tuple[list[IndexedPerson], Vectors]:
-        """What the index keeps of these people (n) of one space, and their vectors (n, d); some may be gone."""
-        chosen = (
-            select(PersonRecord, PartitionRecord.partition)
-            .join(PartitionRecord, PartitionRecord.camera_id == PersonRecord.camera_id, isouter=True)
-            .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id.in_(keys))
-            .order_by(PersonRecord.id)
-        )
-
-        def look(session: Session) -> tuple[list[IndexedPerson], list[bytes]]:
-            rows = session.execute(chosen).all()
-            return [indexed_person(row, partition or 0) for row, partition in rows], [row.embedding for row, _ in rows]
-
-        people, embeddings = self._read(look)
-        vectors = [np.frombuffer(embedding, dtype="<f2") for embedding in embeddings]
-        return people, np.stack(vectors).astype(np.float32) if vectors else np.empty((0, 0), dtype=np.float32)
-
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -332,12 +301,14 @@ class PeopleTable(PeopleReader):
 
     def leave_no_trace(self) -> None:
         """Let nothing deleted stay in files beside the database; PostgreSQL's vacuum does so by itself."""
-        if self._engine.dialect.name == "sqlite":
-            try:
+        try:
+            with self._engine.begin() as connection:
+                self.text.leave_no_trace(connection)
+            if self._engine.dialect.name == "sqlite":
                 with self._engine.connect() as connection:
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            except SQLAlchemyError as error:
-                raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
+        except SQLAlchemyError as error:
+            raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
 
     def erased_among(self, manifest: Manifest) -> set[str]:
         """The person ids of a segment that were erased."""

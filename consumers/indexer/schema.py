@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -100,9 +101,11 @@ class EmbeddingRecord(Table):
     """A person's vector in a further embedding space than the one that their row was entered with."""
 
     __tablename__ = "embeddings"
+    __table_args__ = (UniqueConstraint("key", "embedding_space"), {"sqlite_autoincrement": True})
 
-    key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)  # `people.id`
-    embedding_space: Mapped[str] = mapped_column(String(200), primary_key=True, index=True)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)  # what is new is above what is known
+    key: Mapped[int] = mapped_column(Integer)  # `people.id`
+    embedding_space: Mapped[str] = mapped_column(String(200), index=True)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)  # float16, little endian, unit length
 
 

@@ -21,7 +21,9 @@ NEWEST = text(
     "SELECT person_key FROM people_text WHERE said @@ CAST(:match AS tsquery) AND person_key <= :through "
     "ORDER BY person_key DESC LIMIT :most"
 )
-COUNT = text("SELECT count(*) FROM (SELECT 1 FROM people_text WHERE said @@ CAST(:match AS tsquery) LIMIT :most) some")
+COUNT = text(
+    "SELECT count(*) FROM (SELECT 1 FROM people_text WHERE said @@ CAST(:match AS tsquery) LIMIT :most) AS matching"
+)
 SAID = text("SELECT person_key, tsvector_to_array(said) FROM people_text WHERE person_key IN :keys").bindparams(
     bindparam("keys", expanding=True)
 )
@@ -45,6 +47,9 @@ class PostgresText:
         """Enter the texts of people, by key, into the connection's transaction; each key once."""
         if texts:
             connection.execute(WRITE, [{"key": key, "said": said} for key, said in texts.items()])
+
+    def leave_no_trace(self, connection: Connection) -> None:
+        """Nothing to do: PostgreSQL's own vacuum gives back what is gone."""
 
     def last_key(self, connection: Connection) -> int:
         """The greatest key that has a text; 0: none has."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import consumers.access.cli
-from consumers.errors import SearchQueryError
+from consumers.errors import ExportError, SearchQueryError
 from consumers.settings import PageSettings
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ def search(
     ] = None,
     by: Annotated[By, typer.Option("--by", help="What words are compared with.")] = By.BOTH,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a person, for machines.")] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE.zip", help="Pack whoever is found: clips, crops, records, a report."),
+    ] = None,
     url: Annotated[
         str | None, typer.Option("--url", help="Ask the API of this page; default: the indexer of this machine.")
     ] = None,
@@ -83,6 +87,8 @@ def search(
         _print_json(found)
     else:
         _print_table(found, settings, place)
+    if export is not None:
+        _export(found, settings, export, place)
 
 
 def _answer(said: str) -> "AnswerAsked":
@@ -124,6 +130,17 @@ def _of_this_machine(asked: "SearchAsked", settings: PageSettings) -> "SearchSha
         return desk.search(query, by=consumers.access.cli.operator())
     finally:
         access.close()
+
+
+def _export(found: "SearchShape", settings: PageSettings, path: Path, url: str | None) -> None:
+    from consumers.web.exports.direct import export_people
+
+    if url is not None:
+        raise ExportError(f"--export reads this machine's media store; at {url} ask the API: POST /api/v1/exports")
+    person_ids = [hit.person.person_id for hit in found.hits]
+    packed = export_people(settings, person_ids, path, who=consumers.access.cli.operator())
+    missing = f", {packed.missing} missing" if packed.missing else ""
+    typer.echo(f"{path}: {len(person_ids)} packed{missing}; sha256 of its SHA256SUMS: {packed.sums_sha256}", err=True)
 
 
 def _print_json(found: "SearchShape") -> None:

@@ -10,6 +10,7 @@ from consumers.errors import NotSeenError, SearchQueryError, SearchUnavailableEr
 from consumers.search.hits import AlsoSeen, FoundPeople
 from consumers.search.query import SearchQuery
 
+PICTURE_TIMEOUT_S = 60.0  # the first picture waits for the model that sees to be loaded
 CONNECTIONS = 16  # kept open; more may be open at once
 T = TypeVar("T")
 
@@ -56,7 +57,8 @@ class SearchClient:
             SearchQueryError: The query, its cursor or its picture makes no sense.
             NotSeenError: Nobody has the id that somebody should be like.
         """
-        return self._ask("POST", "/find", QUERY.dump_json(query), FOUND)
+        timeout_s = PICTURE_TIMEOUT_S if query.picture is not None else None
+        return self._ask("POST", "/find", QUERY.dump_json(query), FOUND, timeout_s)
 
     def elsewhere(self, person_id: str, k: int) -> tuple[AlsoSeen, ...]:
         """Other chains that may be the same person as somebody.
@@ -74,15 +76,18 @@ class SearchClient:
         """Give the connections back."""
         self._http.clear()
 
-    def _ask(self, method: str, path: str, body: bytes | None, kind: TypeAdapter[T]) -> T:
+    def _ask(
+        self, method: str, path: str, body: bytes | None, kind: TypeAdapter[T], timeout_s: float | None = None
+    ) -> T:
+        within: dict[str, Any] = {"timeout": timeout_s} if timeout_s is not None else {}
         try:
             try:
-                answer: Any = self._http.request(method, self.url + path, body=body)
+                answer: Any = self._http.request(method, self.url + path, body=body, **within)
             except urllib3.exceptions.ProtocolError:  # kept open too long, and closed there meanwhile
-                answer = self._http.request(method, self.url + path, body=body)
+                answer = self._http.request(method, self.url + path, body=body, **within)
         except urllib3.exceptions.HTTPError as error:
-            reason = getattr(error, "reason", None) or error
-            raise SearchUnavailableError(self.url, str(reason)) from error
+            reason = str(error).rpartition(": ")[2]  # urllib3 begins with the object that it was
+            raise SearchUnavailableError(self.url, reason) from error
         if answer.status == 422:
             raise SearchQueryError(answer.data.decode(errors="replace"))
         if answer.status == 404 and body is not None:

@@ -1,7 +1,7 @@
 """Places queries in embedding spaces: words by a text tower, pictures by the whole model, loaded at the first one."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -71,3 +71,38 @@ class ModelTowers:
                 self._vlm = HumanVLM.load(self._model_name, device=self._device)
             vector = self._vlm.embed([crop])[0]
             return Placed({self._vlm.embedding_space: vector})
+
+
+class SeveralTowers:
+    """The towers of several models, the one that describes people now first."""
+
+    def __init__(self, towers: Sequence[Towers]) -> None:
+        """Place queries by each of `towers`, at least one."""
+        self._towers = towers
+
+    def place_text(self, text: str) -> Placed:
+        """Where a text lies in every space; the words that had no say with the first model."""
+        return _together([tower.place_text(text) for tower in self._towers])
+
+    def place_picture(self, crop: Crop) -> Placed:
+        """Where a picture lies in every space.
+
+        Raises:
+            ModelFolderError: A model is not there any more.
+        """
+        return _together([tower.place_picture(crop) for tower in self._towers])
+
+
+def open_towers(name: str, others: Sequence[str] = (), *, device: str | None = None) -> Towers:
+    """The towers of the model that describes people, and of others whose spaces are searched too.
+
+    Raises:
+        ModelFolderError: There is no such model.
+    """
+    towers = [ModelTowers(HumanVLM.load_text(each), each, device=device) for each in dict.fromkeys((name, *others))]
+    return towers[0] if len(towers) == 1 else SeveralTowers(towers)
+
+
+def _together(placed: Sequence[Placed]) -> Placed:
+    vectors = {space: vector for each in reversed(placed) for space, vector in each.vectors.items()}
+    return Placed(vectors, placed[0].unknown_words)

@@ -121,7 +121,7 @@ def test_a_person_of_the_demo_is_found_by_their_caption_and_plays(demo: Househol
     page.locator(".hit a.open").first.wait_for()
     assert page.locator(".note.warn").count() == 0  # what the model says itself, it knows
     scores = [
-        float(label.removeprefix("nearness "))
+        float(label.removeprefix("Likeness of the picture ").removesuffix(" of 1"))
         for label in page.locator(".score").evaluate_all("bars => bars.map(bar => bar.ariaLabel)")
     ]
     assert scores == sorted(scores, reverse=True)

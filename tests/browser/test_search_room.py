@@ -1,20 +1,23 @@
 """The room *Search* in a real browser: words, filters, examples, both layouts, what is chosen and taken along."""
 
+import hashlib
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 
 from model.questions import CANNOT_TELL
 from tests.browser.conftest import ARTEFACTS, THUMB, WIDE, Site, running, serious_faults
-from tests.builders_web import COLOUR, HAT, MASK, VEST, Box, Walk, sure
+from tests.builders_web import COLOUR, HAT, MASK, VEST, Box, Walk, jpeg, picture, sure
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 Open = Callable[..., "Page"]
 LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
@@ -88,3 +91,236 @@ def test_the_room_fits_its_window_and_has_no_serious_fault(
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
     assert serious_faults(page) == []
+
+
+def open_search(
+    searched: Site, open_page: Open, path: str = "/search?q=worker+in+an+orange+vest", **more: object
+) -> "Page":
+    page = open_page(searched, path, **more)
+    page.locator(".hit a.open").first.wait_for()
+    return page
+
+
+def test_filters_are_chosen_from_menus_stand_as_chips_and_stand_in_the_address(searched: Site, open_page: Open):
+    page = open_search(searched, open_page)
+    page.locator(".search-filters summary", has_text="Cameras").click()
+    page.locator(".search-filters a", has_text="yard").click()
+    page.wait_for_url("**/search?q=worker+in+an+orange+vest&camera=yard")
+    page.locator(".hit .camera", has_text="loading ramp").first.wait_for(state="detached")
+    page.locator(".search-filters summary", has_text="Answers").click()
+    hat = page.locator(".asked-row", has=page.get_by_text("hard hat", exact=True))
+    hat.get_by_role("link", name="no", exact=True).click()
+    page.wait_for_url("**answers=*")
+    page.get_by_label("Remove the filter: no hard hat").wait_for()
+    page.locator(".hit a.open", has_text="yellow hard hat").first.wait_for(state="detached")
+    page.locator(".search-filters summary", has_text="Described").click()
+    page.get_by_label("Word in the description").fill("jacket")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**said=jacket*")
+    page.locator(".hit a.open", has_text="jacket").first.wait_for()
+    assert page.locator(".held").count() == 3
+    captions = page.locator(".hit .caption").all_inner_texts()
+    assert all("jacket" in caption for caption in captions)
+    colleague = open_search(searched, open_page, page.url.removeprefix(searched.url))
+    assert colleague.locator(".hit .caption").all_inner_texts() == captions
+    page.get_by_label("Remove the filter: described: jacket").click()
+    page.locator(".hit a.open", has_text="dark suit").first.wait_for()
+
+
+def test_a_stretch_of_time_is_typed_in_the_zone_of_choice(searched: Site, open_page: Open):
+    page = open_search(searched, open_page)
+    page.locator(".search-filters summary", has_text="Time").click()
+    page.get_by_label("Since").fill("soon")
+    page.keyboard.press("Enter")
+    page.get_by_text("Write 14:30").first.wait_for()
+    page.get_by_label("Since").fill("2026-01-01 10:00")
+    page.get_by_label("Until").fill("2099-01-01")
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**since=2026-01-01+10%3A00*")
+    page.get_by_label("Remove the filter: since 1 Jan 10:00:00 CET").wait_for()
+
+
+def test_nobody_found_says_which_filter_leaves_nobody(searched: Site, open_page: Open):
+    page = open_page(searched, "/search?q=worker&camera=gate&said=jacket;helmet")
+    page.locator(".ways-out a", has_text="Without “described: helmet”").click()
+    page.wait_for_url("**said=jacket")
+    page.locator(".hit a.open", has_text="jacket").first.wait_for()
+
+
+def test_further_pages_come_behind_what_stands_and_newcomers_stay_out_of_them(
+    searched: Site, open_page: Open, crops: dict[str, np.ndarray]
+):
+    page = open_search(searched, open_page)
+    first = page.locator(".hit .open").evaluate_all("links => links.map(link => link.href)")
+    searched.enter([looks_like("vest", crops, "worker in an orange vest who came late", 1)], camera="gate", ago_s=1)
+    page.keyboard.press("Escape")
+    page.locator(".room").focus()
+    page.keyboard.press("n")
+    page.wait_for_function("number => document.querySelectorAll('.hit').length > number", arg=len(first))
+    links = page.locator(".hit .open").evaluate_all("links => links.map(link => link.href)")
+    assert links[: len(first)] == first
+    assert len(set(links)) == len(links)
+    assert page.get_by_text("who came late").count() == 0
+    page.reload()
+    page.get_by_text("who came late").first.wait_for()
+
+
+def test_hits_of_one_chain_stand_together_and_open_each(searched: Site, open_page: Open):
+    page = open_search(searched, open_page, "/search?q=blue+jacket+bus")
+    more = page.locator(".sightings-of").first
+    more.locator("summary").click()
+    more.locator(".strip a").nth(1).click()
+    page.locator(".sheet video").wait_for()
+    page.get_by_text("The same person in 2 clips").wait_for()
+
+
+def test_the_timeline_has_a_lane_a_camera_and_leads_closer(searched: Site, open_page: Open):
+    page = open_page(searched, "/search?q=worker+in+an+orange+vest&view=timeline")
+    page.locator(".mark").first.wait_for()
+    assert page.locator(".lane .lane-name b").count() == 3
+    lefts = page.locator(".lane", has=page.get_by_text("yard", exact=True)).locator(".mark")
+    places = [round(box["x"]) for place in range(lefts.count()) if (box := lefts.nth(place).bounding_box()) is not None]
+    assert len(set(places)) >= 3
+    page.locator(".crowd").first.click()
+    page.wait_for_url("**since=*")
+    page.locator(".mark").first.wait_for()
+    page.locator(".mark").first.click()
+    page.locator(".sheet video").wait_for()
+
+
+def test_where_else_is_likely_at_best_and_says_what_that_means(searched: Site, open_page: Open):
+    page = open_search(searched, open_page)
+    page.locator(".hit a.open", has_text="yellow hard hat").first.click()
+    page.get_by_role("button", name="Where else").click()
+    page.locator(".elsewhere .level.likely").first.wait_for()
+    page.get_by_text("not that the person is the same").wait_for()
+    assert serious_faults(page) == []
+    shown = page.url
+    page.locator(".elsewhere a").first.click()
+    page.wait_for_function("url => location.href !== url", arg=shown)
+    page.locator(".sheet video").wait_for()
+
+
+@pytest.mark.parametrize("size", [WIDE, THUMB], ids=["dragged", "tapped"])
+def test_a_box_drawn_on_a_frame_is_searched_with(searched: Site, open_page: Open, size: tuple[int, int]):
+    page = open_search(searched, open_page, size=size)
+    page.locator(".hit a.open").first.click()
+    page.get_by_role("button", name="Box on this frame").click()
+    page.get_by_text("Drag a box around somebody").wait_for()
+    frame = page.locator(".box-body img").bounding_box()
+    assert frame is not None
+    corners = [(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]) for x, y in ((0.3, 0.3), (0.6, 0.9))]
+    if size == WIDE:
+        page.mouse.move(*corners[0])
+        page.mouse.down()
+        page.mouse.move(*corners[1])
+        page.mouse.up()
+    else:
+        page.mouse.click(*corners[0])
+        page.get_by_text("Now the opposite corner").wait_for()
+        page.mouse.click(*corners[1])
+    page.get_by_text("Search, or draw another").wait_for()
+    page.screenshot(path=ARTEFACTS / f"search-box-{size[0]}x{size[1]}-dark.png")
+    page.locator(".box-body").get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_url("**/search?frame=*")
+    page.get_by_text("A box drawn on a frame").wait_for()
+    page.locator(".hit a.open").first.wait_for()
+    left, top, width, height = map(float, parse_qs(urlsplit(page.url).query)["frame"][0].split(";")[2:])
+    assert (left, top, width, height) == pytest.approx((0.3, 0.3, 0.3, 0.6), abs=0.01)
+
+
+def test_a_picture_is_searched_with_and_its_address_can_be_sent(searched: Site, open_page: Open, tmp_path: Path):
+    page = open_page(searched, "/search")
+    (tmp_path / "somebody.jpg").write_bytes(jpeg(picture("zidane.jpg")))
+    with page.expect_file_chooser() as chosen:
+        page.get_by_label("Search with a picture").click()
+    chosen.value.set_files(tmp_path / "somebody.jpg")
+    page.wait_for_url("**/search?picture=*")
+    page.get_by_text("A picture that was uploaded").wait_for()
+    colleague = open_search(searched, open_page, page.url.removeprefix(searched.url))
+    colleague.get_by_label("Search without this example").click()
+    colleague.locator(".tries a").first.wait_for()
+    forgotten = open_page(searched, "/search?picture=0123")
+    forgotten.get_by_text("no longer kept").wait_for()
+
+
+def test_what_is_chosen_is_exported_and_its_sums_hold(
+    searched: Site, open_page: Open, browser: "Browser", tmp_path: Path
+):
+    page = open_search(searched, open_page)
+    page.keyboard.press("Escape")
+    page.locator(".room").focus()
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.get_by_text("1 chosen").wait_for()
+    page.get_by_role("checkbox", name="Choose worker").nth(1).click()
+    page.get_by_text("2 chosen").wait_for()
+    page.get_by_label("Note for the report").fill("Case 7")
+    page.screenshot(path=ARTEFACTS / "search-chosen-1440x900-dark.png")
+    assert serious_faults(page) == []
+    page.get_by_role("button", name="Export").click()
+    ready = page.get_by_role("link", name="Download")
+    ready.wait_for()
+    with page.expect_download() as taken:
+        ready.click()
+    with zipfile.ZipFile(taken.value.path()) as archive:
+        archive.extractall(tmp_path)
+        names = archive.namelist()
+    assert {Path(name).suffix for name in names} == {".mp4", ".jpg", ".json", ".html", ".pdf", ""}
+    lines = (tmp_path / "SHA256SUMS").read_text().splitlines()
+    assert len(lines) == len(names) - 1
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
+    report = browser.new_page()
+    report.goto((tmp_path / "report.html").as_uri())
+    report.get_by_text("Case 7").wait_for()
+    assert report.locator("article").count() == 2
+    report.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    report.wait_for_function("[...document.querySelectorAll('video')].every(video => video.readyState > 0)")
+    report.screenshot(path=ARTEFACTS / "search-report.png", full_page=True)
+    report.close()
+
+
+def test_a_search_is_saved_run_shared_renamed_deleted_and_brought_back(searched: Site, open_page: Open):
+    page = open_search(searched, open_page, "/search?q=orange+vest&camera=gate")
+    page.get_by_text("Saved", exact=True).click()
+    page.get_by_role("button", name="Save this search").click()
+    page.get_by_label("Name", exact=True).fill("Vests at the gate")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Saved as “Vests at the gate”").wait_for()
+    other = open_page(searched, "/search")
+    other.get_by_text("Saved", exact=True).click()
+    other.get_by_role("link", name="Vests at the gate").click()
+    other.wait_for_url("**/search?q=orange+vest&camera=gate")
+    other.locator(".hit a.open").first.wait_for()
+    page.get_by_label("Rename, share, guard or delete Vests at the gate").click()
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.get_by_text("Everybody who may search sees it now").wait_for()
+    page.locator(".kept", has_text="shared").wait_for()
+    page.get_by_label("Rename, share, guard or delete Vests at the gate").click()
+    page.get_by_role("button", name="Stand guard").click()
+    page.locator(".kept .guard").wait_for()
+    page.get_by_label("Rename, share, guard or delete Vests at the gate").click()
+    page.get_by_role("button", name="Stand down").wait_for()
+    page.screenshot(path=ARTEFACTS / "search-guard-1440x900-dark.png")
+    assert serious_faults(page) == []
+    page.get_by_label("Name", exact=True).fill("Gate")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    page.get_by_label("Rename, share, guard or delete Gate").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("“Gate” is back").wait_for()
+
+
+def test_more_like_the_selected_one_by_key(searched: Site, open_page: Open):
+    page = open_search(searched, open_page)
+    page.keyboard.press("Escape")
+    page.locator(".room").focus()
+    page.keyboard.press("j")
+    page.keyboard.press("m")
+    page.wait_for_url("**/search?like=*")
+    page.locator(".example", has_text="Like this").wait_for()
+    page.keyboard.press("t")
+    page.wait_for_url("**view=timeline*")
+    page.locator(".mark").first.wait_for()

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from model.crops import Crop
-from trainer.conversations import Conversation
 from trainer.errors import EvaluationError, RecipeError
-from trainer.llava_json import llava_conversations
+from trainer.llava.conversations import Conversation
+from trainer.llava.json_rows import llava_conversations
 
 LONGEST_SIDE_PX = 512  # no vision tower here reads more, and a set of photos would fill the memory
 _ASKS_TO_DESCRIBE = re.compile(r"\b(describe|description|caption)\b", re.IGNORECASE)

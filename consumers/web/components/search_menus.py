@@ -67,12 +67,11 @@ class SearchMenus:
                     told = {SINCE: since.value or None, UNTIL: until.value or None, ZONE: stated}
                     asked = Address(address.room, {ZONE: stated} if stated else {})
                     for field in (since, until):
-                        is_wrong = (
-                            bool(field.value) and instant_of(field.value, now, zone_asked(asked, self._zone)) is None
-                        )
-                        field.props(f"error={str(is_wrong).lower()} error-message='Write {TYPED}'")
-                        if is_wrong:
-                            return
+                        said = field.value
+                        is_time = not said or instant_of(said, now, zone_asked(asked, self._zone)) is not None
+                        field.error = None if is_time else f"Write {TYPED}"
+                    if since.error or until.error:
+                        return
                     self._go(moved(address, **told))
 
                 for field in (since, until):

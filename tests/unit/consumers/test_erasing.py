@@ -99,6 +99,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_whoever_is_erased_is_not_found_and_not_on_disk_after_a_replay_without_index(site: Site) -> None:
     assert site.captions() == {"a man with a zebra", "a woman in a coat"}
+    assert site.table.text.count_with("zebra") == 3
     assert site.on_disk(b"zebra")
     assert site.on_disk(THEIRS)
     number = site.wish(Wish(person_ids=tuple(site.man)))

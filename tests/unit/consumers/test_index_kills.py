@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from consumers.indexer.catching_up import catch_up
+from consumers.indexer.embeddings import Embeddings
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import Links, PeopleTable
 from tests.builders_consumers import SPACE, a_manifest, a_segment, walking
@@ -31,7 +32,7 @@ def enter_and_save(folder: Path) -> None:
             person.person_id: np.full(8, number + n / 8, dtype="<f2").tobytes() for n, person in enumerate(people)
         }
         keys = table.record(manifest, "media:///m", Links({}, {}), embeddings)
-        found, vectors = table.indexed(SPACE, [*keys.values()])
+        found, vectors = Embeddings(table).indexed(SPACE, [*keys.values()])
         index.add(SPACE, found, vectors)
         if number % 5 == 4:
             index.remove([min(keys.values())])
@@ -55,12 +56,12 @@ def test_ten_kills_while_saving_lose_nothing_and_double_nothing(tmp_path: Path) 
         child.stdout.close()
     table, index = PeopleTable(f"sqlite:///{tmp_path}/people.sqlite3"), LocalIndex(tmp_path / "index")
     saved = len(index)
-    wanted = table.keys_of_space(SPACE)
+    wanted = Embeddings(table).keys(SPACE)
     assert saved >= 2 * KILLS, "snapshots count, not only the table"
     catch_up(index, table)
     assert index.keys(SPACE).tolist() == wanted.tolist()
     assert index.newest(10**6) == wanted.tolist()[::-1]
-    _, vectors = table.indexed(SPACE, wanted[-900:].tolist())
+    _, vectors = Embeddings(table).indexed(SPACE, wanted[-900:].tolist())
     found = index.vectors_of(SPACE, wanted[-900:].tolist())
     np.testing.assert_array_equal(np.stack([found[key] for key in wanted[-900:].tolist()]), vectors)
     assert index.spaces() == {SPACE: len(wanted)}

@@ -9,6 +9,7 @@ import pytest
 
 from consumers.analyzer.manifests import announcement
 from consumers.indexer.catching_up import catch_up
+from consumers.indexer.embeddings import Embeddings
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
@@ -159,7 +160,7 @@ def test_a_cameras_people_stay_in_their_partition_when_the_index_is_made_again_f
     manifest = desk.put(crossing(1)[0])
     desk.indexing.work([Received("people", 3, 0, "i1", announcement(manifest), b"bytes")], lambda: False)
     (person,) = desk.table.newest()
-    ((again,), _) = desk.table.indexed(SPACE, [person.id])
+    ((again,), _) = Embeddings(desk.table).indexed(SPACE, [person.id])
     assert (again.partition, again.camera_id, again.caption) == (3, "gate", person.caption)
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from consumers.errors import PeopleTableError
+from consumers.indexer.embeddings import Embeddings
 from consumers.indexer.people import Links, PeopleReader, PeopleTable
 from consumers.indexer.schema import Tombstone
 from streamer.bus.manifest import Manifest
@@ -119,12 +120,12 @@ def test_a_refusal_is_kept_once(table: PeopleTable) -> None:
 
 def test_what_an_index_keeps_comes_by_key_and_only_of_one_space(table: PeopleTable) -> None:
     keys = [key for number in range(3) for key in enter(table, segment_of(number, 2)).values()]
-    assert table.keys_of_space(SPACE).tolist() == sorted(keys)
-    people, vectors = table.indexed(SPACE, [*keys, 99])
+    assert Embeddings(table).keys(SPACE).tolist() == sorted(keys)
+    people, vectors = Embeddings(table).indexed(SPACE, [*keys, 99])
     assert [person.key for person in people] == sorted(keys)
     assert vectors.shape == (len(keys), 8)
-    assert table.spaces() == [SPACE]
-    assert table.keys_of_space("another space").tolist() == []
+    assert Embeddings(table).spaces() == [SPACE]
+    assert Embeddings(table).keys("another space").tolist() == []
 
 
 def test_a_reader_sees_what_the_writer_enters_while_both_are_open(table: PeopleTable) -> None:

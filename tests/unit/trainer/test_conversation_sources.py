@@ -15,15 +15,15 @@ from model.vision_tower import VisionSizes
 from tests.builders_conversations import caption_shards, jpeg, llava_json
 from tests.builders_llava import tiny_llava
 from tests.builders_photos import photo_folder
-from trainer.caption_shards import captioned, shards_in
-from trainer.conversation_data import ConversationData
-from trainer.conversation_tokens import NOT_LEARNT, ConversationTokens
-from trainer.conversations import Conversation, Turn
 from trainer.errors import RecipeError
 from trainer.feedback import as_conversations, as_people, corrections
-from trainer.grouped_batches import GroupedBatches, Grouping
-from trainer.llava_json import llava_conversations
-from trainer.llava_speech import SpokenTo
+from trainer.llava.caption_shards import captioned, shards_in
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.conversation_tokens import NOT_LEARNT, ConversationTokens
+from trainer.llava.conversations import Conversation, Turn
+from trainer.llava.grouped_batches import GroupedBatches, Grouping
+from trainer.llava.json_rows import llava_conversations
+from trainer.llava.speech import SpokenTo
 from trainer.photos_data import PhotosData
 from trainer.rows import RowCount
 from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
@@ -206,6 +206,20 @@ def test_cannot_tell_teaches_nothing_where_a_checkpoint_has_no_label_for_it(tmp_
     spoken, processor = SpokenTo.read(str(folder)), LlavaProcessor.from_pretrained(folder)
     tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500, prompts=spoken.prompts)
     assert tokens.row(Conversation(b"", (Turn(HARD_HAT.text, CANNOT_TELL),), HARD_HAT)) is None
+
+
+def test_rows_that_teach_nothing_are_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tiny_llava(tmp_path / "model")
+    data = ConversationData(llava_json=[llava_json(tmp_path)], images=tmp_path / "images", rows_a_batch=2, longest=45)
+    data.write_for(LlavaProcessor.from_pretrained(folder), SpokenTo.read(str(folder)), image_tokens=16)
+    data.setup()
+    assert len(list(data.batches(epoch=0, batches_a_step=1))) == 4
+    assert caplog.text.count("teaches nothing") == 0
+    short = ConversationData(llava_json=[tmp_path / "instruct.json"], images=tmp_path / "images", longest=20)
+    short.write_for(LlavaProcessor.from_pretrained(folder), SpokenTo.read(str(folder)), image_tokens=16)
+    with pytest.raises(RecipeError, match="none of its rows teaches anything within 20 tokens"):
+        short.setup()
+    assert caplog.text.count("teaches nothing") == 1
 
 
 def test_batches_hold_rows_of_like_length_and_know_what_their_step_teaches(tmp_path: Path, processor: Any) -> None:

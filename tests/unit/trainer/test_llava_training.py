@@ -21,14 +21,14 @@ from model.layouts.settings import LlavaSettings, PromptForm
 from tests.builders_conversations import caption_shards, llava_json
 from tests.builders_llava import published_config, tiny_llava
 from tests.builders_trainer import PowerCutError, write_recipe
-from trainer.conversation_data import ConversationData
-from trainer.conversation_tokens import NOT_LEARNT
-from trainer.conversations import CAPTION_REQUESTS
 from trainer.curves import read_curves
 from trainer.errors import RecipeError
-from trainer.llava_network import image_tokens_of, load_network, load_processor, put_together, skeleton
-from trainer.llava_recipe import LlavaSteps, LoraRecipe
-from trainer.llava_task import LlavaTask
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.conversation_tokens import NOT_LEARNT
+from trainer.llava.conversations import CAPTION_REQUESTS
+from trainer.llava.network import image_tokens_of, load_network, load_processor, put_together, skeleton
+from trainer.llava.recipe import LlavaSteps, LoraRecipe
+from trainer.llava.task import LlavaTask
 from trainer.stage_cli import StageCLI, run_stage
 from trainer.stages import Stage
 from trainer.trainable import trainable_by_part
@@ -61,7 +61,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(folder: Path, base: Path, sources: Path, *, epochs: int = 2, rows_a_batch: int = 4) -> Path:
     trainer = {"max_epochs": epochs, "accelerator": "cpu", "log_every_n_steps": 1, "enable_progress_bar": False}
     run = {"work": str(folder / "work"), "save_every_steps": 1, "trainer": trainer}
-    task, data = "trainer.llava_task.LlavaTask", "trainer.conversation_data.ConversationData"
+    task, data = "trainer.llava.task.LlavaTask", "trainer.llava.conversation_data.ConversationData"
     listed = {"llava_json": [str(sources / "instruct.json")], "images": str(sources / "images")}
     shards = {"caption_shards": str(sources / "shards")}
     lora = {"rank": 4, "alpha": 8, "dropout": 0.1}

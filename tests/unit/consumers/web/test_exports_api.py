@@ -23,7 +23,9 @@ from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import ExportError, ExportsFullError, NoSuchExportError
 from consumers.indexer.people import PeopleTable
+from consumers.settings import PageSettings
 from consumers.web.desk import Desk
+from consumers.web.exports.direct import export_people
 from consumers.web.exports.exports import MOST_WAITING, Exports
 from consumers.web.exports.packing import Packer
 from consumers.web.exports.record import SUMS, Export
@@ -254,3 +256,24 @@ def test_an_archive_that_grows_too_large_is_refused_in_one_line(
         Packer(tmp_path / "a.zip", store, NOON, most_bytes=1000).pack(export, [person])
     with pytest.raises(ExportError, match="cannot be written"):
         Packer(tmp_path / "nowhere" / "a.zip", store, NOON).pack(export, [person])
+
+
+def test_the_command_line_packs_straight_into_a_file_and_never_over_one(
+    tmp_path: Path, grey_clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CREWSIGHT_STATE__FOLDER", str(tmp_path))
+    settings = PageSettings.read(None)
+    table, store = PeopleTable(settings.database_url), MediaStore(settings.media_url)
+    walk = Walk([(0.4, BOX), (1.4, BOX)], CROP, "a person in blue", sure(HAT, "no"), best=1)
+    gate = enter_segment(store, table, grey_clip, [walk], camera="gate", started_at=NOON)
+    table.close()
+    path = tmp_path / "people.zip"
+    packed = export_people(settings, [*people_of(gate), "nobody"], path, who="command line (anna)")
+    assert (packed.missing, packed.size_bytes) == (1, path.stat().st_size)
+    with zipfile.ZipFile(path) as archive:
+        assert hashlib.sha256(archive.read(SUMS)).hexdigest() == packed.sums_sha256
+    with pytest.raises(ExportError, match="there already"):
+        export_people(settings, people_of(gate), path, who="command line (anna)")
+    access = Access(DeskDatabase(settings.desk_url))
+    assert [line.action for line in access.entries(10)] == ["exported", "export"]
+    access.close()

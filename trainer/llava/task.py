@@ -12,20 +12,20 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.conversation_data import ConversationData
-from trainer.conversation_tokens import NOT_LEARNT
 from trainer.errors import RecipeError
-from trainer.grouped_batches import Spoken
-from trainer.llava_export import write_llava
-from trainer.llava_network import (
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.conversation_tokens import NOT_LEARNT
+from trainer.llava.export import write_llava
+from trainer.llava.grouped_batches import Spoken
+from trainer.llava.network import (
     image_tokens_of,
     keep_fewer_activations,
     load_network,
     load_processor,
     with_adapters,
 )
-from trainer.llava_recipe import LlavaSteps, LoraRecipe
-from trainer.llava_speech import SpokenTo
+from trainer.llava.recipe import LlavaSteps, LoraRecipe
+from trainer.llava.speech import SpokenTo
 from trainer.ranks import mean_over_ranks
 from trainer.resumable import LAST
 from trainer.schedule import warmed_then_cosine

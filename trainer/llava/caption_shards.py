@@ -10,8 +10,8 @@ from typing import Any
 
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
-from trainer.conversations import CAPTION_REQUESTS, Conversation, Turn
 from trainer.errors import RecipeError
+from trainer.llava.conversations import CAPTION_REQUESTS, Conversation, Turn
 from trainer.rows import RowCount
 
 PICTURES = ("jpg", "jpeg", "png", "webp")

@@ -16,8 +16,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from model.detector_network import DetectorCard, keep_person, person_network, save_detector
-from trainer.detector_photos import PersonPhotos, collate, training_photos
-from trainer.detector_task import Adaptation, DetectorTask
+from trainer.detector.photos import PersonPhotos, collate, training_photos
+from trainer.detector.task import Adaptation, DetectorTask
 from trainer.errors import RecipeError
 from trainer.photos import fingerprint
 

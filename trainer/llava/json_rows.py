@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.conversations import Conversation, turns_of
 from trainer.errors import RecipeError
+from trainer.llava.conversations import Conversation, turns_of
 from trainer.rows import RowCount
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from model.layouts.prompts import TEMPLATES, Prompts
 from model.layouts.settings import PromptForm
 from model.questions import CANNOT_TELL, Question
-from trainer.conversations import IMAGE_MARK, Conversation, Turn
 from trainer.errors import RecipeError
+from trainer.llava.conversations import IMAGE_MARK, Conversation, Turn
 
 NOT_LEARNT = -100  # torch's cross entropy passes over it
 

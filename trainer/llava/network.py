@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from trainer.errors import RecipeError
-from trainer.llava_recipe import LoraRecipe
+from trainer.llava.recipe import LoraRecipe
 
 _LANGUAGE = r".*language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 _VISION = r".*vision_tower\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model.detector import PersonDetector
 from model.detector_network import CARD_FILE, DetectorFolder
-from trainer.detector_evaluation import (
+from trainer.detector.evaluation import (
     Agreement,
     StartingWeights,
     agreement,

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from trainer.llava_network import load_processor
+from trainer.llava.network import load_processor
 from trainer.provenance import write_origin
 from trainer.stages import Origin
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from trainer.conversation_tokens import NOT_LEARNT, TokenRow
+from trainer.llava.conversation_tokens import NOT_LEARNT, TokenRow
 
 WINDOW_BATCHES = 32
 

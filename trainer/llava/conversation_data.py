@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from trainer import feedback
-from trainer.caption_shards import captioned, shards_in
-from trainer.conversation_tokens import ConversationTokens, TokenRow
-from trainer.conversations import CAPTION_REQUESTS, Conversation
 from trainer.errors import RecipeError
-from trainer.grouped_batches import GroupedBatches, Grouping, Spoken
-from trainer.llava_json import llava_conversations
-from trainer.llava_speech import SpokenTo
+from trainer.llava.caption_shards import captioned, shards_in
+from trainer.llava.conversation_tokens import ConversationTokens, TokenRow
+from trainer.llava.conversations import CAPTION_REQUESTS, Conversation
+from trainer.llava.grouped_batches import GroupedBatches, Grouping, Spoken
+from trainer.llava.json_rows import llava_conversations
+from trainer.llava.speech import SpokenTo
 from trainer.resumable import ResumableEpoch
 from trainer.rows import RowCount
 from trainer.stages import StageData
@@ -64,6 +64,7 @@ class ConversationData(StageData):
         self._shard_rows: list[int] = []
         self._counts: dict[str, RowCount] = {}
         self._broken_since = 0
+        self._has_told_of_idle_rows = False
 
     def write_for(self, processor: Any, spoken: SpokenTo, *, image_tokens: int) -> None:
         """Say with which pictures the model reads, and how it will be spoken to.
@@ -85,7 +86,7 @@ class ConversationData(StageData):
         """Count what can be read; once.
 
         Raises:
-            RecipeError: a source is missing, or fewer than nine in ten of its rows can be read.
+            RecipeError: a source is missing, fewer than nine in ten of its rows can be read, or none teaches anything.
         """
         if self._listed is not None:
             return
@@ -99,6 +100,8 @@ class ConversationData(StageData):
             self._list(self._corrections, list(feedback.as_conversations(found, self._corrections.parent)), count)
         if self._shards_folder is not None:
             self._count_shards(self._shards_folder)
+        if self._tokens is not None and next(self._rows((self._seed, 0)), None) is None:
+            raise RecipeError(Path("data"), f"none of its rows teaches anything within {self._longest} tokens")
 
     def train_dataloader(self) -> ResumableEpoch[Spoken]:
         """The batches of the epoch at hand."""
@@ -185,6 +188,9 @@ class ConversationData(StageData):
             row = self._tokens.row(conversation)
             if row is not None:
                 yield row
+            elif not self._has_told_of_idle_rows:
+                self._has_told_of_idle_rows = True
+                logger.warning("a row teaches nothing: too long, or its answer is none that the checkpoint can give")
 
     def _conversations(self, place: Sequence[int]) -> Iterable[Conversation]:
         """Listed rows and rows of shards in one drawn order; the shards' rows keep their order in the shard."""

@@ -14,8 +14,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from trainer.detector_losses import MissedPersonsLoss, RawOutputs, known_persons, missed_persons, teacher_loss
-from trainer.detector_photos import PersonBatch
+from trainer.detector.losses import MissedPersonsLoss, RawOutputs, known_persons, missed_persons, teacher_loss
+from trainer.detector.photos import PersonBatch
 
 BACKBONE_LAYERS = 11  # of yolo11.yaml
 
