@@ -139,6 +139,10 @@ class SlowAnalyzer:
         self.seen: list[SegmentReady] = []
         self._answered = 0
 
+    @property
+    def thinned(self) -> list[SegmentReady]:
+        return [ready for ready in self.seen if ready.sampling_fps_at_most is not None]
+
     def look(self, *, answer: bool) -> None:
         self.seen += [each.message for each in self._consumer.poll(50) if isinstance(each, Received)]
         for ready in self.seen[self._answered :] if answer else ():
@@ -179,6 +183,8 @@ def test_behind_segments_wait_then_are_thinned_then_skipped_and_all_of_it_is_cou
         assert len(analyzer.seen) == 2  # the bus holds no more than it was given room for
         wait_until(lambda: gate(answer=False).counts.skipped_segments >= 3)
         wait_until(lambda: gate(answer=True).pressure is Pressure.NONE)
+        wait_until(lambda: gate(answer=True) and analyzer.seen[-1].sampling_fps_at_most is None)
+        wait_until(lambda: gate(answer=True).counts.thinned_segments == len(analyzer.thinned))
         counts = gate(answer=True).counts
     engine = open_database(tmp_path / FILE_NAME)
     ledger = LiveLedger(engine)
@@ -186,11 +192,8 @@ def test_behind_segments_wait_then_are_thinned_then_skipped_and_all_of_it_is_cou
     assert sum(ledger.states().values()) == len(analyzer.seen) + len(untold) + counts.skipped_segments
     engine.dispose()
     analyzer.close()
-    thinned = [ready for ready in analyzer.seen if ready.sampling_fps_at_most is not None]
-    assert {ready.sampling_fps_at_most for ready in thinned} == {1.5}
-    assert len(thinned) == counts.thinned_segments
+    assert {ready.sampling_fps_at_most for ready in analyzer.thinned} == {1.5}
     assert analyzer.seen[0].sampling_fps_at_most is None
-    assert analyzer.seen[-1].sampling_fps_at_most is None
     after_skip = [ready for ready in analyzer.seen if ready.gap_reason == "analysis was behind"]
     assert after_skip
     assert sum(ready.gap_before_s or 0 for ready in after_skip) == pytest.approx(counts.skipped_s, abs=0.5)
