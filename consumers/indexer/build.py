@@ -1,7 +1,8 @@
 """Puts the indexer together from its settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any
 
 from consumers.indexer.catching_up import FurtherVectors
@@ -10,6 +11,7 @@ from consumers.indexer.indexing import Indexing
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
+from consumers.indexer.retention import Retention
 from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
 from consumers.indexer.tending import tended
@@ -66,12 +68,14 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index)
     further = FurtherVectors(index, table, indexing.entering)
-    with (
-        served(service, listening),
-        tended("tending", index.tend),
-        tended("erasing", erasing.step),
-        tended("further vectors", further.step),
-    ):
+    steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
+    if settings.search.keep_days is not None:
+        keep = timedelta(days=settings.search.keep_days)
+        steps["retention"] = Retention(table, index, keep, indexing.entering).step
+    with ExitStack() as running:
+        running.enter_context(served(service, listening))
+        for name, step in steps.items():
+            running.enter_context(tended(name, step))
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
     index.close()
