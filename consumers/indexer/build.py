@@ -7,6 +7,7 @@ from typing import Any
 
 from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
+from consumers.indexer.faiss_library import load_faiss
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.local_index import LocalIndex
@@ -34,10 +35,12 @@ def build_index(settings: IndexerSettings) -> KeptIndex:
     """The index that the settings name.
 
     Raises:
-        VectorIndexError: A Milvus server does not answer, or what it needs is not installed.
+        FaissMissingError: FAISS is not installed, and the index is to be on this machine.
+        VectorIndexError: The index folder cannot be used, or a Milvus server does not answer.
     """
     search = settings.search
     if not search.index_url:
+        load_faiss()  # now, and not when people have become many
         return LocalIndex(settings.index_folder, memory_bytes=search.memory_mb * 2**20)
     from consumers.indexer.milvus_index import MilvusIndex
 
