@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 FAISS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+RTSP_SERVER := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp \
+	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 APT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
 .PHONY: help run test check bench bench-latency soak pictures clean
@@ -18,11 +20,13 @@ $(VENV)/dev-ready: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --editable '.[$(FAISS),dev]'
 	@touch $@
 
-# What the browser and compose tests use; without it they skip and say why.
+# What the browser, compose and camera tests use; without it they skip and say why.
 .PHONY: test-tools
 test-tools:
 	@if [ -n "$(APT)" ] && ! { command -v chromium && command -v docker-compose && ls /usr/lib/postgresql; } >/dev/null 2>&1; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium docker-compose postgresql >/dev/null || true; fi
+	@if [ -n "$(APT)" ] && ! /usr/bin/python3 -c "import gi; gi.require_version('GstRtspServer', '1.0')" >/dev/null 2>&1; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(RTSP_SERVER) >/dev/null || true; fi
 	@if command -v npm >/dev/null 2>&1 && [ ! -f .cache/node_modules/axe-core/axe.min.js ]; then \
 		npm install --silent --no-save --prefix .cache axe-core@4 >/dev/null || true; fi
 
@@ -41,12 +45,15 @@ test: $(VENV)/dev-ready test-tools  ## Every test
 bench: $(VENV)/dev-ready  ## Measure throughput, side by side in one run
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_alerts
+	$(BIN)/python -m tests.bench_search --picture docs/images/search-growth.png
+	$(BIN)/python -m tests.bench_search_http
 
 bench-latency: $(VENV)/dev-ready  ## Measure how long an alert takes, from the frame to the desk and to a channel
 	$(BIN)/python -m tests.bench_latency
 
-soak: $(VENV)/dev-ready  ## The long runs: 20 passes over one clip, memory watched
+soak: $(VENV)/dev-ready test-tools  ## The long runs: 20 passes over one clip, 20 cameras for ten minutes, memory watched
 	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.soak_cameras
 
 pictures: $(VENV)/dev-ready test-tools  ## Make the README's pictures again
 	CREWSIGHT_UPDATE_PICTURES=1 $(BIN)/python -m pytest tests/browser

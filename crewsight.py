@@ -73,6 +73,8 @@ def up(
     supervisor = Supervisor(household.children(), household.logs)
     with stop_signals() as is_stopping, Terminal(Console()) as terminal:
         terminal.say(f"The page is at {household.page_url}; logs are in {household.logs}.")
+        for line in household.about_packs():
+            terminal.say(line)
         try:
             supervisor.start()
             is_through = watch(
@@ -143,8 +145,11 @@ def _manifests(video: Path, camera: str, eyes: "Eyes", out: Path) -> "Iterator[t
     from streamer.beginning import file_began
     from streamer.bus.media import MediaStore
     from streamer.bus.messages import Rejected
+    from streamer.pictures import is_picture
     from streamer.segmenting import content_sha256, cut, plan_cuts
 
+    if is_picture(video):
+        raise VideoReadError(video, "it is a picture; name it, or its folder, among the `sources` of `crewsight up`")
     store = MediaStore(str(out))
     store.check_writable()
     plan = plan_cuts(video, sha256=content_sha256(video))
@@ -204,6 +209,14 @@ class Household:
         """Where the page is."""
         return f"http://{self.page.page.host}:{self.page.page.port}"
 
+    def about_packs(self) -> list[str]:
+        """Of each chosen question pack, how much of it can be answered."""
+        from consumers.alerts.build import measured_by
+        from consumers.packs.packs import coverage, read_packs
+
+        models = measured_by(self.indexer)
+        return [coverage(pack, models) for pack in read_packs(self.indexer.questions.packs)]
+
     def check(self) -> None:
         """Find now what would keep a process from starting, and say it before anything runs.
 
@@ -214,15 +227,19 @@ class Household:
         from consumers.alerts.rules_file import read_rules
         from consumers.listening import listen
         from consumers.notifying.senders import senders_of
+        from consumers.packs.packs import read_packs
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
         from streamer.bus.broker import EmbeddedBroker
+        from streamer.bus.camera_file import CameraFile
         from streamer.bus.media import MediaStore
-        from streamer.process import feed_of
+        from streamer.process import feed_of, refuse_cameras_once
 
-        if not self.streamer.sources:
+        refuse_cameras_once(self.streamer, once=self._once)
+        if not self.streamer.sources and not CameraFile(self.streamer.cameras_path).read():
             origin = str(self._config or "crewsight.yaml")
-            raise SettingsError(origin, "sources", "names no footage; add files or folders, or start with --demo")
+            wanted = f"add files or folders, cameras to {self.streamer.cameras_path}, or start with --demo"
+            raise SettingsError(origin, "sources", f"names no footage; {wanted}")
         for source in self.streamer.sources:
             feed_of(source, self.streamer.folders, once=self._once)
         MediaStore(self.streamer.media_url).check_writable()
@@ -233,6 +250,7 @@ class Household:
         check_address(self.page)
         if self.page.rules_path.exists():
             read_rules(self.page.rules_path)
+        read_packs(self.indexer.questions.packs)
         senders_of(self.notifier.notifying.channels)
         listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
         listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
@@ -275,7 +293,8 @@ class Outlook:
         self._desk = DeskOutlook(household.page.desk_url)
         self._last_entry = self._last_segment = self._last_rejection = self._last_person = 0
         self._waiting: dict[str, tuple[int, float]] = {}  # segment -> its file and its length in seconds
-        self._settled: set[str] = set()  # segments whose result is in the table
+        self._settled: list[str] = []  # segments whose result is new in the table
+        self._settled_count = 0
         self._analyzed_s: dict[int, float] = {}  # file -> seconds of it that are through
 
     def look(self, *, is_cut: bool) -> "Sighting":
@@ -298,28 +317,36 @@ class Outlook:
         counts = self._people.counts()
         rejected = f", {counts.rejections} refused" if counts.rejections else ""
         alerts = f", {self._desk.alert_count} alerts" if self._desk.alert_count else ""
-        return f"{len(self._settled)} segments, {counts.chains} people in {counts.people} tracks{alerts}{rejected}."
+        return f"{self._settled_count} segments, {counts.chains} people in {counts.people} tracks{alerts}{rejected}."
 
     def _settle(self) -> None:
         for row, segment_id in self._people.segments_since(self._last_segment):
             self._last_segment = row
-            self._settled.add(segment_id)
+            self._settled.append(segment_id)
+        # Read after the results: whatever has one was entered before. Live footage is not among it.
         for entry in self._ledger.entries(after=self._last_entry):
             self._last_entry = entry.sequence
             self._waiting[entry.segment_id] = (entry.file_id, entry.duration_s)
-        for segment_id in self._settled & self._waiting.keys():
-            file_id, duration_s = self._waiting.pop(segment_id)
-            self._analyzed_s[file_id] = self._analyzed_s.get(file_id, 0.0) + duration_s
+        for segment_id in self._settled:
+            if segment_id in self._waiting:
+                file_id, duration_s = self._waiting.pop(segment_id)
+                self._analyzed_s[file_id] = self._analyzed_s.get(file_id, 0.0) + duration_s
+        self._settled_count += len(self._settled)
+        self._settled.clear()
 
     def _progress(self) -> "list[SourceProgress]":
         from operations.terminal import SourceProgress
+        from streamer.pictures import is_picture
 
-        return [
-            SourceProgress(
-                f"{file.camera_id} {Path(file.name).name}", self._analyzed_s.get(file.file_id, 0.0), file.duration_s
-            )
-            for file in self._ledger.files()
-        ]
+        progress: dict[str, SourceProgress] = {}
+        for file in self._ledger.files():
+            # A library has thousands of pictures: those of one source share a bar.
+            kind = "pictures" if is_picture(Path(file.name)) else Path(file.name).name
+            name, analyzed_s = f"{file.camera_id} {kind}", self._analyzed_s.get(file.file_id, 0.0)
+            before = progress.get(name, SourceProgress(name, 0.0, None))
+            lasts_s = file.duration_s if before.duration_s is None else before.duration_s + (file.duration_s or 0.0)
+            progress[name] = SourceProgress(name, before.analyzed_s + analyzed_s, lasts_s)
+        return list(progress.values())
 
     def _new_people(self) -> "list[PersonLine]":
         from operations.terminal import PersonLine
@@ -342,7 +369,7 @@ class Outlook:
         for row, rejected in self._people.rejections_since(self._last_rejection):
             self._last_rejection = row
             if rejected.segment_id:
-                self._settled.add(rejected.segment_id)
+                self._settled.append(rejected.segment_id)
             remarks.append(f"refused: {rejected.origin or rejected.source_topic}: {rejected.reason}")
         return remarks
 

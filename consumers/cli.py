@@ -15,23 +15,30 @@ import consumers.access.cli
 import consumers.alerts.cli
 import consumers.evidence.cli
 import consumers.feedback.cli
+import consumers.indexer.cli
+import consumers.packs.cli
+import consumers.search.cli
+import consumers.sidecars.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
 
 if TYPE_CHECKING:
-    from consumers.search_client import SearchAnswer
     from streamer.bus.client import Bus
     from streamer.bus.settings import ProcessSettings
 
-PIPED_WIDTH = 240
 NICENESS = 5  # of whoever copies evidence: footage that waits to be looked at comes first
 
 app = typer.Typer(help="What acts: analyzer, indexer, alerter, page, notifier, search; and who may use the desk.")
 app.add_typer(consumers.access.cli.users, name="user")
 app.add_typer(consumers.access.cli.tokens, name="token")
 app.command()(consumers.access.cli.audit)
+app.command()(consumers.search.cli.search)
 app.add_typer(consumers.alerts.cli.app, name="rules")
+app.add_typer(consumers.packs.cli.app, name="questions")
 app.add_typer(consumers.evidence.cli.app, name="evidence")
+app.add_typer(consumers.indexer.cli.erase, name="erase")
+app.add_typer(consumers.indexer.cli.index, name="index")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
+app.command()(consumers.sidecars.cli.export)
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
@@ -102,26 +109,6 @@ def notifier(
     _leave()
 
 
-@app.command()
-def search(
-    text: Annotated[str, typer.Argument(help="Words that describe a person, such as “worker in an orange vest”.")],
-    count: Annotated[int, typer.Option("-k", "--count", min=1, max=1000, help="People at most.")] = 10,
-    camera: Annotated[str | None, typer.Option("--camera", help="Only this camera.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a person, for machines.")] = False,
-    config: Config = None,
-) -> None:
-    """Find people by words."""
-    from consumers.search_client import SearchClient
-
-    settings = IndexerSettings.read(config)
-    answer = SearchClient(settings.search.url).search(text, count, camera=camera)
-    consumers.access.cli.note(settings, "search", text)
-    if as_json:
-        _print_json(answer)
-    else:
-        _print_table(answer, settings)
-
-
 def _bus(settings: "ProcessSettings", client_id: str) -> "Bus":
     from streamer.bus.client import Bus
 
@@ -150,49 +137,3 @@ def _leave() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def _print_json(answer: "SearchAnswer") -> None:
-    from pydantic import TypeAdapter
-
-    from consumers.search_client import Hit
-
-    adapter = TypeAdapter(Hit)
-    for hit in answer.hits:
-        typer.echo(adapter.dump_json(hit).decode())
-    if answer.unknown_words:
-        typer.echo(_unknown(answer), err=True)
-
-
-def _print_table(answer: "SearchAnswer", settings: IndexerSettings) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from streamer.bus.media import MediaStore
-
-    # Piped on, a line is as long as it needs: paths are there to be used.
-    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
-    store = MediaStore(settings.media_url)
-    table = Table("time", "camera", "score", "caption", box=None, header_style="bold")
-    table.add_column("crop", overflow="fold")
-    for hit in answer.hits:
-        person = hit.person
-        crop = str(store.local_path(person.crop_uri) or person.crop_uri)
-        time = f"{person.first_seen_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            time,
-            person.camera_id,
-            f"{hit.score:.2f}",
-            person.caption,
-            crop,
-        )
-    if answer.hits:
-        console.print(table)
-    else:
-        console.print("Nobody is indexed yet." if not answer.unknown_words else "Nobody found.")
-    if answer.unknown_words:
-        console.print(_unknown(answer), style="yellow")
-
-
-def _unknown(answer: "SearchAnswer") -> str:
-    return f"Words that HumanVLM never learnt had no say: {', '.join(answer.unknown_words)}"

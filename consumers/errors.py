@@ -6,15 +6,25 @@
   * PeopleTableError           the person table cannot be opened, read or written
   * DeskError                  the desk database cannot be opened, read or written
   * RulesError                 a rules file that cannot be read or does not fit
+    * PackError                a question pack that cannot be read, does not fit or is not there
   * ChannelError               a channel that names nothing that can be notified
   * DeliveryError              a notification that a channel's receiver did not take
   * EvidenceError              evidence that cannot be held, released or proven whole
   * FeedbackError              corrections that cannot be exported
+  * SidecarError               a sidecar that cannot be read or written
   * MomentError                a moment that nobody can read
   * NotSeenError               nobody of that id or at that moment is known
   * VectorIndexError           the vector index cannot be used
     * FaissMissingError        FAISS is not installed
+    * MilvusMissingError       pymilvus is not installed
+  * SearchQueryError           a search that asks for what cannot be
+  * ExportError                people who cannot be exported
+    * ExportsFullError         too many exports wait already
+    * NoSuchExportError        no export of somebody's has that id
+  * SavedSearchError           a saved search that cannot be kept or stand guard
+  * NoSuchSearchError          no saved search has that id, for whoever asks
   * SearchUnavailableError     the indexer does not answer searches
+  * ApiError                   the API of a page refuses, or does not answer
   * AddressError               an address that a service may not or cannot listen on
   * StaleRulesError            somebody else changed the rules file since it was seen
   * NoSuchAlertError           no alert has that id
@@ -73,12 +83,23 @@ class DeskError(ConsumerError):
 class RulesError(ConsumerError):
     """A rules file that cannot be read or does not fit; `line` counts from 1 where it is known."""
 
+    known_keys = "`crewsight rules schema` lists the known ones"
+
     def __init__(self, path: Path, line: int | None, reason: str) -> None:
         super().__init__(path, line, reason)
         self.path, self.line, self.reason = path, line, reason
 
     def __str__(self) -> str:
         return f"rules {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
+
+
+class PackError(RulesError):
+    """A question pack that cannot be read, does not fit or is not there."""
+
+    known_keys = "docs/questions.md lists the known ones"
+
+    def __str__(self) -> str:
+        return f"question pack {self.path}{f', line {self.line}' if self.line else ''}: {self.reason}"
 
 
 class ChannelError(ConsumerError):
@@ -147,6 +168,17 @@ class NotSeenError(ConsumerError):
         return f"nobody is known as, or was seen at, {self.wanted}; ids stand beside people on the page and in its API"
 
 
+class SidecarError(ConsumerError):
+    """A sidecar that cannot be read or written."""
+
+    def __init__(self, reason: str, path: Path | None = None) -> None:
+        super().__init__(reason, path)
+        self.reason, self.path = reason, path
+
+    def __str__(self) -> str:
+        return f"cannot write {self.path or 'a sidecar'}: {self.reason}"
+
+
 class VectorIndexError(ConsumerError):
     """The vector index cannot be used."""
 
@@ -158,6 +190,58 @@ class FaissMissingError(VectorIndexError):
         return "FAISS is not installed; install crewsight[cpu], or crewsight[gpu] on a machine with CUDA"
 
 
+class MilvusMissingError(VectorIndexError):
+    """pymilvus is not installed, and the index is to be on a Milvus server."""
+
+    def __str__(self) -> str:
+        return "search.index_url names a Milvus, but pymilvus is not installed; install crewsight[milvus]"
+
+
+class SearchQueryError(ConsumerError):
+    """A search that asks for what cannot be; the message says what and why."""
+
+
+class ExportError(ConsumerError):
+    """People who cannot be exported; the message says why."""
+
+
+class ExportsFullError(ExportError):
+    """Too many exports wait already."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def __str__(self) -> str:
+        return f"{self.most} exports wait already; try again when one is done"
+
+
+class NoSuchExportError(ExportError):
+    """No export of somebody's has that id."""
+
+    def __init__(self, export_id: str) -> None:
+        super().__init__(export_id)
+        self.export_id = export_id
+
+    def __str__(self) -> str:
+        return f"there is no export {self.export_id} of yours: archives are kept for an hour"
+
+
+class SavedSearchError(ConsumerError):
+    """A saved search that cannot be kept as it is, or cannot stand guard; the message says why."""
+
+
+class NoSuchSearchError(ConsumerError):
+    """No saved search has that id, or it is somebody else's alone."""
+
+    def __init__(self, search_id: int) -> None:
+        super().__init__(search_id)
+        self.search_id = search_id
+
+    def __str__(self) -> str:
+        return f"There is no saved search {self.search_id}, or it is not shared."
+
+
 class SearchUnavailableError(ConsumerError):
     """The indexer does not answer searches."""
 
@@ -167,6 +251,17 @@ class SearchUnavailableError(ConsumerError):
 
     def __str__(self) -> str:
         return f"no search at {self.url}: {self.reason}; start `crewsight indexer`, or correct search.port"
+
+
+class ApiError(ConsumerError):
+    """The API of a page refuses or does not answer (status 0)."""
+
+    def __init__(self, url: str, status: int, reason: str) -> None:
+        super().__init__(url, status, reason)
+        self.url, self.status, self.reason = url, status, reason
+
+    def __str__(self) -> str:
+        return f"{self.url}{f' answers {self.status}' if self.status else ' does not answer'}: {self.reason}"
 
 
 class AddressError(ConsumerError):

@@ -1,6 +1,7 @@
 """Who of one segment goes on in the next. Pure: the one function for every consumer that needs it."""
 
 import base64
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from streamer.bus.manifest import Manifest, PersonSeen
+from streamer.bus.manifest import Manifest, PathPoint
 
 MOST_GAP_S = 1.5  # between the last sight before the border and the first one after it
 MOST_OVERLAP_S = 0.5  # clocks of two segments may disagree by this much
@@ -20,26 +21,26 @@ ALIKE = 0.85  # cosine
 UNLIKE_HEIGHT = 1.8  # heights further apart than this factor are two people
 IMPOSSIBLE = 1e6
 
-Box = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """One end of one path: a box (4,) xyxy px at an instant, and how it moves, px/s of the box's centre."""
+class _Ends:
+    """One end of each path of a segment; N people."""
 
-    person_id: str
-    at: datetime
-    box_xyxy: Box
-    velocity_xy: npt.NDArray[np.float64]
-    embedding: npt.NDArray[np.float32]
+    person_ids: tuple[str, ...]
+    at_s: Numbers  # (N,) seconds since the earlier segment began
+    boxes_xyxy: Numbers  # (N, 4) px
+    velocities_xy: Numbers  # (N, 2) px/s of the box's centre
+    embeddings: npt.NDArray[np.float32]  # (N, width)
 
     @property
-    def height(self) -> float:
-        return max(float(self.box_xyxy[3] - self.box_xyxy[1]), 1.0)
+    def centres_xy(self) -> Numbers:
+        return (self.boxes_xyxy[:, :2] + self.boxes_xyxy[:, 2:]) / 2  # (N, 2)
 
-    def moved(self, elapsed_s: float) -> Box:
-        """The box after `elapsed_s` at constant velocity."""
-        return self.box_xyxy + np.tile(self.velocity_xy * elapsed_s, 2)
+    @property
+    def heights(self) -> Numbers:
+        return np.maximum(self.boxes_xyxy[:, 3] - self.boxes_xyxy[:, 1], 1.0)  # (N,)
 
 
 def link(previous: Manifest, current: Manifest) -> dict[str, str]:
@@ -52,53 +53,67 @@ def link(previous: Manifest, current: Manifest) -> dict[str, str]:
     Returns:
         person_id of `current` -> person_id of `previous`; whoever continues nobody is left out.
     """
-    before = [_end(previous, person, is_last=True) for person in previous.people]
-    after = [_end(current, person, is_last=False) for person in current.people]
-    if not before or not after:
+    if not previous.people or not current.people:
         return {}
-    costs = np.asarray([[_cost(old, new) for old in before] for new in after])
-    return {after[i].person_id: before[j].person_id for i, j in _assigned(costs)}
+    before = _ends(previous, since=previous.started_at, is_last=True)
+    after = _ends(current, since=previous.started_at, is_last=False)
+    return {after.person_ids[i]: before.person_ids[j] for i, j in _assigned(_costs(before, after))}
 
 
-def _cost(before: _End, after: _End) -> float:
-    """How unlikely it is that `after` continues `before`: 0 is certain, `IMPOSSIBLE` is out of the question."""
-    gap_s = (after.at - before.at).total_seconds()
-    if not -MOST_OVERLAP_S <= gap_s <= MOST_GAP_S:
-        return IMPOSSIBLE
-    if max(before.height, after.height) / min(before.height, after.height) > UNLIKE_HEIGHT:
-        return IMPOSSIBLE
+def _costs(before: _Ends, after: _Ends) -> Numbers:
+    """How unlikely it is that each of `after` (A) continues each of `before` (B): (A, B).
+
+    0 is certain, `IMPOSSIBLE` is out of the question.
+    """
+    gaps_s = after.at_s[:, None] - before.at_s[None, :]  # (A, B)
+    heights, old_heights = after.heights[:, None], before.heights[None, :]
+    ratios = np.maximum(heights, old_heights) / np.minimum(heights, old_heights)
     # Half of the gap each: a turn on either side then spoils only half of the guess.
-    expected, found = before.moved(gap_s / 2), after.moved(-gap_s / 2)
-    distance = _distance(expected, found) / ((before.height + after.height) / 2)
-    likeness = float(before.embedding @ after.embedding)
-    farthest = FARTHEST + FARTHER_PER_S * max(gap_s, 0.0) + (FARTHEST_ALIKE if likeness >= ALIKE else 0.0)
-    if distance > farthest and _overlap(expected, found) == 0.0:
-        return IMPOSSIBLE
-    return distance + (1 - _overlap(expected, found)) + 0.5 * (1 - likeness) + 0.2 * abs(gap_s)
+    half_ways = gaps_s[:, :, None] / 2
+    led = before.velocities_xy[None] * half_ways  # (A, B, 2)
+    came = -after.velocities_xy[:, None] * half_ways
+    apart = (before.centres_xy[None] + led) - (after.centres_xy[:, None] + came)
+    distances = np.hypot(apart[..., 0], apart[..., 1]) / ((heights + old_heights) / 2)
+    overlaps = _overlaps(
+        before.boxes_xyxy[None] + np.concatenate([led, led], axis=-1),
+        after.boxes_xyxy[:, None] + np.concatenate([came, came], axis=-1),
+    )
+    likenesses = (after.embeddings @ before.embeddings.T).astype(np.float64)
+    farthest = FARTHEST + FARTHER_PER_S * np.maximum(gaps_s, 0.0) + np.where(likenesses >= ALIKE, FARTHEST_ALIKE, 0.0)
+    is_possible = (gaps_s >= -MOST_OVERLAP_S) & (gaps_s <= MOST_GAP_S) & (ratios <= UNLIKE_HEIGHT)
+    is_possible &= (distances <= farthest) | (overlaps > 0.0)
+    costs = distances + (1 - overlaps) + 0.5 * (1 - likenesses) + 0.2 * np.abs(gaps_s)
+    return np.where(is_possible, costs, IMPOSSIBLE)
 
 
-def _end(manifest: Manifest, person: PersonSeen, *, is_last: bool) -> _End:
-    path = person.path if is_last else person.path[::-1]
-    end = path[-1]
-    near = [point for point in path if abs(point.at_s - end.at_s) <= VELOCITY_FROM_S]
-    embedding = np.frombuffer(base64.b64decode(person.embedding_base64), dtype="<f2").astype(np.float32)
-    return _End(
-        person_id=person.person_id,
-        at=manifest.started_at + timedelta(seconds=end.at_s),
-        box_xyxy=np.asarray(end.box_xyxy, dtype=np.float64),
-        velocity_xy=_velocity([point.at_s for point in near], [point.box_xyxy for point in near]),
-        embedding=embedding,
+def _ends(manifest: Manifest, *, since: datetime, is_last: bool) -> _Ends:
+    paths = [person.path if is_last else person.path[::-1] for person in manifest.people]
+    embeddings = [base64.b64decode(person.embedding_base64) for person in manifest.people]
+    ends_at = [manifest.started_at + timedelta(seconds=path[-1].at_s) for path in paths]
+    return _Ends(
+        person_ids=tuple(person.person_id for person in manifest.people),
+        at_s=np.asarray([(at - since).total_seconds() for at in ends_at]),
+        boxes_xyxy=np.asarray([path[-1].box_xyxy for path in paths], dtype=np.float64),
+        velocities_xy=np.asarray([_velocity(path) for path in paths]),
+        embeddings=np.stack([np.frombuffer(each, dtype="<f2") for each in embeddings]).astype(np.float32),
     )
 
 
-def _velocity(at_s: Sequence[float], boxes: Sequence[tuple[float, float, float, float]]) -> npt.NDArray[np.float64]:
-    """The straight line through the centres of some boxes (least squares), px/s; stands still with one box."""
-    if len(at_s) < 2:
-        return np.zeros(2)
-    times = np.asarray(at_s) - np.mean(at_s)
-    corners = np.asarray(boxes)
-    centres = (corners[:, :2] + corners[:, 2:]) / 2
-    return np.asarray(times @ (centres - centres.mean(axis=0)) / (times @ times))
+def _velocity(path: Sequence[PathPoint]) -> tuple[float, float]:
+    """The straight line through the centres of a path's last second (least squares), px/s; stands still with one box.
+
+    Written out: it is a handful of points, for which arrays cost more than they save.
+    """
+    near = list(itertools.takewhile(lambda point: abs(point.at_s - path[-1].at_s) <= VELOCITY_FROM_S, reversed(path)))
+    mean_s = sum(point.at_s for point in near) / len(near)
+    spread = sum((point.at_s - mean_s) ** 2 for point in near)
+    if spread == 0:
+        return 0.0, 0.0
+    boxes = [(point.at_s - mean_s, point.box_xyxy) for point in near]
+    # The mean of the centres drops out: the times' distances from their mean sum to nothing.
+    x = sum(apart_s * (box[0] + box[2]) for apart_s, box in boxes) / 2 / spread
+    y = sum(apart_s * (box[1] + box[3]) for apart_s, box in boxes) / 2 / spread
+    return x, y
 
 
 def _assigned(costs: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
@@ -109,13 +124,10 @@ def _assigned(costs: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
 
 
-def _distance(first: Box, second: Box) -> float:
-    return float(np.linalg.norm((first[:2] + first[2:]) / 2 - (second[:2] + second[2:]) / 2))
-
-
-def _overlap(first: Box, second: Box) -> float:
-    """Intersection over union."""
-    sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
-    shared = float(np.prod(np.maximum(sides, 0.0)))
-    union = float(np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2])) - shared
-    return shared / union if union > 0 else 0.0
+def _overlaps(first: Numbers, second: Numbers) -> Numbers:
+    """Intersection over union of boxes (..., 4), pair by pair: (...)."""
+    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
+    shared = np.prod(np.maximum(sides, 0.0), axis=-1)
+    areas = np.prod(first[..., 2:] - first[..., :2], axis=-1) + np.prod(second[..., 2:] - second[..., :2], axis=-1)
+    unions = areas - shared
+    return np.asarray(np.divide(shared, unions, out=np.zeros_like(shared), where=unions > 0))

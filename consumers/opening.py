@@ -1,9 +1,11 @@
 """How a database of ours is opened, `people` and `desk` alike: SQLite or PostgreSQL."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event, func, select
+import orjson
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -11,8 +13,28 @@ BUSY_TIMEOUT_MS = 10_000  # a reader's checkpoint may hold a write for as long a
 LAYING_OUT = 7_104_519  # the key of a lock, ours alone in the database
 
 
-def opened(database_url: str, tables: MetaData) -> Engine:
+LayOut = Callable[[Connection], None]
+
+
+def _nothing_more(engine: Engine) -> LayOut:
+    del engine
+    return lambda _: None
+
+
+def opened(
+    database_url: str,
+    tables: MetaData,
+    more: Callable[[Engine], LayOut] = _nothing_more,
+    *,
+    json_dumps: Callable[[Any], str] | None = None,
+) -> Engine:
     """An engine on the database at an SQLAlchemy URL, its tables laid out.
+
+    Args:
+        database_url: SQLite's or PostgreSQL's.
+        tables: What is to be there.
+        more: What else lays something out there, given the engine: it runs in the same transaction, after the tables.
+        json_dumps: Writes the columns of JSON; Python's own by default.
 
     Raises:
         ArgumentError, SQLAlchemyError, OSError, ImportError: the URL is none, or the database does not open.
@@ -20,14 +42,14 @@ def opened(database_url: str, tables: MetaData) -> Engine:
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
+    engine = create_engine(url, json_serializer=json_dumps, json_deserializer=orjson.loads)
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
-    _lay_out(engine, tables)
+    _lay_out(engine, tables, more(engine))
     return engine
 
 
-def _lay_out(engine: Engine, tables: MetaData) -> None:
+def _lay_out(engine: Engine, tables: MetaData, more: LayOut) -> None:
     """Make the tables that are missing; several processes may do so at the same moment."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":  # there "if not exists" alone loses a race with another process
@@ -36,11 +58,18 @@ def _lay_out(engine: Engine, tables: MetaData) -> None:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 connection.execute(CreateIndex(index, if_not_exists=True))
+        more(connection)
 
 
 def _set_pragmas(connection: Any, record: object) -> None:
     del record
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    pragmas = (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    )  # the last: zeros, not holes
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 
 from consumers.notifying.channels import Channel
 from streamer.bus.errors import SettingsError
-from streamer.bus.settings import Group, ProcessSettings
+from streamer.bus.settings import Group, ProcessSettings, ZoneName
 
 
 class Sampling(Group):
@@ -133,6 +132,14 @@ class Alerts(Group):
     )
 
 
+class Asking(Group):
+    """What is asked about everyone beside what the model and the rules ask."""
+
+    packs: tuple[str, ...] = Field(
+        (), description="Question packs: `safety`, `retail`, `media`, or the path of a YAML file of one's own."
+    )
+
+
 class Notifying(Group):
     """Who is told of alerts."""
 
@@ -157,6 +164,22 @@ class Search(Group):
     host: str = Field("127.0.0.1", description="Address that the indexer listens on and the others ask.")
     port: int = Field(18081, ge=1, le=65535, description="Port of the search service.")
     snapshot_every_s: PositiveFloat = Field(30.0, description="Seconds between two snapshots of a changed index.")
+    memory_mb: PositiveInt = Field(
+        2048, description="MiB of vectors in memory; beyond it those of the oldest days are read from the disk."
+    )
+
+    keep_days: PositiveFloat | None = Field(
+        None, description="Days that people stay findable, in whole UTC days; empty: for good."
+    )
+    index_url: str = Field(
+        "",
+        description="Where vectors are kept; empty: in the state folder. A Milvus server such as http://milvus:19530, "
+        "or a milvus-lite file that ends in .db.",
+    )
+    index_token: SecretStr | None = Field(None, description="Token or `user:password` that the Milvus server asks for.")
+    models: tuple[str, ...] = Field(
+        (), description="HumanVLM checkpoints of before, whose people are searched too until they are embedded anew."
+    )
 
     @property
     def url(self) -> str:
@@ -178,22 +201,14 @@ class Page(Group):
         (6, 14, 22), min_length=1, description="Hours of the day at which shifts begin."
     )
     session_h: PositiveFloat = Field(12.0, description="Hours after which whoever signed in has to do so again.")
-    time_zone: str = Field("", description="Zone of the page's times, such as Europe/Berlin; empty: this machine's.")
+    time_zone: ZoneName = Field(
+        "", description="Zone of the page's times, such as Europe/Berlin; empty: this machine's."
+    )
 
     @property
     def reached_at(self) -> str:
         """The page's address in what is sent to others."""
         return self.public_url or f"http://{self.host}:{self.port}"
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_a_zone(cls, name: str) -> str:
-        if name:
-            try:
-                ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError) as error:
-                raise ValueError(f"{name} is no time zone; write one such as Europe/Berlin") from error
-        return name
 
 
 class AnalyzerSettings(ProcessSettings):
@@ -216,6 +231,7 @@ class DeskSettings(ProcessSettings):
     database: Database = Database()
     search: Search = Search()
     alerts: Alerts = Alerts()
+    questions: Asking = Asking()
     vlm: Vlm = Vlm()
 
     @property

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from model.detector_engines import Candidates, Engine, OpenVinoEngine, Precision, TorchEngine
+from model.detector_engines import Candidates, Engine, OpenVinoEngine, TorchEngine
 from model.detector_network import DetectorFolder
 from model.letterbox import Frame, Letterbox
+from model.openvino_queue import Precision
 
 EngineName = Literal["auto", "openvino", "torch"]
 OVERLAP = 0.7  # Ultralytics' default: two boxes that share more than this are one person

@@ -6,13 +6,12 @@ OpenVINO models are converted once for each canvas size and kept in `cache_dir` 
 
 import itertools
 import logging
-import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from model.detector_network import DetectorFolder
 from model.errors import ModelCacheError
 from model.letterbox import Frame
+from model.openvino_queue import Precision, request_queue
 
 if TYPE_CHECKING:
     import openvino
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Candidates = NDArray[np.float32]  # (n, 5): centre x, centre y, width, height on the canvas, score
-Precision = Literal["f32", "bf16"]
 CUDA_BATCH = 16  # every batch is padded to this, so that the same kernels run however many frames there are
 
 
@@ -52,11 +51,7 @@ class OpenVinoEngine:
 
         self._folder, self._cache_dir = folder, cache_dir
         self._core = openvino.Core()
-        self._hints = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": precision,
-            "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
-        }
+        self._precision: Precision = precision
         self._queues: dict[tuple[int, int], openvino.AsyncInferQueue] = {}
 
     def candidates(self, canvases: Iterable[Frame], confidence: float) -> list[Candidates]:
@@ -76,13 +71,9 @@ class OpenVinoEngine:
         return [found[position] for position in range(len(found))]
 
     def _queue(self, size_hw: tuple[int, ...]) -> "openvino.AsyncInferQueue":
-        import openvino
-
         height, width = size_hw
         if (height, width) not in self._queues:
-            compiled = self._core.compile_model(self._model(height, width), "CPU", self._hints)
-            requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-            self._queues[height, width] = openvino.AsyncInferQueue(compiled, requests)
+            self._queues[height, width] = request_queue(self._core, self._model(height, width), self._precision)
         return self._queues[height, width]
 
     def _model(self, height: int, width: int) -> "openvino.Model":

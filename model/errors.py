@@ -6,6 +6,7 @@ ModelError
 ├── ModelServerError     a model server that is set up otherwise than it is asked
 ├── DecisionSheetError   a file that holds no decision sheet
 ├── WaitAbandonedError   told to stop while waiting for a model server
+├── OpenQuestionError    an open question to a model without words of its own
 └── ModelExportError     a model that cannot be written in another form
 """
 
@@ -71,6 +72,20 @@ class WaitAbandonedError(ModelError):
 
     def __str__(self) -> str:
         return f"stopped waiting for the model server {self.url}"
+
+
+class OpenQuestionError(ModelError):
+    """An open question to a model without words of its own."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model} answers no open questions: it chooses among allowed answers and writes captions; ask a "
+            "LLaVA or a model server"
+        )
 
 
 class ModelExportError(ModelError):

@@ -7,7 +7,7 @@ questions are answered, how sure an answer is, and how many crops go through the
 Legend: B crops, E width of the search space.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from model.crops import Crop
 from model.decisions import decided, refused
 from model.folders import LLAVA, checkpoint_folder, layout_of
 from model.layouts.layout import ImageTokens, Layout, TextEmbedding, TextLayout
-from model.questions import NOT_TRAINED, TOO_SMALL, Decision, Question
+from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 
 __all__ = ["FAR_AWAY", "SMALLEST_PERSON_PX", "HumanVLM", "ImageTokens", "Reading", "TextEmbedding", "TextTower"]
 
@@ -59,10 +59,11 @@ class HumanVLM(TextTower):
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         self._layout = layout
-        self._seeing, self._reading, self._describing = (
-            Batches(work, layout.crops_at_once) for work in ("see", "read", "describe")
+        self._seeing, self._reading, self._writing = (
+            Batches(work, layout.crops_at_once) for work in ("see", "read", "write")
         )
         self.questions: tuple[Question, ...] = tuple(m.question for m in layout.sheet.questions)
+        self.answers_open_questions = layout.answers_open_questions
         self.answer_revision = layout.answer_revision
         self.caption_revision = layout.caption_revision
 
@@ -147,11 +148,36 @@ class HumanVLM(TextTower):
     @torch.inference_mode()
     def describe(self, seen: ImageTokens | Sequence[Crop]) -> list[str]:
         """A caption of each crop, the most probable word at a time; of a person under 64 px tall, only that."""
+        return self._written(self._seen(seen), lambda looked, _: self._layout.describe(looked), FAR_AWAY)
+
+    @torch.inference_mode()
+    def answer(self, seen: ImageTokens | Sequence[Crop], question: str | Sequence[str]) -> list[str]:
+        """What the model says to an open question about each crop, in its own words; nobody measured how true it is.
+
+        Args:
+            seen: The crops. Of a person under 64 px tall *cannot tell* is said.
+            question: One for all of them, or one a crop.
+
+        Raises:
+            OpenQuestionError: the model has no words of its own (`answers_open_questions` says so beforehand).
+            ValueError: there are not as many questions as crops.
+        """
         looked = self._seen(seen)
+        asked = asked_of_each(question, len(looked))
+
+        def of(some: ImageTokens, crops: Sequence[int]) -> list[str]:
+            return self._layout.answer(some, [asked[crop] for crop in crops])
+
+        return self._written(looked, of, CANNOT_TELL)
+
+    def _written(
+        self, looked: ImageTokens, write: Callable[[ImageTokens, Sequence[int]], list[str]], of_small: str
+    ) -> list[str]:
+        """A text about each crop, by what writes those of some crops at these positions."""
         tall = [crop for crop, height_px in enumerate(looked.person_heights_px) if height_px >= SMALLEST_PERSON_PX]
-        written = self._describing.run(lambda part: self._layout.describe(looked.of(tall[part])), len(tall))
-        captions = dict(zip(tall, (caption for batch in written for caption in batch), strict=True))
-        return [captions.get(crop, FAR_AWAY) for crop in range(len(looked))]
+        written = self._writing.run(lambda part: write(looked.of(tall[part]), tall[part]), len(tall))
+        texts = dict(zip(tall, (text for batch in written for text in batch), strict=True))
+        return [texts.get(crop, of_small) for crop in range(len(looked))]
 
     def _seen(self, seen: ImageTokens | Sequence[Crop]) -> ImageTokens:
         return seen if isinstance(seen, ImageTokens) else self.see(seen)
@@ -183,3 +209,18 @@ class HumanVLM(TextTower):
             return refused(question, TOO_SMALL)
         is_measured = self._layout.sheet.measured(question) is not None
         return decided(question, probabilities[question.question_id][crop], is_measured=is_measured)
+
+
+def asked_of_each(question: str | Sequence[str], crops: int) -> list[str]:
+    """The question about each of some crops: one for all of them, or one a crop.
+
+    Raises:
+        ValueError: there are not as many questions as crops.
+
+    >>> asked_of_each("What is carried?", 2)
+    ['What is carried?', 'What is carried?']
+    """
+    asked = [question] * crops if isinstance(question, str) else list(question)
+    if len(asked) != crops:
+        raise ValueError(f"one question for all crops or one a crop, got {len(asked)} for {crops} crops")
+    return asked

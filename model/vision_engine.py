@@ -5,7 +5,6 @@ Crops run concurrently, each alone in its request, so that no crop's tokens depe
 Legend: B crops, H rows and W columns of pixels, P image tokens, D width.
 """
 
-import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.network import HumanNetwork
+from model.openvino_queue import request_queue
 
 if TYPE_CHECKING:
     import openvino
@@ -40,13 +40,7 @@ class OpenVinoEyes:
     def _compiled(self) -> "openvino.AsyncInferQueue":
         import openvino
 
-        hints = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
-        }
-        compiled = openvino.Core().compile_model(_converted(self._network), "CPU", hints)
-        queue = openvino.AsyncInferQueue(compiled, compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        queue = request_queue(openvino.Core(), _converted(self._network))
         queue.set_callback(self._keep)
         return queue
 

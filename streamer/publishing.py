@@ -26,6 +26,11 @@ class LedgerPublisher:
         self._incarnation: str | None = None
         self._away_since_s: float | None = None
 
+    @property
+    def incarnation(self) -> str | None:
+        """The broker that answered last; None while it is away."""
+        return None if self._away_since_s is not None else self._incarnation
+
     def start(self) -> None:
         """Meet the broker, and put every segment that nobody has analysed in line again.
 

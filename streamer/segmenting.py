@@ -58,7 +58,7 @@ class CutSegment:
             segment_id=self.segment_id,
             previous_segment_id=self.previous_segment_id,
             camera_id=camera_id,
-            uri=segment_uri(camera_id, f"{started_at:%Y-%m-%d}", self.segment_id),
+            uri=segment_uri(camera_id, f"{started_at:%Y-%m-%d}", self.segment_id, ending=self.path.suffix),
             started_at=started_at,
             time_origin=origin,
             duration_s=self.duration_s,

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from streamer.bus.settings import Group, ProcessSettings
-
-CAMERA_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"  # it becomes part of paths, URIs and topics' messages
+from streamer.bus.camera_file import CAMERA_PATTERN
+from streamer.bus.settings import Group, ProcessSettings, ZoneName
 
 
 class Source(Group):
@@ -17,9 +16,15 @@ class Source(Group):
         pattern=CAMERA_PATTERN,
         description="The camera's id: letters, digits, `-` and `_`, at most 64, beginning with a letter or digit.",
     )
-    file: Path | None = Field(None, description="A video file.")
-    folder: Path | None = Field(None, description="A folder; every video that comes to rest in it is taken.")
+    file: Path | None = Field(None, description="A video file, or a picture.")
+    folder: Path | None = Field(
+        None, description="A folder; every video and picture that comes to rest in it is taken."
+    )
+    subfolders: bool = Field(False, description="Whether the folders in `folder` belong to it, hidden ones left out.")
     pace: Literal["fast", "live"] = Field("fast", description="As fast as possible, or at the video's own pace.")
+    time_zone: ZoneName = Field(
+        "", description="Zone of pictures whose date names none, such as Europe/Berlin; empty: this machine's."
+    )
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -35,8 +40,41 @@ class Folders(Group):
     look_every_s: PositiveFloat = Field(1.0, description="Seconds between two looks into a folder.")
 
 
+class Live(Group):
+    """How cameras are watched."""
+
+    cameras: Path | None = Field(None, description="The cameras file; empty: `cameras.yaml` in the state folder.")
+    segment_s: PositiveFloat = Field(2.0, description="Seconds of a segment, about: it ends before a keyframe.")
+    longest_gop_s: PositiveFloat = Field(5.0, description="A stream with rarer keyframes is encoded anew.")
+    connect_s: PositiveFloat = Field(10.0, description="Seconds in which a camera must answer and show a picture.")
+    stall_s: PositiveFloat = Field(10.0, description="A camera that sends nothing for this long is connected anew.")
+    retry_at_most_s: PositiveFloat = Field(60.0, description="The longest wait between two tries to connect.")
+    clock_off_at_most_s: PositiveFloat = Field(
+        60.0, description="A camera's clock is believed when it is off from ours by less."
+    )
+
+
+class Backlog(Group):
+    """What happens when analysis of live footage falls behind."""
+
+    in_flight: PositiveInt = Field(8, description="Unanalysed segments of one camera on the bus at most.")
+    thin_after_s: PositiveFloat = Field(30.0, description="Older backlogs are looked at with fewer frames.")
+    thinned_fps: PositiveFloat = Field(2.0, description="Frames looked at per second of video then.")
+    skip_after_s: PositiveFloat = Field(1800.0, description="Footage that waits for longer is skipped.")
+    quota_bytes: PositiveInt = Field(
+        20_000_000_000, description="Waiting footage may take this much; beyond it the oldest is skipped."
+    )
+
+
 class StreamerSettings(ProcessSettings):
     """Built once, in `streamer.cli`.  Example: CREWSIGHT_SOURCES='[{"camera": "gate", "file": "gate.mp4"}]'."""
 
     sources: tuple[Source, ...] = Field((), description="The footage: files and folders, each with its camera.")
     folders: Folders = Folders()
+    live: Live = Live()
+    backlog: Backlog = Backlog()
+
+    @property
+    def cameras_path(self) -> Path:
+        """Where the cameras file is."""
+        return self.live.cameras or self.state.folder / "cameras.yaml"

@@ -11,17 +11,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, Protocol
 
-from streamer.beginning import EARLIEST, file_began
+from streamer.beginning import EARLIEST, file_began, picture_taken
 from streamer.bus.cameras import CameraTable
 from streamer.bus.identity import rejected_id
 from streamer.bus.media import MediaStore
-from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
-from streamer.errors import VideoReadError
+from streamer.bus.messages import Rejected, TimeOrigin
+from streamer.errors import FootageReadError, VideoReadError
 from streamer.ledger import FileProgress, FileState, Ledger
+from streamer.live.watch import LiveWatch
+from streamer.pictures import SHOWN_S, is_picture, read_picture, write_picture
 from streamer.publishing import LedgerPublisher
 from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, content_sha256, cut, plan_cuts
 from streamer.sources.found import FoundFile
@@ -50,6 +52,7 @@ class Feed:
     camera_id: str
     source: FootageSource
     pace: Pace = "fast"
+    zone: tzinfo | None = None  # of pictures whose date names none; None: this machine's
     waiting: deque[FoundFile] = field(default_factory=deque)
     cutting: "FileCutting | None" = None
     next_look_s: float = 0.0
@@ -72,14 +75,15 @@ class Streamer:
         media: MediaStore,
         publisher: LedgerPublisher,
         work_folder: Path,
+        live: LiveWatch | None = None,
         look_every_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Stream `feeds`; `work_folder` is ours and holds nothing but unfinished segments."""
+        """Stream `feeds` and what is `live`; `work_folder` is ours and holds nothing but unfinished segments."""
         self._feeds, self._ledger, self._cameras, self._media = list(feeds), ledger, cameras, media
         self._publisher, self._work_folder, self._look_every_s = publisher, work_folder, look_every_s
-        self._clock, self._utc_now = clock, utc_now
+        self._live, self._clock, self._utc_now = live, clock, utc_now
         self._is_stopping: Callable[[], bool] = lambda: False
 
     def run(self, *, once: bool, is_stopping: Callable[[], bool]) -> None:
@@ -92,12 +96,23 @@ class Streamer:
         self._is_stopping = is_stopping
         shutil.rmtree(self._work_folder, ignore_errors=True)
         self._publisher.start()
-        while not is_stopping():
+        if self._live is not None:
+            self._live.start()
+        try:
+            self._run(once=once)
+        finally:
+            if self._live is not None:
+                self._live.close()
+
+    def _run(self, *, once: bool) -> None:
+        while not self._is_stopping():
             steps = [self._advance(feed) for feed in self._feeds]
             is_through = once and all(feed.is_through for feed in self._feeds)
             is_published = self._publisher.publish(must_succeed=is_through)
             if is_through and is_published:
                 return
+            if self._live is not None:
+                steps.append(self._live.advance(self._clock(), self._publisher.incarnation))
             if not any(steps):
                 time.sleep(IDLE_S)
 
@@ -129,6 +144,9 @@ class Streamer:
         if entered.state in (FileState.DONE, FileState.REJECTED):
             logger.info("file is known", extra={"path": str(found.path), "camera_id": feed.camera_id})
             return None
+        if is_picture(found.path):
+            self._take_picture(feed, found, entered, sha256)
+            return None
         try:
             plan = plan_cuts(found.path, sha256=sha256, cadence=FAST if feed.pace == "fast" else LIVE)
         except VideoReadError as error:
@@ -147,6 +165,21 @@ class Streamer:
         )
         return FileCutting(feed, plan, sha256, begun, segments)
 
+    def _take_picture(self, feed: Feed, found: FoundFile, entered: FileProgress, sha256: str) -> None:
+        """A picture is through in one step: its one segment, then its line in the ledger."""
+        try:
+            picture = read_picture(found.path)
+        except FootageReadError as error:
+            self._reject(feed, entered, sha256, error)
+            return
+        now = self._utc_now()
+        began = picture_taken(picture.date, zone=feed.zone, modified_s=found.mtime_ns / 1e9, now=now)
+        started_at, origin = began if feed.pace == "fast" else (now, TimeOrigin.CLOCK)
+        begun = self._ledger.begin(entered.file_id, duration_s=SHOWN_S, started_at=started_at, time_origin=origin)
+        segment = write_picture(picture, camera_id=feed.camera_id, content_sha256=sha256, folder=self._work_folder)
+        self._enter(begun, segment)
+        self._ledger.finish(begun.file_id)
+
     def _cut_next(self, cutting: "FileCutting") -> bool:
         """Cut one segment; false when the file is through."""
         try:
@@ -158,18 +191,24 @@ class Streamer:
             self._finish(cutting)
         if segment is None:
             return False
-        message = cutting.message(segment)
+        self._enter(cutting.begun, segment)
+        cutting.has_segments = True
+        cutting.next_index = segment.index + 1
+        return True
+
+    def _enter(self, begun: FileProgress, segment: CutSegment) -> None:
+        """Put a segment into the media store, then into the ledger."""
+        assert begun.started_at is not None
+        assert begun.time_origin is not None
+        message = segment.ready(begun.camera_id, begun.started_at, begun.time_origin)
         self._media.adopt(message.uri, segment.path)
         self._ledger.enter_segment(
-            cutting.begun.file_id,
+            begun.file_id,
             segment.index,
             message,
             partition=self._cameras.partition_of(message.camera_id),
             cut_s=segment.start_s + segment.duration_s,
         )
-        cutting.has_segments = True
-        cutting.next_index = segment.index + 1
-        return True
 
     def _finish(self, cutting: "FileCutting") -> None:
         path = cutting.plan.scan.path
@@ -182,7 +221,7 @@ class Streamer:
             logger.warning("file ends early, cut up to there", extra={"path": str(path), "reason": reason})
         self._ledger.finish(cutting.begun.file_id, reason=reason)
 
-    def _reject(self, feed: Feed, entered: FileProgress, sha256: str, error: VideoReadError) -> None:
+    def _reject(self, feed: Feed, entered: FileProgress, sha256: str, error: FootageReadError) -> None:
         if not error.path.exists():
             # Gone is not unreadable: should the same content come back, it is to be cut.
             logger.warning("file is gone", extra={"path": str(error.path)})
@@ -227,9 +266,3 @@ class FileCutting:
             return EARLIEST
         end_s = self.plan.scan.seconds(self.plan.pieces[self.next_index].end_pts)
         return self.begun.started_at + timedelta(seconds=end_s)
-
-    def message(self, segment: CutSegment) -> SegmentReady:
-        """What is published of a segment."""
-        assert self.begun.started_at is not None
-        assert self.begun.time_origin is not None
-        return segment.ready(self.feed.camera_id, self.begun.started_at, self.begun.time_origin)

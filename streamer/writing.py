@@ -1,6 +1,6 @@
 """Writes planned pieces of a video as MP4 files: packets copied, or frames decoded and encoded anew."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +11,7 @@ from typing import Any
 import av
 import av.error
 from av.video.frame import PictureType
+from av.video.reformatter import ColorRange
 
 from streamer.planning import Piece
 from streamer.scanning import Scan, packets_from
@@ -71,30 +72,41 @@ def encoded_videos(
             return
         if waiting.pts >= piece.end_pts and piece is not pieces[-1]:
             continue
-        encoder = _Encoder(name(piece), waiting, found)
+        path = name(piece)
+        encoder = VideoEncoder(path, waiting, time_base=found.time_base, frame_ticks=found.frame_ticks)
         while waiting is not None and (waiting.pts < piece.end_pts or piece.end_pts == found.end_pts):
             if is_stopping():
                 encoder.give_up()
                 return
             encoder.add(waiting)
             waiting = next(frames, None)
-        yield encoder.finish(piece)
+        encoder.finish()
+        yield WrittenVideo(
+            path, piece, encoder.first_pts, encoder.duration_s, encoder.frame_count, encoder.width_px, encoder.height_px
+        )
 
 
 def _copy(incoming: Iterator[Any], piece: Piece, path: Path) -> int:
     """Write the piece's packets; returns how many there were."""
     assert piece.packet_count is not None
-    taken = islice(incoming, piece.packet_count)
+    return write_packets(islice(incoming, piece.packet_count), path, start_pts=piece.start_pts)
+
+
+def write_packets(incoming: Iterable[Any], path: Path, *, start_pts: int) -> int:
+    """Write packets of one stream as they are, their times counted from `start_pts`; returns how many there were."""
+    taken = iter(incoming)
     first = next(taken, None)
     if first is None:
         return 0
     count = 0
     with av.open(str(path), "w", format="mp4", options=FASTSTART) as output:
         copy = output.add_stream_from_template(first.stream)
+        if first.stream.codec_context.name == "hevc":
+            copy.codec_context.codec_tag = "hvc1"  # the one of its two tags that every player knows
         copy.time_base = first.stream.time_base
         for packet in chain([first], taken):
-            packet.pts -= piece.start_pts
-            packet.dts -= piece.start_pts
+            packet.pts -= start_pts
+            packet.dts -= start_pts
             packet.stream = copy
             output.mux(packet)
             count += 1
@@ -156,43 +168,58 @@ def _turning(rotation_deg: int) -> Callable[[Any], Any]:
     return _turn
 
 
-class _Encoder:
-    """One output file."""
+class VideoEncoder:
+    """One output file, encoded from frames of one stream."""
 
-    def __init__(self, path: Path, first: Any, found: Scan) -> None:
-        self._path, self._found = path, found
-        self._first_pts, self._last_pts, self._count = first.pts, first.pts, 0
-        self._width, self._height = first.width // 2 * 2, first.height // 2 * 2  # half-size colour needs even sides
-        fps = 1 / (found.frame_ticks * found.time_base)
+    def __init__(self, path: Path, first: Any, *, time_base: Fraction, frame_ticks: int) -> None:
+        """Open `path` for frames as large as `first`.
+
+        Args:
+            path: The file.
+            first: The first frame; `add` takes it too.
+            time_base: Seconds of a tick of the frames' times.
+            frame_ticks: How long a frame is shown.
+        """
+        self._time_base, self._frame_ticks = time_base, frame_ticks
+        self.first_pts, self._last_pts, self.frame_count = first.pts, first.pts, 0
+        # Half-size colour needs even sides.
+        self.width_px, self.height_px = first.width // 2 * 2, first.height // 2 * 2
+        fps = 1 / (frame_ticks * time_base)
         self._cleanup = ExitStack()
         self._output = self._cleanup.enter_context(av.open(str(path), "w", format="mp4", options=FASTSTART))
         self._stream = self._output.add_stream("libx264", rate=fps.limit_denominator(1001), options=X264)
-        self._stream.width, self._stream.height, self._stream.pix_fmt = self._width, self._height, "yuv420p"
-        self._stream.codec_context.time_base = found.time_base
+        self._stream.width, self._stream.height, self._stream.pix_fmt = self.width_px, self.height_px, "yuv420p"
+        self._stream.codec_context.time_base = time_base
         self._stream.codec_context.gop_size = max(1, round(fps * KEYFRAME_EVERY_S))
 
+    @property
+    def duration_s(self) -> float:
+        """From the first frame to the end of the last."""
+        return float((self._last_pts + self._frame_ticks - self.first_pts) * self._time_base)
+
     def add(self, frame: Any) -> None:
+        """Encode one more frame."""
         shown = frame.pts
-        if (frame.width, frame.height, frame.format.name) != (self._width, self._height, "yuv420p"):
-            frame = frame.reformat(width=self._width, height=self._height, format="yuv420p")
-        frame.pts, frame.time_base = shown - self._first_pts, self._found.time_base
+        is_as_written = (frame.width, frame.height, frame.format.name) == (self.width_px, self.height_px, "yuv420p")
+        # MJPEG and others have the full range of brightness; players take what is written here for the limited one.
+        if not is_as_written or frame.color_range == ColorRange.JPEG:
+            frame = frame.reformat(
+                width=self.width_px,
+                height=self.height_px,
+                format="yuv420p",
+                src_color_range=frame.color_range,
+                dst_color_range=ColorRange.MPEG,
+            )
+        frame.pts, frame.time_base = shown - self.first_pts, self._time_base
         frame.pict_type = PictureType.NONE  # the source's own choice of keyframes is not ours
         self._output.mux(self._stream.encode(frame))
-        self._last_pts, self._count = shown, self._count + 1
+        self._last_pts, self.frame_count = shown, self.frame_count + 1
 
     def give_up(self) -> None:
+        """Close the file as it is, half of one."""
         self._cleanup.close()
 
-    def finish(self, piece: Piece) -> WrittenVideo:
+    def finish(self) -> None:
+        """Write what the encoder holds, and close the file."""
         self._output.mux(self._stream.encode(None))
         self._cleanup.close()
-        ticks = self._last_pts + self._found.frame_ticks - self._first_pts
-        return WrittenVideo(
-            self._path,
-            piece,
-            self._first_pts,
-            float(ticks * self._found.time_base),
-            self._count,
-            self._width,
-            self._height,
-        )

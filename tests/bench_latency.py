@@ -4,17 +4,21 @@ All processes of `crewsight up` run; clips are played at their own pace, one aft
 `met_at` is the footage's own time, which for footage played as if live is this machine's clock when the frame was seen.
 So the latency is read from the desk: `raised_at` and `delivered_at` less `met_at`. What it holds: the wait for the end
 of the segment that the frame lies in, cutting, the broker, decoding, detection, HumanVLM, the broker again, deciding.
-Before, one clip in which nobody breaks the rule is played, until its result is on the desk: models load only once.
+Before, one clip in which nobody breaks the rule is played, until its result is on the desk: by then every process has
+its partitions and its models. Beside it stands where the time of each segment went.
 """
 
 import argparse
 import base64
+import itertools
 import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import av
@@ -49,8 +53,23 @@ RULE = {
 }
 
 
-def play(folder: Path, clips: Sequence[Path], receiver: HttpReceiver) -> list[tuple[float, float | None]]:
-    """Let everything run over the clips; seconds from the frame to the desk and to the channel, of each alert."""
+LEGS = ("from a segment's end to its file", "from its file to its result", "from its result to the desk")
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What was measured.
+
+    `alerts`: of each alert, seconds from its frame to the desk and to the channel (None: never got there).
+    `legs_s`: of each segment behind the first clip's, the seconds of `LEGS`.
+    """
+
+    alerts: list[tuple[float, float | None]]
+    legs_s: list[tuple[float, ...]]
+
+
+def play(folder: Path, clips: Sequence[Path], receiver: HttpReceiver) -> Played:
+    """Let everything run over the clips, the first one only until it is through."""
     footage, aside = folder / "footage", folder / "aside"
     footage.mkdir()
     aside.mkdir()
@@ -70,21 +89,28 @@ def play(folder: Path, clips: Sequence[Path], receiver: HttpReceiver) -> list[tu
     desk = DeskDatabase(f"sqlite:///{installation.state / 'desk.sqlite3'}")
     with installation.running("up", "--config", str(installation.config)) as process:
         wait_until_warm(desk, lambda: process.poll() is None)
+        warm_at = time.time()
         for path in sorted(aside.iterdir()):
             path.rename(footage / path.name)
         wait_until_quiet(desk, sum(map(length_s, clips)), lambda: process.poll() is None)
         if process.poll() is not None:
             sys.stderr.write(installation.output())
             raise SystemExit("crewsight up ended by itself")
-    latencies = read_latencies(desk)
+    played = Played(read_latencies(desk), read_legs(desk, installation, since=warm_at))
     desk.close()
-    return latencies
+    return played
 
 
 def segments_decided(desk: DeskDatabase) -> int:
     """How many segments have reached the desk."""
     with desk.reading() as session:
         return session.scalar(select(func.count(SeenSegmentRecord.segment_id))) or 0
+
+
+def notifications_owed(desk: DeskDatabase) -> int:
+    """How many notifications have not been delivered yet."""
+    with desk.reading() as session:
+        return session.scalar(select(func.count(OutboxRecord.id)).where(OutboxRecord.delivered_at.is_(None))) or 0
 
 
 def wait_until_warm(desk: DeskDatabase, is_running: Callable[[], bool]) -> None:
@@ -95,7 +121,7 @@ def wait_until_warm(desk: DeskDatabase, is_running: Callable[[], bool]) -> None:
 
 
 def wait_until_quiet(desk: DeskDatabase, footage_s: float, is_running: Callable[[], bool]) -> None:
-    """Return when the footage has been played and nothing new reaches the desk any more, or nobody is running."""
+    """Return when the footage is through, nothing new reaches the desk and nothing is owed, or nobody is running."""
     give_up_s = time.monotonic() + START_S + 2 * footage_s
     least_s = time.monotonic() + footage_s
     seen, changed_at_s = 0, time.monotonic()
@@ -104,7 +130,8 @@ def wait_until_quiet(desk: DeskDatabase, footage_s: float, is_running: Callable[
         now_seen = segments_decided(desk)
         if now_seen != seen or not now_seen:
             seen, changed_at_s = now_seen, time.monotonic()
-        if time.monotonic() > least_s and time.monotonic() - changed_at_s > QUIET_FOR_S:
+        is_quiet = time.monotonic() > least_s and time.monotonic() - changed_at_s > QUIET_FOR_S
+        if is_quiet and not notifications_owed(desk):
             return
 
 
@@ -126,6 +153,22 @@ def read_latencies(desk: DeskDatabase) -> list[tuple[float, float | None]]:
                 )
             )
     return latencies
+
+
+def read_legs(desk: DeskDatabase, installation: Installation, *, since: float) -> list[tuple[float, ...]]:
+    """The seconds of `LEGS` of each segment that begins after `since` (seconds since 1970), by its files' times."""
+    media = installation.state / "media"
+    written_s = {path.name.split(".")[0]: path.stat().st_mtime for path in (media / "results").glob("*/*.json")}
+    legs = []
+    with desk.reading() as session:
+        entered = {row.segment_id: row.entered_at.timestamp() for row in session.scalars(select(SeenSegmentRecord))}
+    for name, manifest in installation.manifests().items():
+        began_s = datetime.fromisoformat(manifest["started_at"]).timestamp()
+        video = media / manifest["segment_uri"].removeprefix("media:///")
+        moments = (began_s + manifest["duration_s"], video.stat().st_mtime, written_s[name], entered.get(name, 0.0))
+        if began_s > since and name in entered:
+            legs.append(tuple(after - before for before, after in itertools.pairwise(moments)))
+    return legs
 
 
 def length_s(clip: Path) -> float:
@@ -150,15 +193,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--clips", type=Path, nargs="*", default=[DATA / "videos" / name for name in (FIRST, *CLIPS)])
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, HttpReceiver().running() as receiver:
-        latencies = play(Path(folder), chosen.clips, receiver)
+        played = play(Path(folder), chosen.clips, receiver)
+    latencies = played.alerts
     if not latencies:
         sys.stdout.write("no alert at all\n")
         return 1
     to_desk, told = [desk_s for desk_s, _ in latencies], [told_s for _, told_s in latencies if told_s is not None]
     shown = Table(title=f"{len(latencies)} alerts, {len(told)} of them delivered; load {os.getloadavg()[1]:.1f}")
-    for heading in ("seconds from the frame", "p50", "p95", "most"):
-        shown.add_column(heading, justify="left" if heading.startswith("seconds") else "right")
-    for name, values in (("to the desk", to_desk), ("to the channel", told)):
+    for heading in ("seconds", "p50", "p95", "most"):
+        shown.add_column(heading, justify="left" if heading == "seconds" else "right")
+    legs = [(name, [leg_s[i] for leg_s in played.legs_s]) for i, name in enumerate(LEGS)]
+    for name, values in (("from the frame to the desk", to_desk), ("from the frame to the channel", told), *legs):
         if values:
             shown.add_row(name, *(f"{quantile(values, share):.2f}" for share in (0.5, 0.95, 1.0)))
     Console(width=110).print(shown)

@@ -3,9 +3,10 @@
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,76 @@ def free_port() -> int:
 
 
 @contextmanager
-def embedded_broker(folder: Path, address: str | None = None) -> Iterator[EmbeddedBroker]:
+def embedded_broker(folder: Path, address: str | None = None, *, reached_at: str = "") -> Iterator[EmbeddedBroker]:
     """An embedded broker that runs while the block does."""
-    broker = EmbeddedBroker(address or f"127.0.0.1:{free_port()}", folder / "tansu.log")
+    broker = EmbeddedBroker(address or f"127.0.0.1:{free_port()}", folder / "tansu.log", reached_at=reached_at)
     broker.start()
     try:
         yield broker
     finally:
         broker.stop()
+
+
+class Relay:
+    """Stands between clients and a server on the loopback, and cuts their connections when told."""
+
+    def __init__(self, server_port: int) -> None:
+        self._server_port = server_port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._is_closed = self._is_away = False
+        self._lock = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listening.getsockname()[1]}"
+
+    @contextmanager
+    def running(self) -> Iterator["Relay"]:
+        threading.Thread(target=self._accept, daemon=True).start()
+        try:
+            yield self
+        finally:
+            self._is_closed = True
+            self.cut()
+            self._listening.close()
+
+    def cut(self, *, away_s: float = 0.0) -> int:
+        """End every connection at once, let nobody in for a while, and return how many connections there were."""
+        self._is_away = away_s > 0
+        with self._lock:
+            ended, self._open = self._open, []
+        for each in ended:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        time.sleep(away_s)
+        self._is_away = False
+        return len(ended) // 2
+
+    def _accept(self) -> None:
+        while not self._is_closed:
+            try:
+                client, _ = self._listening.accept()
+                if self._is_away or self._is_closed:
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self._server_port))
+            except OSError:
+                continue
+            with self._lock:
+                self._open += [client, server]
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while received := source.recv(1 << 16):
+                target.sendall(received)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 def kill(broker: EmbeddedBroker) -> None:

@@ -1,31 +1,14 @@
-"""Small conversations about drawn pictures, in every form that they come in, and a tiny LLaVA to train on them."""
+"""Small conversations about drawn pictures, in every form that they come in."""
 
 import io
 import json
 from pathlib import Path
 from typing import Any
 
-import torch
 import webdataset
 from PIL import Image
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import (
-    LlamaConfig,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    PreTrainedTokenizerFast,
-    SiglipImageProcessor,
-    SiglipVisionConfig,
-)
 
 COLOURS = {"red": (220, 30, 30), "blue": (30, 60, 220), "yellow": (240, 210, 30), "white": (245, 245, 245)}
-CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}<|start|>{{ message['role'] }}\n\n"
-    "{% for part in message['content'] %}{{ '<image>\n' if part['type'] == 'image' else part['text'] }}{% endfor %}"
-    "<|turn|>{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n\n{% endif %}"
-)
-SPECIAL = ("<pad>", "<s>", "</s>", "<|start|>", "<|turn|>")
 
 
 def jpeg(colour: str) -> bytes:
@@ -63,49 +46,3 @@ def caption_shards(folder: Path, *, shards: int = 2, rows: int = 6) -> Path:
                 caption = f"a person in a {colour} vest"
                 writer.write({"__key__": key, "jpg": jpeg(colour), "txt": caption, "json": {"key": key}})
     return folder
-
-
-def llava_to_train(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE) -> Path:
-    """A LLaVA of random weights, SigLIP and Llama, saved by transformers."""
-    torch.manual_seed(0)
-    tokenizer = _tokenizer()
-    vision = SiglipVisionConfig(
-        hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=7
-    )
-    text = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    config = LlavaConfig(
-        vision_config=vision,
-        text_config=text,
-        image_token_index=len(tokenizer) - 1,
-        vision_feature_layer=-2,
-        vision_feature_select_strategy="full",
-    )
-    LlavaForConditionalGeneration(config).save_pretrained(folder)
-    LlavaProcessor(
-        image_processor=SiglipImageProcessor(size={"height": 28, "width": 28}),
-        tokenizer=tokenizer,
-        patch_size=7,
-        vision_feature_select_strategy="full",
-        chat_template=chat_template,
-    ).save_pretrained(folder)
-    return folder
-
-
-def _tokenizer() -> PreTrainedTokenizerFast:
-    alphabet = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE(vocab={piece: index for index, piece in enumerate(alphabet)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(piece, special=True, normalized=False) for piece in (*SPECIAL, "<image>")])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>")

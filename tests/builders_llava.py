@@ -33,6 +33,7 @@ SENTENCES = (
     "USER: ASSISTANT: user assistant system",
     CAPTION_REQUEST,
 )
+SO400M = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16}
 SPECIAL = ("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<pad>")
 
 
@@ -42,12 +43,18 @@ def tiny_llava(
     chat_template: str | None = TEMPLATES["llama-3"],
     seed: int = 0,
     settings: dict[str, Any] | None = None,
+    is_wide: bool = True,
 ) -> Path:
-    """A LLaVA of random weights with a SigLIP tower, a Llama and its search tower in `search/`."""
+    """A LLaVA of random weights with a SigLIP tower, a Llama and its search tower in `search/`.
+
+    Wide weights are as large as a trained network's, or every answer would be as probable as any other; narrow ones are
+    those that training begins from.
+    """
     torch.manual_seed(seed)
     tokenizer = llama_tokenizer()
     network = LlavaForConditionalGeneration(tiny_config(len(tokenizer)))
-    _widen(network)
+    if is_wide:
+        _widen(network)
     network.save_pretrained(folder)
     LlavaProcessor(
         image_processor=SiglipImageProcessor(size={"height": 28, "width": 28}),
@@ -91,13 +98,32 @@ def tiny_config(vocabulary: int) -> LlavaConfig:
     )
 
 
-def llama_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer with Llama 3's special tokens; `<image>` is its last."""
+def published_config() -> LlavaConfig:
+    """The sizes of the published checkpoint: SigLIP so400m-patch14-384 and Llama-3-8B."""
+    return LlavaConfig(
+        vision_config=SiglipVisionConfig(**SO400M, image_size=384, patch_size=14),
+        text_config=LlamaConfig(
+            vocab_size=128257,
+            hidden_size=4096,
+            intermediate_size=14336,
+            num_hidden_layers=32,
+            num_attention_heads=32,
+            num_key_value_heads=8,
+            max_position_embeddings=8192,
+            rope_theta=500000.0,
+        ),
+        vision_feature_select_strategy="full",
+        image_token_index=128256,
+    )
+
+
+def llama_tokenizer(vocabulary: int = 420) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer with Llama 3's special tokens and at most this many others; `<image>` is its last."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=420,
+        vocab_size=vocabulary,
         special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -149,7 +175,6 @@ def tiny_siglip(folder: Path, *, seed: int = 0) -> Path:
 
 
 def _widen(network: LlavaForConditionalGeneration) -> None:
-    """Weights as large as a trained network's, or every answer would be as probable as any other."""
     with torch.no_grad():
         for name, weight in network.named_parameters():
             if weight.ndim > 1 and "embed" not in name:

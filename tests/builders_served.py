@@ -1,4 +1,4 @@
-"""Real model servers for tests: `transformers serve` with a tiny LLaVA of random weights, and one that fails on cue."""
+"""Real model servers for tests: `transformers serve` with a folder's model, and one that fails on cue."""
 
 import base64
 import contextlib
@@ -19,92 +19,12 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from PIL import Image
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from transformers import (
-    DecisionPipeline,
-    LlamaConfig,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    PreTrainedTokenizerFast,
-    SiglipImageProcessor,
-    SiglipVisionConfig,
-    pipeline,
-)
+from transformers import DecisionPipeline, pipeline
 
 from model.served.address import ServerAddress
 from tests.builders_bus import free_port
 
 SERVER_START_S = 180  # it loads torch and transformers, beside other tests
-WORDS = (
-    "Is this person wearing a hard hat vest safety What colour the of is picture all one yellow white orange none "
-    "How tidy place cluttered blocked Answer with letter option level that fits best to only Yes No or cannot tell "
-    "Describe head body surroundings person worker in an and blue dark trousers USER ASSISTANT . , : ; ? ( )"
-)
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ message['role'].upper() }}: {% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }}{% endif %}{% endfor %} {% endfor %}"
-    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
-)
-
-
-def tiny_llava(folder: Path, *, seed: int = 0) -> Path:
-    """A folder with a real, tiny LLaVA (SigLIP, MLP, Llama) of random weights, as transformers saves it."""
-    torch.manual_seed(seed)
-    tokenizer = _tokenizer()
-    config = LlavaConfig(
-        vision_config=SiglipVisionConfig(
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            image_size=32,
-            patch_size=8,
-        ),
-        text_config=LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            max_position_embeddings=512,
-            initializer_range=0.4,  # wide, so that answers lie apart
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=0,
-        ),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_select_strategy="full",
-        vision_feature_layer=-1,
-    )
-    LlavaForConditionalGeneration(config).save_pretrained(folder)
-    LlavaProcessor(
-        image_processor=SiglipImageProcessor(size={"height": 32, "width": 32}),
-        tokenizer=tokenizer,
-        patch_size=8,
-        vision_feature_select_strategy="full",
-        image_token="<image>",
-        chat_template=CHAT_TEMPLATE,
-    ).save_pretrained(folder)
-    return folder
-
-
-def _tokenizer() -> PreTrainedTokenizerFast:
-    special = ["<pad>", "<s>", "</s>", "<unk>", "<image>"]
-    words = dict.fromkeys([*special, *WORDS.split(), *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *"0123456789"])
-    inner = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
-    inner.pre_tokenizer = Whitespace()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        additional_special_tokens=["<image>"],
-    )
 
 
 def llava_pipeline(folder: Path) -> DecisionPipeline:

@@ -12,9 +12,11 @@ import av
 import numpy as np
 from PIL import Image
 
-from consumers.errors import PeopleTableError, SearchUnavailableError
+from consumers.errors import NotSeenError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import Links, PeopleReader, PeopleTable
-from consumers.search_client import Hit, IndexStatus, SearchAnswer
+from consumers.search.client import IndexStatus
+from consumers.search.hits import AlsoSeen, Found, FoundPeople, Why
+from consumers.search.query import SearchQuery
 from model.questions import CANNOT_TELL, TOO_SMALL, Question
 from streamer.bus import identity
 from streamer.bus.manifest import LookSeen, Manifest, PathPoint, PersonSeen, Revisions
@@ -70,7 +72,7 @@ def enter_segment(
     follows: Manifest | None = None,
     links: Mapping[int, int] | None = None,
 ) -> Manifest:
-    """Put a clip, its crops and its manifest into the store and its people into the table.
+    """Put a clip or a picture, its crops and its manifest into the store and its people into the table.
 
     Args:
         links: walk of this segment -> walk of `follows` that it continues.
@@ -79,7 +81,7 @@ def enter_segment(
         stream = container.streams.video[0]
         size_wh, duration_s = (stream.width, stream.height), float((container.duration or 0) / av.time_base)
     segment_id = identity.file_segment_id(camera, video.name, int(started_at.timestamp() * 1e6))
-    uri = segment_uri(camera, f"{started_at:%Y-%m-%d}", segment_id)
+    uri = segment_uri(camera, f"{started_at:%Y-%m-%d}", segment_id, ending=video.suffix)
     store.write(uri, video.read_bytes())
     people = tuple(
         _person(store, walk, camera, segment_id, ordinal, started_at) for ordinal, walk in enumerate(walks, start=1)
@@ -199,13 +201,26 @@ class CaptionSearch:
     def __init__(self, people: PeopleReader) -> None:
         self._people = people
 
-    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> SearchAnswer:
-        people = self._people.newest(1000, camera=camera)
-        asked = set(text.lower().split())
+    def find(self, query: SearchQuery) -> FoundPeople:
+        people = self._people.newest(1000)
+        asked = set(query.words.lower().split())
         known = {word for person in people for word in person.caption.lower().split()}
-        hits = [Hit(person, len(asked & set(person.caption.lower().split())) / len(asked)) for person in people]
-        hits.sort(key=lambda hit: -hit.score)
-        return SearchAnswer(tuple(hits[:k]), tuple(sorted(asked - known)))
+        cameras = query.filter.cameras
+        found = [
+            Found(person.id, similarity, Why(similarity, (), person.revisions["embedding_space"]))
+            for person in people
+            if not cameras or person.camera_id in cameras
+            for similarity in [len(asked & set(person.caption.lower().split())) / max(len(asked), 1)]
+        ]
+        found.sort(key=lambda one: -one.score)
+        return FoundPeople(tuple(found[: query.k]), tuple(sorted(asked - known)))
+
+    def elsewhere(self, person_id: str, k: int) -> tuple[AlsoSeen, ...]:
+        own = self._people.person(person_id)
+        if own is None:
+            raise NotSeenError(person_id)
+        others = [one for one in self._people.newest(1000) if one.chain_id != own.chain_id]
+        return tuple(AlsoSeen(one.id, one.chain_id, 1, 0.95) for one in others[:k])
 
     def status(self) -> IndexStatus:
         try:

@@ -49,11 +49,12 @@ class Installation:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         broker, search, page = free_ports(3)
+        self.broker_address = f"127.0.0.1:{broker}"
         self.page_url, self.search_url = f"http://127.0.0.1:{page}", f"http://127.0.0.1:{search}"
         self.config = self.folder / "crewsight.yaml"
         content: dict[str, Any] = {
             "state": {"folder": str(self.state)},
-            "bus": {"bootstrap_servers": f"127.0.0.1:{broker}"},
+            "bus": {"bootstrap_servers": self.broker_address},
             "search": {"port": search},
             "page": {"port": page},
             "sources": [dict(source) for source in self.sources],

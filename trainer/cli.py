@@ -31,7 +31,7 @@ def train_detector_command(
     resume: Resume = False,
 ) -> None:
     """Adapt the person detector to labelled photos, its starting weights as teacher."""
-    from trainer.detector_training import DetectorRecipe, train_detector
+    from trainer.detector.training import DetectorRecipe, train_detector
 
     train_detector(DetectorRecipe.read(config), out=out, work=work, resume=resume)
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from model.questions import CANNOT_TELL, Question
-from trainer.conversations import Conversation, Turn
 from trainer.errors import RecipeError
+from trainer.llava.conversations import Conversation, Turn
 from trainer.people import Attributes, Person
 from trainer.rows import RowCount
 from trainer.texts import FACE_MASK, HARD_HAT, HAT_COLOUR, SAFETY_VEST, VEST_COLOUR
@@ -90,10 +90,11 @@ def corrections(path: Path) -> tuple[list[Correction], RowCount]:
 
 
 def as_conversations(found: list[Correction], folder: Path) -> Iterator[Conversation]:
-    """Corrections as a question and its right answer."""
+    """Corrections as a typed question and its right answer."""
     for correction in found:
-        turn = Turn(correction.question.text, correction.answer)
-        yield Conversation(folder / correction.crop, (turn,))
+        asked = correction.question
+        turn = Turn(asked.text, correction.answer)
+        yield Conversation(folder / correction.crop, (turn,), Question(asked.kind, asked.text, asked.answers))
 
 
 def as_people(found: list[Correction], folder: Path) -> Iterator[Person]:

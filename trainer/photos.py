@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import PhotosError
+from trainer.errors import PhotosError, RecipeError
+from trainer.rows import RowCount
 
 HARD_HAT, MASK, NO_HARD_HAT, NO_MASK, NO_VEST, PERSON, CONE, VEST, MACHINERY, VEHICLE = range(10)
 
@@ -35,25 +36,31 @@ class LabelledPhoto:
     boxes: tuple[LabelledBox, ...]
 
 
-def labelled_photos(folder: Path) -> Iterator[LabelledPhoto]:
-    """Every photo of a folder, in the order of its names.
+def labelled_photos(folder: Path, count: RowCount | None = None) -> Iterator[LabelledPhoto]:
+    """Every photo of a folder that can be read with its labels, in the order of their names.
 
     Args:
         folder: Holds `images/` and `labels/`.
+        count: Is told of every photo.
 
     Raises:
-        PhotosError: there are no photos, or one cannot be read.
+        PhotosError: there are no photos; or, once all were tried, fewer than nine in ten can be read.
     """
     paths = sorted((folder / "images").glob("*.jpg"))
     if not paths:
         raise PhotosError(folder, "no images/*.jpg in it")
+    counted = count if count is not None else RowCount()
     for path in paths:
-        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-        if pixels is None:
-            raise PhotosError(folder, f"{path.name} is no readable picture")
-        boxes = _boxes(folder / "labels" / f"{path.stem}.txt", pixels.shape[1], pixels.shape[0])
-        # Roboflow names an augmented copy `<original>.rf.<hash>`.
-        yield LabelledPhoto(path.stem, path.stem.split(".rf.")[0], np.asarray(pixels, dtype=np.uint8), boxes)
+        photo = _photo(path, folder / "labels" / f"{path.stem}.txt")
+        if isinstance(photo, str):
+            counted.skipped[photo] += 1
+        else:
+            counted.readable += 1
+            yield photo
+    try:
+        counted.refuse_unreadable(folder)
+    except RecipeError as error:
+        raise PhotosError(folder, error.reason) from error
 
 
 def fingerprint(folder: Path) -> str:
@@ -62,6 +69,19 @@ def fingerprint(folder: Path) -> str:
     for path in sorted((folder / "labels").glob("*.txt")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _photo(path: Path, labels: Path) -> LabelledPhoto | str:
+    """The photo, or why it is none."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        return "photo not readable"
+    try:
+        boxes = _boxes(labels, pixels.shape[1], pixels.shape[0])
+    except (OSError, ValueError):
+        return "labels not in YOLO's form"
+    # Roboflow names an augmented copy `<original>.rf.<hash>`.
+    return LabelledPhoto(path.stem, path.stem.split(".rf.")[0], np.asarray(pixels, dtype=np.uint8), boxes)
 
 
 def _boxes(path: Path, width_px: int, height_px: int) -> tuple[LabelledBox, ...]:

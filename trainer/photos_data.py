@@ -17,6 +17,7 @@ from trainer.looks import Looks, LooksOfEpoch
 from trainer.people import Person, people_in
 from trainer.photos import fingerprint, labelled_photos
 from trainer.resumable import ResumableEpoch
+from trainer.rows import RowCount
 from trainer.stages import StageData
 from trainer.starting_weights import backbone_weights
 
@@ -60,6 +61,7 @@ class PhotosData(StageData):
         self.seed, self._workers, self._rounds = seed, workers, rounds_an_epoch
         self._corrections = corrections
         self._corrected = 0
+        self._photos = RowCount()
         self._words: WordTokens | None = None
         self._sizes: VisionSizes | None = None
         self._is_split = False
@@ -81,7 +83,7 @@ class PhotosData(StageData):
             return
         everyone = [
             person
-            for photo in labelled_photos(self._folder / "train")
+            for photo in labelled_photos(self._folder / "train", self._photos)
             for person in people_in(photo, smallest_px=self._smallest_px)
         ]
         self.learnt, self.held_out = self._split(everyone)
@@ -116,9 +118,10 @@ class PhotosData(StageData):
         return hashlib.sha256(labels.encode() + self._corrections.read_bytes()).hexdigest()[:16]
 
     def counts(self) -> dict[str, int]:
-        """People learnt from, those of corrections among them, and people held out."""
+        """People learnt from, those of corrections among them, people held out, and photos that were skipped."""
         learnt = {"people_learnt": len(self.learnt), "people_held_out": len(self.held_out)}
-        return {**learnt, "people_corrected": self._corrected}
+        skipped = {f"photos: skipped, {reason}": photos for reason, photos in self._photos.skipped.items()}
+        return {**learnt, "people_corrected": self._corrected, **skipped}
 
     def _people_corrected(self, path: Path) -> list[Person]:
         found, count = corrections(path)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from consumers.access.audit import note_act
 from consumers.access.bearer import digest, new_session_secret, new_token_secret
 from consumers.access.identity import THIS_MACHINE, Identity
+from consumers.access.noting import Line, Noting
 from consumers.access.passwords import hash_password, is_password
 from consumers.access.people import Entry, Token, User, entry_of, token_of, user_of
 from consumers.access.roles import Role
@@ -58,6 +59,7 @@ class Access:
         self.session_h = session_h
         self._desk, self._now = desk, now
         self._throttle = Throttle(monotonic)
+        self._noting = Noting(desk)
         with desk.writing() as session:
             for statement in APPEND_ONLY.get(desk.engine.dialect.name, []):
                 session.connection().exec_driver_sql(statement)
@@ -198,9 +200,18 @@ class Access:
             self._log(session, by, "token revoked", record.user, label=record.label)
 
     def log(self, who: str, action: str, subject: str, **details: object) -> None:
-        """Add a line to the audit log."""
+        """Add a line to the audit log, behind those that wait to be written."""
+        self._noting.write()
         with self._desk.writing() as session:
             self._log(session, who, action, subject, **details)
+
+    def note(self, who: str, action: str, subject: str, **details: object) -> None:
+        """Add a line to the audit log that may wait for half a second to be written with others."""
+        self._noting.note(Line(self._now(), who, action, subject, details))
+
+    def close(self) -> None:
+        """Write what was noted and not yet written."""
+        self._noting.write()
 
     def entries(self, limit: int, *, who: str | None = None, before: int | None = None) -> list[Entry]:
         """The newest lines of the audit log, newest first."""
@@ -209,6 +220,7 @@ class Access:
             chosen = chosen.where(AuditRecord.who == who)
         if before is not None:
             chosen = chosen.where(AuditRecord.id < before)
+        self._noting.write()
         with self._desk.reading() as session:
             return [entry_of(record) for record in session.scalars(chosen)]
 

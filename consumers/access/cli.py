@@ -41,7 +41,7 @@ def add_user(
 ) -> None:
     """Let somebody sign in; from the first user on, everybody has to."""
     access = _access(config)
-    access.add_user(name, role, _password(password_file), by=_operator())
+    access.add_user(name, role, _password(password_file), by=operator())
     typer.echo(f"{name} can sign in as {role}.")
 
 
@@ -58,21 +58,21 @@ def list_users(config: Config = None) -> None:
 @users.command("disable")
 def disable_user(name: Name, config: Config = None) -> None:
     """Let somebody in no longer; their sessions and tokens end at once."""
-    _access(config).disable_user(name, by=_operator())
+    _access(config).disable_user(name, by=operator())
     typer.echo(f"{name} can no longer sign in.")
 
 
 @users.command("enable")
 def enable_user(name: Name, config: Config = None) -> None:
     """Let somebody in again."""
-    _access(config).enable_user(name, by=_operator())
+    _access(config).enable_user(name, by=operator())
     typer.echo(f"{name} can sign in again.")
 
 
 @users.command("role")
 def change_role(name: Name, role: Annotated[Role, typer.Argument(help="The new role.")], config: Config = None) -> None:
     """Change what somebody may do."""
-    _access(config).change_role(name, role, by=_operator())
+    _access(config).change_role(name, role, by=operator())
     typer.echo(f"{name} is {role} now.")
 
 
@@ -80,7 +80,7 @@ def change_role(name: Name, role: Annotated[Role, typer.Argument(help="The new r
 def change_password(name: Name, password_file: PasswordFile = None, config: Config = None) -> None:
     """Change somebody's password; their sessions end."""
     access = _access(config)
-    access.change_password(name, _password(password_file), by=_operator())
+    access.change_password(name, _password(password_file), by=operator())
     typer.echo(f"The password of {name} is changed.")
 
 
@@ -92,7 +92,7 @@ def add_token(
     config: Config = None,
 ) -> None:
     """Make a token and print it, this once: `Authorization: Bearer TOKEN`."""
-    typer.echo(_access(config).add_token(user, label, role or Role.VIEWER, by=_operator()))
+    typer.echo(_access(config).add_token(user, label, role or Role.VIEWER, by=operator()))
 
 
 @tokens.command("list")
@@ -112,7 +112,7 @@ def revoke_token(
     config: Config = None,
 ) -> None:
     """Let a token open nothing any more."""
-    _access(config).revoke_token(token, by=_operator())
+    _access(config).revoke_token(token, by=operator())
     typer.echo(f"Token {token} is revoked.")
 
 
@@ -140,7 +140,7 @@ def note(settings: DeskSettings, action: str, subject: str) -> None:
     from consumers.access.access import Access
     from consumers.alerts.desk_database import DeskDatabase
 
-    Access(DeskDatabase(settings.desk_url)).log(_operator(), action, subject)
+    Access(DeskDatabase(settings.desk_url)).log(operator(), action, subject)
 
 
 def _access(config: Path | None) -> "Access":
@@ -169,7 +169,7 @@ def _password(file: Path | None) -> str:
     return password
 
 
-def _operator() -> str:
+def operator() -> str:
     """Who is at the command line, for the log."""
     try:
         return f"command line ({getpass.getuser()})"

@@ -50,7 +50,7 @@ CAMERAS_AT_MOST = 1000  # remembered at once; the others are read from the desk 
 BORDERS_KEPT = 3  # of each camera
 FORGET_EVERY = timedelta(hours=1)
 MANIFEST_URI = re.compile(r"media:///results/[^/\0]{1,200}/[^/\0]{1,200}\.json")
-NUL = rb"\u0000"  # PostgreSQL keeps no such character
+NUL = rb"\u0000"  # PostgreSQL keeps no such character, and refuses to be asked for it
 
 
 def _now() -> datetime:
@@ -145,7 +145,7 @@ class Alerting:
     ) -> tuple[list[tuple[Publication, ...]], list[AlertRecord]]:
         now, additions = self._now(), Additions()
         self._forget_what_others_wrote(session, batch)
-        segment_ids = [received.message.segment_id for received in batch]
+        segment_ids = [each.message.segment_id for each in batch if "\0" not in each.message.segment_id]
         seen, followers = seen_among(session, segment_ids), followers_among(session, segment_ids)
         publications: list[tuple[Publication, ...]] = []
         for received, manifest in zip(batch, read, strict=True):

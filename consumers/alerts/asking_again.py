@@ -1,33 +1,45 @@
 """Asks HumanVLM about looks that were kept, where a rule has a question that was not asked at the time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from consumers.alerts.observing import Answers
-from model.questions import Question
+from model.questions import Decision, Question
+from model.served.address import ServedModel
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import LookSeen, Manifest
 from streamer.bus.media import MediaStore
 
 if TYPE_CHECKING:
     from model.crops import Crop
-    from model.humanvlm import HumanVLM
+
+    Decide = Callable[[Sequence[Crop], Sequence[Question]], list[list[Decision]]]
 
 AskedAgain = Mapping[tuple[str, int], Answers]  # (person_id, position of the look) -> answers
 
 
 class AskingAgain:
-    """The model that is asked; it is loaded when the first question comes.
+    """The model that is asked; it is opened when the first question comes.
 
-    Raises (from `ask`): `ModelFolderError` when the model does not load, `MediaStoreError` when the store fails.
+    Raises (from `ask`): `ModelError` when the model does not open, or its server is set up otherwise than it is asked;
+    `WaitAbandonedError` when told to stop while the server is away; `MediaStoreError` when the store fails.
     """
 
-    def __init__(self, store: MediaStore, *, vlm: str = "embedded", device: str | None = None) -> None:
-        """Ask the model of that name about crops in `store`."""
-        self._store, self._name, self._device = store, vlm, device
-        self._vlm: HumanVLM | None = None
+    def __init__(
+        self,
+        store: MediaStore,
+        *,
+        vlm: str = "embedded",
+        device: str | None = None,
+        served: ServedModel | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Ask the model of that name, or the served one, about crops in `store`."""
+        self._store, self._name, self._device, self._served = store, vlm, device, served
+        self._is_stopping = is_stopping
+        self._decide: Decide | None = None
         self.looks_asked = self.crops_gone = 0
 
     def ask(self, manifest: Manifest, questions: Sequence[Question]) -> AskedAgain:
@@ -38,18 +50,31 @@ class AskingAgain:
         self.crops_gone += len(wanted) - len(kept)
         if not kept or not questions:
             return {}
-        decisions = self._model().decide([crop for _, _, crop in kept], questions)
+        decisions = self._asked()([crop for _, _, crop in kept], questions)
         return {
             (name, position): {one.question_id: dict(one.probabilities) for one in about}
             for (name, position, _), about in zip(kept, decisions, strict=True)
         }
 
-    def _model(self) -> "HumanVLM":
-        from model.humanvlm import HumanVLM
+    def _asked(self) -> "Decide":
+        if self._decide is None:
+            self._decide = self._open()
+        return self._decide
 
-        if self._vlm is None:
-            self._vlm = HumanVLM.load(self._name, device=self._device)
-        return self._vlm
+    def _open(self) -> "Decide":
+        if self._served is None:
+            from model.humanvlm import HumanVLM
+
+            return HumanVLM.load(self._name, device=self._device).decide
+        from model.served.humanvlm import ServedHumanVLM
+
+        served = ServedHumanVLM.open(self._served, device=self._device)
+
+        def decide(crops: "Sequence[Crop]", questions: Sequence[Question]) -> list[list[Decision]]:
+            with served.heeding(self._is_stopping):
+                return served.decide(crops, questions)
+
+        return decide
 
     def _crop(self, look: LookSeen) -> "Crop | None":
         import cv2

@@ -8,15 +8,19 @@ from consumers.alerts.alerting import Alerting
 from consumers.alerts.asking_again import AskingAgain
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.explaining import Explaining
-from consumers.alerts.measured import MeasuredModels, measured_models
+from consumers.alerts.measured import MeasuredModels, measured_models, measured_served
 from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.alerts.tending import Tending, tended
 from consumers.alerts.trying import Trial, try_rules
+from consumers.collecting import collecting_seldom
 from consumers.indexer.people import PeopleReader
+from consumers.packs.packs import read_packs
 from consumers.questions import publish_questions, question_set
 from consumers.runner import Runner
+from consumers.served import served_model
 from consumers.settings import AlerterSettings, DeskSettings
+from model.questions import Question
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentAnalyzed
@@ -33,7 +37,10 @@ def rules_in_force(settings: DeskSettings) -> RulesInForce:
 
 def measured_by(settings: DeskSettings) -> MeasuredModels:
     """What the models that the settings name were measured on."""
-    return measured_models(settings.vlm.name, settings.alerts.models)
+    vlm, at_hand = settings.vlm, settings.alerts.models
+    if vlm.server.url:
+        return measured_served(vlm.server.model, vlm.server.decision_sheet, [vlm.name, *at_hand])
+    return measured_models(vlm.name, at_hand)
 
 
 def explaining(settings: DeskSettings) -> Explaining:
@@ -61,10 +68,12 @@ def tried_on_footage(
     """`try_rules` over what the settings name; blocks for as long as that takes.
 
     Raises:
-        One of what `try_rules` raises, or PeopleTableError: the person table does not open.
+        One of what `try_rules` raises, or PeopleTableError: the person table does not open, or SettingsError: the
+            file with the model server's key cannot be read.
     """
     people, store = PeopleReader(settings.database_url), MediaStore(settings.media_url)
-    asking = AskingAgain(store, vlm=settings.vlm.name, device=settings.vlm.device)
+    vlm = settings.vlm
+    asking = AskingAgain(store, vlm=vlm.name, device=vlm.device, served=served_model(vlm), is_stopping=is_stopping)
     try:
         return try_rules(
             tried,
@@ -87,10 +96,12 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     """The alerter, its desk tended as long as the block runs.
 
     Raises:
+        PackError: A question pack cannot be read.
         DeskError: The desk database does not open, or failed meanwhile.
     """
     desk = DeskDatabase(settings.desk_url)
     rules = rules_in_force(settings)
+    of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]
     stage = Alerting(
         desk,
         MediaStore(settings.media_url),
@@ -98,12 +109,14 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
         notify_within=timedelta(seconds=settings.alerts.notify_within_s),
     )
     runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE)
-    tending = Tending(desk, rules, tell=lambda standing: _tell(bus, standing), incarnation=bus.current_incarnation)
-    with tended(tending, runner.stop):
+    tending = Tending(
+        desk, rules, tell=lambda standing: _tell(bus, standing, of_packs), incarnation=bus.current_incarnation
+    )
+    with collecting_seldom(), tended(tending, runner.stop):
         yield runner
     desk.close()
 
 
-def _tell(bus: Bus, standing: Standing) -> None:
-    """Let the analyzers ask what the rules in force ask."""
-    publish_questions(bus, question_set(standing.questions))
+def _tell(bus: Bus, standing: Standing, of_packs: Sequence[Question]) -> None:
+    """Let the analyzers ask what the rules in force and the chosen packs ask."""
+    publish_questions(bus, question_set([*standing.questions, *of_packs]))

@@ -128,7 +128,7 @@ class CameraRules:
         alike: dict[tuple[str, tuple[str, ...]], list[Watched]] = {}
         for one in self.watched:
             asked = one.rule.question
-            alike.setdefault((asked.asked.question_id, asked.complying), []).append(one)
+            alike.setdefault((asked.question_id, asked.complying), []).append(one)
         self.judges = tuple(
             _Judge(name, complying, group[0].rule.question.breaching, min(w.certainty for w in group), tuple(group))
             for (name, complying), group in alike.items()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -99,8 +100,12 @@ def noted(
     )
 
 
+def _as_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 def _open(database_url: str) -> Engine:
     try:
-        return opened(database_url, DeskTable.metadata)
+        return opened(database_url, DeskTable.metadata, json_dumps=_as_json)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise DeskError(database_url, str(getattr(error, "orig", None) or error)) from error

@@ -21,14 +21,14 @@ def alert_id(decided: Decided) -> str:
 
 def probability_of_breach(rule: Rule, look: Look) -> float:
     """How probable it is that a look shows a breach; 0 when it was not asked."""
-    probabilities = look.answers.get(rule.question.asked.question_id, {})
+    probabilities = look.answers.get(rule.question.question_id, {})
     return float(sum(probabilities.get(answer, 0.0) for answer in rule.question.breaching))
 
 
 def verdict_of(rule: Rule, look: Look) -> Verdict:
     """What a look says of a rule, wherever and whenever it was taken."""
     question = rule.question
-    probabilities = look.answers.get(question.asked.question_id)
+    probabilities = look.answers.get(question.question_id)
     if probabilities is None:
         return Verdict.NOT_ASKED
     return judged(probabilities, question.complying, question.breaching, rule.certainty)
@@ -66,7 +66,7 @@ def asked_of(rule: Rule) -> dict[str, Any]:
     asked = rule.question.asked
     return {
         "question": {
-            "question_id": asked.question_id,
+            "question_id": rule.question.question_id,
             "kind": asked.kind,
             "text": asked.text,
             "answers": list(asked.answers),
@@ -104,7 +104,7 @@ def answers_of(look: Look) -> dict[str, dict[str, float]]:
 
 
 def _look_of(rule: Rule, source: Source, look: Look) -> dict[str, Any]:
-    question_id = rule.question.asked.question_id
+    question_id = rule.question.question_id
     return {
         "person_id": source.person_id,
         "segment_id": source.segment_id,

@@ -16,6 +16,7 @@ LONGEST_NAME, LONGEST_CAMERA = 64, 200  # what the desk has room for
 FARTHEST_S = 1.0  # a frame further from every look is vouched for by none
 YEAR_3000_S = 32503680000.0
 LONGEST_S = 1e6  # of a segment; what claims more is no segment of ours
+LONGEST_SIDE_PX = 1_000_000
 
 Answers = Mapping[str, Mapping[str, float]]
 
@@ -86,6 +87,8 @@ def pieces_of(manifest: Manifest, manifest_uri: str, *, questions: frozenset[str
     names = [manifest.segment_id, *(name for p in manifest.people for name in (p.person_id, p.track_id))]
     if max(map(len, names)) > LONGEST_NAME or len(manifest.camera_id) > LONGEST_CAMERA:
         raise OddManifestError(f"a name in it is longer than {LONGEST_NAME} characters")
+    if max(manifest.width_px, manifest.height_px) > LONGEST_SIDE_PX or manifest.sampling_fps < 1 / LONGEST_S:
+        raise OddManifestError("no video has such a size, or so few frames")
     pieces = [
         _piece(person, manifest, manifest_uri, started_at_s, questions) for person in manifest.people if person.looks
     ]

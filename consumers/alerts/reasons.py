@@ -51,7 +51,7 @@ def _nothing_counted(rule: Rule, looks: Judged, said: Counter[Verdict]) -> str:
         case Verdict.UNSURE:
             return f"no answer reached the certainty of {rule.certainty:g} in {of}"
     reasons = Counter(
-        look.reasons.get(rule.question.asked.question_id, "no reason given")
+        look.reasons.get(rule.question.question_id, "no reason given")
         for _, look, verdict in looks
         if verdict is Verdict.CANNOT_TELL
     )

@@ -33,12 +33,12 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Share = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Share, Share]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=100)]
-Severity = Literal["low", "medium", "high", "critical"]
+Severity = Literal["info", "low", "medium", "high", "critical"]
 Status = Literal["draft", "in force"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 IN_FORCE: Status = "in force"
 MOST_RULES = 500
 LEAST_AREA = 1e-6  # of the frame: a smaller zone was drawn by mistake
@@ -50,6 +50,20 @@ _NEVER_ASKED = re.compile(
     r"|religion|religious|disab(?:led|ility)|pregnant|beautiful|attractive)\b",
     re.IGNORECASE,
 )
+
+
+def may_be_asked(text: str) -> str:
+    """The text of a question that may be asked about a person.
+
+    Raises:
+        ValueError: It asks for what is never inferred.
+    """
+    if found := _NEVER_ASKED.search(text):
+        raise ValueError(
+            f"asks for {found[0]!r}: emotions, gender, age, origin and the like are never inferred; "
+            "ask for what a person wears or does, and say “person”"
+        )
+    return text
 
 
 class Part(BaseModel):
@@ -75,12 +89,7 @@ class RuleQuestion(Part):
     @field_validator("text")
     @classmethod
     def _may_be_asked(cls, text: str) -> str:
-        if found := _NEVER_ASKED.search(text):
-            raise ValueError(
-                f"asks for {found[0]!r}: emotions, gender, age, origin and the like are never inferred; "
-                "ask for what a person wears or does, and say “person”"
-            )
-        return text
+        return may_be_asked(text)
 
     @model_validator(mode="after")
     def _answers_fit(self) -> Self:
@@ -104,7 +113,7 @@ class RuleQuestion(Part):
         """Every allowed answer."""
         return ("yes", "no") if self.kind == "predicate" else self.answers
 
-    @property
+    @cached_property
     def breaching(self) -> tuple[str, ...]:
         """The allowed answers that do not comply."""
         return tuple(answer for answer in self.allowed if answer not in self.complying)
@@ -113,6 +122,11 @@ class RuleQuestion(Part):
     def asked(self) -> Question:
         """The question as the model is asked."""
         return Question(self.kind, self.text, self.allowed)
+
+    @cached_property
+    def question_id(self) -> str:
+        """The id of `asked`."""
+        return self.asked.question_id
 
 
 class Persistence(Part):

@@ -9,10 +9,10 @@ import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from consumers.alerts.rules import RuleBook
 from consumers.errors import RulesError
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MOST_BYTES = 1_000_000
 Place = tuple[str | int, ...]
+Written = TypeVar("Written", bound=BaseModel)
 
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str")}
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
@@ -48,13 +49,21 @@ def read_rules(path: Path) -> RuleBook:
     Raises:
         RulesError: It cannot be read, or does not fit; says in which line.
     """
+    return parse_rules(read_whole(path, RulesError), path)
+
+
+def read_whole(path: Path, refusal: type[RulesError]) -> bytes:
+    """The bytes of a file that people write.
+
+    Raises:
+        RulesError: It cannot be read, or is too large to have been written; as the kind `refusal`.
+    """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise RulesError(path, None, f"has more than {MOST_BYTES} bytes")
-        content = path.read_bytes()
+            raise refusal(path, None, f"has more than {MOST_BYTES} bytes")
+        return path.read_bytes()
     except OSError as error:
-        raise RulesError(path, None, f"cannot be read: {error.strerror or error}") from error
-    return parse_rules(content, path)
+        raise refusal(path, None, f"cannot be read: {error.strerror or error}") from error
 
 
 def parse_rules(content: bytes | str, path: Path) -> RuleBook:
@@ -71,25 +80,30 @@ def parse_rules(content: bytes | str, path: Path) -> RuleBook:
     Traceback (most recent call last):
     consumers.errors.RulesError: rules rules.yaml, line 1: rules: Input should be a valid tuple, got 3
     """
+    return parse_as(RuleBook, content, path, RulesError)
+
+
+def parse_as(kind: type[Written], content: bytes | str, path: Path, refusal: type[RulesError]) -> Written:
+    """What some text states, as `kind`; what does not fit is raised as `refusal`, with its line."""
     try:
         text = content.decode() if isinstance(content, bytes) else content
         root, plain = _parsed(text)
     except UnicodeDecodeError as error:
-        raise RulesError(path, content[: error.start].count(b"\n") + 1, "is not UTF-8") from error  # type: ignore[arg-type]
+        raise refusal(path, content[: error.start].count(b"\n") + 1, "is not UTF-8") from error  # type: ignore[arg-type]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join((error.problem or error.context or "is no YAML").split())
-        raise RulesError(path, mark.line + 1 if mark else None, f"is no YAML: {reason}") from error
+        raise refusal(path, mark.line + 1 if mark else None, f"is no YAML: {reason}") from error
     except yaml.YAMLError as error:
-        raise RulesError(path, None, f"is no YAML: {' '.join(str(error).split())}") from error
+        raise refusal(path, None, f"is no YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
-        raise RulesError(path, None, "is nested too deeply") from error
+        raise refusal(path, None, "is nested too deeply") from error
     try:
-        return RuleBook.model_validate({} if plain is None else plain)
+        return kind.model_validate({} if plain is None else plain)
     except ValidationError as error:
-        place, reason = _first_fault(error)
+        place, reason = _first_fault(error, refusal.known_keys)
         where = ".".join(map(str, place))
-        raise RulesError(path, _line_of(root, place), f"{where}: {reason}" if where else reason) from error
+        raise refusal(path, _line_of(root, place), f"{where}: {reason}" if where else reason) from error
 
 
 def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
@@ -139,14 +153,14 @@ def _scalar(word: str) -> str | int | float | bool | None:
     return float(word) if _DECIMAL.fullmatch(word) else word
 
 
-def _first_fault(error: ValidationError) -> tuple[Place, str]:
+def _first_fault(error: ValidationError, known_keys: str) -> tuple[Place, str]:
     """Where it is wrong and why; a misspelt key before the key that is missing for it."""
     faults = error.errors(include_url=False)
     place = faults[0]["loc"]
     beside = [f for f in faults if f["type"] == "extra_forbidden" and f["loc"][:-1] == place[:-1]]
     fault = beside[0] if beside and faults[0]["type"] == "missing" else faults[0]
     if fault["type"] == "extra_forbidden":
-        return fault["loc"], "unknown key; `crewsight rules schema` lists the known ones"
+        return fault["loc"], f"unknown key; {known_keys}"
     reason = fault["msg"].removeprefix("Value error, ")
     is_told = fault["type"] == "value_error" or not isinstance(fault["input"], str | int | float)
     return fault["loc"], reason if is_told else f"{reason}, got {fault['input']!r}"

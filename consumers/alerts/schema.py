@@ -228,6 +228,24 @@ class AuditRecord(DeskTable):
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
+class SavedSearchRecord(DeskTable):
+    """A search that somebody gave a name."""
+
+    __tablename__ = "saved_searches"
+    __table_args__ = (
+        UniqueConstraint("owner", "name"),
+        {"sqlite_autoincrement": True},
+    )  # a guard is named after the id
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(100))
+    owner: Mapped[str] = mapped_column(String(100), index=True)
+    is_shared: Mapped[bool] = mapped_column(Boolean, default=False)
+    search: Mapped[dict[str, Any]] = mapped_column(JSON)  # `consumers.web.search.shapes.SavedAsked`
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class FeedbackRecord(DeskTable):
     """What is right, said by an officer: of a false alarm, or of something the model missed."""
 

@@ -35,7 +35,7 @@ class Standing:
     @property
     def questions(self) -> tuple[Question, ...]:
         """What the rules in force ask, each once."""
-        asked = {rule.question.asked.question_id: rule.question.asked for rule in self.in_force}
+        asked = {rule.question.question_id: rule.question.asked for rule in self.in_force}
         return tuple(asked.values())
 
 

@@ -17,6 +17,7 @@ from consumers.alerts.observing import OddManifestError, instant, pieces_of
 from consumers.alerts.rules import Rule, RuleBook
 from consumers.alerts.standing import RuleStanding, Standing
 from consumers.indexer.people import PeopleReader, SegmentSeen
+from model.errors import WaitAbandonedError
 from model.questions import Question
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
@@ -127,14 +128,17 @@ def try_rules(
     Raises:
         PeopleTableError: The person table cannot be read.
         MediaStoreError: The media store cannot be read.
-        ModelFolderError: A question is new and the model does not load.
+        ModelError: A question is new, and the model does not open or its server refuses to be asked.
     """
     segments = people.segments(since=since, until=until, cameras=cameras)
     replay = _Replay(store, asking, [_Side.of(tried, with_drafts=True), _Side.of(in_force, with_drafts=False)])
     for done, segment in enumerate(segments):
         if is_stopping():
             break
-        replay.take(segment)
+        try:
+            replay.take(segment)
+        except WaitAbandonedError:
+            break
         on_progress(done + 1, len(segments))
     tally = replay.tally
     return Trial(

@@ -13,6 +13,7 @@ from pathlib import Path
 from consumers.analyzer.decode import SampledFrames, sample_frames
 from consumers.analyzer.eyes import Eyes
 from consumers.analyzer.record import Described, crop_jpegs, manifest_of
+from consumers.analyzer.sampling import wanted_fps
 from consumers.errors import VideoReadError, WorkAbandonedError
 from model.crops import Look, best_looks
 from model.detector import Detections
@@ -84,7 +85,9 @@ def _look(segment: Segment, eyes: Eyes, is_stopping: Callable[[], bool]) -> _See
     timings_s: dict[str, float] = {}
     try:
         with _timed(timings_s, "decode"):
-            sampled = sample_frames(segment.path, target_fps=eyes.sampling_fps)
+            sampled = sample_frames(
+                segment.path, target_fps=wanted_fps(eyes.sampling_fps, segment.ready.sampling_fps_at_most)
+            )
     except VideoReadError as error:
         return unreadable(segment.ready, f"its video cannot be read: {error.reason}")
     with _timed(timings_s, "detect"):

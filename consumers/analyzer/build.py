@@ -1,14 +1,13 @@
 """Puts the analyzer together from its settings."""
 
 import os
-from dataclasses import replace
 
 from consumers.analyzer.eyes import Eyes
 from consumers.analyzer.manifests import SegmentAnalysis
 from consumers.questions import QuestionsInForce
 from consumers.runner import Runner
-from consumers.settings import AnalyzerSettings, Vlm
-from model.served.address import ServedModel, ServerAddress
+from consumers.served import served_model
+from consumers.settings import AnalyzerSettings
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady
@@ -46,34 +45,6 @@ def open_eyes(settings: AnalyzerSettings) -> Eyes:
     )
     eyes.check()
     return eyes
-
-
-def served_model(vlm: Vlm) -> ServedModel | None:
-    """The model on a server that the settings name; None where HumanVLM runs in this process.
-
-    Raises:
-        SettingsError: The file with the server's key cannot be read.
-    """
-    server = vlm.server
-    if not server.url:
-        return None
-    address = ServerAddress(
-        server.url,
-        server.model,
-        api_key=server.key(),
-        concurrency=server.concurrency,
-        timeout_s=server.timeout_s,
-    )
-    captions = replace(address, url=server.captions_url or server.url, model=server.captions_model or server.model)
-    return ServedModel(
-        address,
-        captions,
-        route=server.route,
-        pictures=server.pictures,
-        tower=server.tower,
-        sheet=server.decision_sheet,
-        offers_cannot_tell=server.offers_cannot_tell,
-    )
 
 
 def build_analyzer(settings: AnalyzerSettings, bus: Bus) -> Runner[SegmentReady]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from consumers.analyzer.sampling import FrameIndices, sampled_fps, sampled_indices
 from consumers.errors import VideoReadError
+from streamer.bus.media import is_picture_uri
 
 logger = logging.getLogger(__name__)
 
@@ -58,16 +59,18 @@ class _Clip:
 
 
 def sample_frames(path: Path, *, target_fps: float, largest_side_px: int = LARGEST_SIDE_PX) -> SampledFrames:
-    """The frames of a video file at about `target_fps`, every frame where the file is slower.
+    """The frames of a video file at about `target_fps`, every frame where the file is slower; of a picture, itself.
 
     Args:
-        path: The video file.
+        path: The video file, or the JPEG of a picture.
         target_fps: Frames per second of video.
         largest_side_px: Larger frames are decoded to this many pixels along their longer side.
 
     Raises:
         VideoReadError: The file cannot be opened as a video, or not one of its frames can be decoded.
     """
+    if is_picture_uri(path.name):
+        return _picture(path, target_fps)
     try:
         clip = _clip(path, largest_side_px)
         indices = sampled_indices(clip.frame_count, source_fps=clip.source_fps, target_fps=target_fps)
@@ -76,6 +79,19 @@ def sample_frames(path: Path, *, target_fps: float, largest_side_px: int = LARGE
         logger.debug("Decord gave up, reading frame by frame", extra={"path": str(path), "reason": _said(error)})
         return _up_to_the_break(path, target_fps, largest_side_px, error)
     return SampledFrames(frames, at_s, sampled_fps(clip.source_fps, target_fps), clip.scale, clip.size_wh)
+
+
+def _picture(path: Path, target_fps: float) -> SampledFrames:
+    """A picture as it lies in the media store: one frame, as large as it is, for there is no second one to hold."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("JPEG",)) as opened:
+            frame = np.asarray(opened.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise VideoReadError(path, f"it is no picture: {_said(error)}") from error
+    height, width = frame.shape[:2]
+    return SampledFrames([frame], np.zeros(1), target_fps, 1.0, (width, height))
 
 
 class _UndecodableError(Exception):

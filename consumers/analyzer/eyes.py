@@ -25,6 +25,9 @@ from streamer.bus.messages import AskedQuestion
 
 STAGE = "analyzer.1"  # changes with whatever else decides a result: sampling, tracking, crops, the order of people
 LOOKS_AT_MOST = 8
+# 16:9 and 4:3. The detector is converted for each shape when it first comes, which takes seconds: a camera of a usual
+# one must not wait for that.
+USUAL_SIZES_WH = ((1280, 720), (768, 576))
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,11 @@ class Eyes:
             raise WorkAbandonedError from error
 
     def warm_up(self) -> None:
-        """Look at a black frame: what is compiled at the first look is then compiled before footage waits for it."""
-        frame = np.zeros((720, 1280, 3), dtype=np.uint8)
-        found = self.detector.detect([frame, frame])
-        track_people(found, sampling_fps=self.sampling_fps, frame_size_wh=(1280, 720))
+        """Look at black frames: what is compiled at the first look is then compiled before footage waits for it."""
+        for width, height in USUAL_SIZES_WH:
+            frame = np.zeros((height, width, 3), dtype=np.uint8)
+            found = self.detector.detect([frame, frame])
+            track_people(found, sampling_fps=self.sampling_fps, frame_size_wh=(width, height))
         seen = self.vlm.see([crop_person(frame, np.asarray([600, 200, 700, 500], dtype=np.float32))])
         self.vlm.read(seen, self.questions)
         self.vlm.describe(seen)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from consumers.analyzer.combine import COMBINATION, combined, mean_direction, rounded
 from consumers.analyzer.decode import SampledFrames
 from consumers.analyzer.eyes import Eyes
+from consumers.analyzer.sampling import wanted_fps
 from model.crops import Look
 from model.questions import Decision
 from model.tracker import Track
@@ -58,7 +59,7 @@ def manifest_of(
         height_px=ready.height_px,
         analysis_revision=scribe.analysis_revision,
         revisions=eyes.revisions,
-        sampling_fps=eyes.sampling_fps,
+        sampling_fps=wanted_fps(eyes.sampling_fps, ready.sampling_fps_at_most),
         frame_count=len(sampled.at_s),
         question_set_revision=eyes.question_set_revision,
         questions=eyes.asked,

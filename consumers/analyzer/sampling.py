@@ -39,3 +39,14 @@ def sampled_fps(source_fps: float, target_fps: float) -> float:
     (5.0, 2.0)
     """
     return min(source_fps, target_fps)
+
+
+def wanted_fps(target_fps: float, at_most: float | None) -> float:
+    """Frames a second to look at: fewer than usual where the segment says that analysis was behind.
+
+    That is part of the segment and never changes, so the analysis keeps its revision, and people are linked on.
+
+    >>> wanted_fps(5.0, None), wanted_fps(5.0, 2.0), wanted_fps(1.0, 2.0)
+    (5.0, 2.0, 1.0)
+    """
+    return target_fps if at_most is None else min(target_fps, at_most)

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import ColorRange
 
 from consumers.errors import VideoReadError
 
@@ -102,7 +103,13 @@ def _encode(output: Any, first: tuple[datetime, Any], frames: Iterator[tuple[dat
     stream.codec_context.gop_size = KEYFRAME_EVERY
     seen_at = began_at
     for seen_at, frame in _chained(first, frames):
-        painted = frame.reformat(width=width, height=height, format="yuv420p")
+        painted = frame.reformat(
+            width=width,
+            height=height,
+            format="yuv420p",
+            src_color_range=frame.color_range,
+            dst_color_range=ColorRange.MPEG,  # what a player takes it for; MJPEG and pictures have the full range
+        )
         painted.pts, painted.time_base = round((seen_at - began_at).total_seconds() / CLOCK), CLOCK
         painted.pict_type = av.video.frame.PictureType.NONE  # the source's own choice of keyframes is not ours
         output.mux(stream.encode(painted))

@@ -1,17 +1,27 @@
 """Puts the indexer together from its settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any
 
+from consumers.indexer.catching_up import FurtherVectors
+from consumers.indexer.erasing import Erasing, EvidenceErasing
+from consumers.indexer.faiss_library import load_faiss
 from consumers.indexer.indexing import Indexing
+from consumers.indexer.kept_index import KeptIndex
+from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.service import Searching, create_service, served
+from consumers.indexer.retention import Retention
+from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
+from consumers.indexer.tending import tended
 from consumers.listening import listen
 from consumers.runner import Runner
+from consumers.search.described import Descriptions
+from consumers.search.finding import Finder
+from consumers.search.towers import open_towers
 from consumers.settings import IndexerSettings
-from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
@@ -19,6 +29,22 @@ from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
 GROUP = "indexer"
 TOPICS: list[Topic[Any]] = [PEOPLE, DEAD_LETTERS]
 BATCH_SIZE = 32
+
+
+def build_index(settings: IndexerSettings) -> KeptIndex:
+    """The index that the settings name.
+
+    Raises:
+        FaissMissingError: FAISS is not installed, and the index is to be on this machine.
+        VectorIndexError: The index folder cannot be used, or a Milvus server does not answer.
+    """
+    search = settings.search
+    if not search.index_url:
+        load_faiss()  # now, and not when people have become many
+        return LocalIndex(settings.index_folder, memory_bytes=search.memory_mb * 2**20)
+    from consumers.indexer.milvus_index import MilvusIndex
+
+    return MilvusIndex(search.index_url, token=search.index_token.get_secret_value() if search.index_token else "")
 
 
 @contextmanager
@@ -34,17 +60,26 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     """
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
-    tower = HumanVLM.load_text(settings.vlm.tower_name)
-    indexing = Indexing(
-        table,
-        MediaStore(settings.media_url),
-        SnapshotFolder(settings.index_folder),
-        embedding_space=tower.embedding_space,
-        width=len(tower.embed_text("person").vector),
-        snapshot_every_s=settings.search.snapshot_every_s,
-    )
-    service = create_service(Searching(tower, indexing.shard, table), table, indexing.shard)
-    with served(service, listening):
+    towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
+    table.fill_text()
+    store = MediaStore(settings.media_url)
+    index = build_index(settings)
+    notes = SnapshotFolder(settings.index_folder)
+    indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
+    erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
+    erasing.step()  # what was begun before a crash, before anybody can search
+    finder = Finder(index, towers, Descriptions(table.text, index), table)
+    service = create_service(finder, table, index)
+    further = FurtherVectors(index, table, indexing.entering)
+    steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
+    if settings.search.keep_days is not None:
+        keep = timedelta(days=settings.search.keep_days)
+        steps["retention"] = Retention(table, index, keep, indexing.entering).step
+    with ExitStack() as running:
+        running.enter_context(served(service, listening))
+        for name, step in steps.items():
+            running.enter_context(tended(name, step))
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
+    index.close()
     table.close()

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -9,9 +10,12 @@ from datetime import UTC, datetime
 import numpy as np
 from pydantic import ValidationError
 
+from consumers.indexer.catching_up import catch_up
+from consumers.indexer.erased_media import erase_from_manifest
+from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.people import Links, PeopleTable
-from consumers.indexer.snapshots import Snapshot, SnapshotFolder
-from consumers.indexer.vectors import VectorShard
+from consumers.indexer.rows import indexed_seen
+from consumers.indexer.snapshots import SnapshotFolder
 from consumers.linking import link
 from consumers.runner import IsStopping, Publication
 from streamer.bus.client import Received, TopicPartition
@@ -37,40 +41,42 @@ class Indexing:
         self,
         table: PeopleTable,
         store: MediaStore,
+        index: KeptIndex,
         snapshots: SnapshotFolder,
         *,
-        embedding_space: str,
-        width: int,
         snapshot_every_s: float = 30.0,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        """Make the index whole: the snapshot, and the keys that the table has and the snapshot lacks.
+        """Make the index whole: it may lack what the table has, and hold who was erased from it.
 
         Args:
             table: The truth.
             store: Where manifests lie.
-            snapshots: Where the index is kept.
-            embedding_space: The space of the model that embeds queries; people of another space are only in the table.
-            width: Numbers in a vector of that space.
+            index: The vectors of everyone in the table, in the space of each.
+            snapshots: Where it is noted how far in the topics the index has come.
             snapshot_every_s: Seconds between two snapshots of a changed index.
             now: The clock.
         """
         self._table, self._store, self._snapshots, self._now = table, store, snapshots, now
         self._every_s = snapshot_every_s
-        loaded = snapshots.load(embedding_space)
-        self._snapshot: Snapshot | None = loaded[0] if loaded else None
-        self.shard = loaded[1] if loaded else VectorShard.empty(embedding_space, width)
+        self.index = index
+        self._snapshot = snapshots.load()
         self.incarnation = self._snapshot.incarnation if self._snapshot else None
         self._offsets: dict[TopicPartition, int] = {}
-        for keys, vectors in table.embeddings(embedding_space):
-            self.shard.add(keys, vectors)
+        self.entering = threading.Lock()  # held while people come in; whoever erases holds it meanwhile
+        self._partitions: dict[str, int] = {}  # of cameras, as far as they are noted
+        catch_up(index, table)
         self._saved_at_s = time.monotonic()
         self._is_saved = True
 
     def work(self, batch: Sequence[Received[Message]], is_stopping: IsStopping) -> Sequence[Sequence[Publication]]:
         """Enter a batch; what names no manifest becomes a dead letter."""
         del is_stopping  # a batch takes milliseconds
-        return [self._enter(received) for received in batch]
+        found: list[Sequence[Publication]] = []
+        for received in batch:
+            with self.entering:
+                found.append(self._enter(received))
+        return found
 
     def first_offset(self, place: TopicPartition, incarnation: str) -> int | None:
         """The snapshot's offset in the same incarnation, else the start: the group's may belong to a lost table."""
@@ -102,7 +108,8 @@ class Indexing:
             for topic, partitions in self._snapshot.offsets.items():
                 for partition, offset in partitions.items():
                     known.setdefault(TopicPartition(topic, partition), offset)
-        self._snapshot = self._snapshots.save(self.shard, incarnation=self.incarnation, offsets=known)
+        self.index.save()  # before the note: its offsets are never further than the index
+        self._snapshot = self._snapshots.save(incarnation=self.incarnation, offsets=known)
         self._saved_at_s, self._is_saved = time.monotonic(), True
 
     def _enter(self, received: Received[Message]) -> Sequence[Publication]:
@@ -121,12 +128,32 @@ class Indexing:
             reason = f"its manifest is not in the media store, or is none: {analyzed.manifest_uri}"
             refused = received.rejected(reason, camera_id=analyzed.camera_id, segment_id=analyzed.segment_id)
             return (Publication(DEAD_LETTERS, refused),)
+        manifest = self._without_erased(manifest, analyzed.manifest_uri)
         embeddings = {person.person_id: base64.b64decode(person.embedding_base64) for person in manifest.people}
+        if self._partitions.get(manifest.camera_id) != received.partition:
+            self._table.note_partition(manifest.camera_id, received.partition)
+            self._partitions[manifest.camera_id] = received.partition
         keys = self._table.record(manifest, analyzed.manifest_uri, self._links(manifest), embeddings)
-        if keys and manifest.revisions.embedding_space == self.shard.embedding_space:
+        if keys:
             vectors = np.stack([np.frombuffer(embeddings[person_id], dtype="<f2") for person_id in keys])
-            self.shard.add(list(keys.values()), vectors.astype(np.float32))
+            seen = {person.person_id: person for person in manifest.people}
+            people = [
+                indexed_seen(key, manifest, seen[person_id], received.partition) for person_id, key in keys.items()
+            ]
+            self.index.add(manifest.revisions.embedding_space, people, vectors.astype(np.float32))
         return ()
+
+    def _without_erased(self, manifest: Manifest, uri: str) -> Manifest:
+        """Who was erased before they came: in a replay, or in a segment that was still on its way."""
+        everyone = {person.person_id for person in manifest.people}
+        is_footage = self._table.is_erased_footage(manifest)
+        erased = everyone if is_footage else self._table.erased_among(manifest)
+        if erased:
+            erase_from_manifest(self._store, uri, erased)
+        if is_footage:
+            self._store.remove(manifest.segment_uri)
+        others = tuple(person for person in manifest.people if person.person_id not in erased)
+        return manifest.model_copy(update={"people": others})
 
     def _links(self, manifest: Manifest) -> Links:
         """Who continues whom, across whichever of the two borders has its other side in the table."""

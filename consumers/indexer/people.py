@@ -7,26 +7,34 @@ statement here is also PostgreSQL's.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from consumers.errors import PeopleTableError
+from consumers.indexer.full_text import full_text_of
 from consumers.indexer.rows import (
+    PERSON_COLUMNS,
+    PLACE_COLUMNS,
+    SIGHT_COLUMNS,
     CameraSeen,
     Counts,
     Person,
+    PersonPlace,
     SegmentSeen,
+    Sight,
     person_of,
     person_record,
+    place_of,
     segment_of,
+    sight_of,
 )
 from consumers.indexer.schema import (
+    ErasedFootage,
+    PartitionRecord,
     PersonRecord,
     QuestionRecord,
     RejectionRecord,
@@ -34,13 +42,33 @@ from consumers.indexer.schema import (
     Tombstone,
     open_engine,
 )
+from consumers.search.terms import searchable_text
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import AskedQuestion, Rejected
 
-__all__ = ["CameraSeen", "Counts", "Links", "PeopleReader", "PeopleTable", "Person", "SegmentSeen"]
+__all__ = [
+    "CameraSeen",
+    "Counts",
+    "Links",
+    "PeopleReader",
+    "PeopleTable",
+    "Person",
+    "PersonPlace",
+    "SegmentSeen",
+    "Sight",
+]
 
 Found = TypeVar("Found")
-Embeddings = tuple[list[int], npt.NDArray[np.float32]]  # keys and their vectors (n, d)
+# Made once: they are asked at every search.
+BY_KEY = select(*PERSON_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
+SIGHTS = select(*SIGHT_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
+PLACE = select(*PLACE_COLUMNS).where(PersonRecord.person_id == bindparam("person_id"))
+PLACES_OF_CHAIN = (
+    select(*PLACE_COLUMNS)
+    .where(PersonRecord.chain_id == bindparam("chain_id"))
+    .order_by(PersonRecord.id)
+    .limit(bindparam("at_most"))
+)
 
 
 class PeopleReader:
@@ -53,6 +81,7 @@ class PeopleReader:
         """Open (and, where it is new, lay out) the database at an SQLAlchemy URL."""
         self.database_url = database_url
         self._engine = open_engine(database_url)
+        self.text = full_text_of(self._engine)
 
     def newest(
         self,
@@ -63,7 +92,7 @@ class PeopleReader:
         camera: str | None = None,
     ) -> list[Person]:
         """The people entered last, newest first; `before_id` pages back, `after_id` asks what is new since."""
-        chosen = select(PersonRecord).order_by(PersonRecord.id.desc()).limit(limit)
+        chosen = select(*PERSON_COLUMNS).order_by(PersonRecord.id.desc()).limit(limit)
         if before_id is not None:
             chosen = chosen.where(PersonRecord.id < before_id)
         if after_id is not None:
@@ -74,16 +103,23 @@ class PeopleReader:
 
     def person(self, person_id: str) -> Person | None:
         """The person of that id."""
-        return next(iter(self._people(select(PersonRecord).where(PersonRecord.person_id == person_id))), None)
+        return next(iter(self._people(select(*PERSON_COLUMNS).where(PersonRecord.person_id == person_id))), None)
 
     def chain(self, chain_id: str) -> list[Person]:
         """Everyone who is thought to be one person, in order of time."""
-        chosen = select(PersonRecord).where(PersonRecord.chain_id == chain_id)
+        chosen = select(*PERSON_COLUMNS).where(PersonRecord.chain_id == chain_id)
         return self._people(chosen.order_by(PersonRecord.first_seen_at, PersonRecord.id))
+
+    def in_segment(self, segment_id: str) -> list[Person]:
+        """Everyone in a segment as its latest analysis has them, in the order they appear."""
+        found = self._people(
+            select(*PERSON_COLUMNS).where(PersonRecord.segment_id == segment_id).order_by(PersonRecord.id)
+        )
+        return [person for person in found if person.analysis_revision == found[-1].analysis_revision]
 
     def seen_at(self, camera: str, at: datetime) -> list[Person]:
         """Everyone whom a camera saw at an instant, by key."""
-        chosen = select(PersonRecord).where(
+        chosen = select(*PERSON_COLUMNS).where(
             PersonRecord.camera_id == camera, PersonRecord.first_seen_at <= at, PersonRecord.last_seen_at >= at
         )
         return self._people(chosen.order_by(PersonRecord.id))
@@ -101,11 +137,30 @@ class PeopleReader:
 
     def by_key(self, keys: Sequence[int]) -> dict[int, Person]:
         """The people with these integer keys; keys of nobody are left out."""
-        return {person.id: person for person in self._people(select(PersonRecord).where(PersonRecord.id.in_(keys)))}
+        return {person.id: person for person in self._people(BY_KEY, {"keys": list(keys)})}
 
-    def keys_of_camera(self, camera: str) -> list[int]:
-        """The integer keys of everyone a camera has seen."""
-        return self._read(lambda s: list(s.scalars(select(PersonRecord.id).where(PersonRecord.camera_id == camera))))
+    def place(self, person_id: str) -> PersonPlace | None:
+        """Where somebody lies in their embedding space, and when they were seen; None: nobody of that id."""
+        rows = self._rows(PLACE, {"person_id": person_id})
+        return place_of(rows[0]) if rows else None
+
+    def places_of_chain(self, chain_id: str, at_most: int) -> list[PersonPlace]:
+        """The places of everyone who is thought to be one person, by key."""
+        return [place_of(row) for row in self._rows(PLACES_OF_CHAIN, {"chain_id": chain_id, "at_most": at_most})]
+
+    def sights(self, keys: Sequence[int]) -> dict[int, Sight]:
+        """When and by which camera the people with these keys were seen."""
+        return {row[0]: sight_of(row) for row in self._rows(SIGHTS, {"keys": list(keys)})}
+
+    def segment(self, segment_id: str) -> SegmentSeen | None:
+        """The latest result of that segment."""
+        chosen = select(SegmentRecord).where(SegmentRecord.segment_id == segment_id)
+        chosen = chosen.order_by(SegmentRecord.id.desc()).limit(1)
+        return self._read(lambda s: segment_of(row) if (row := s.scalar(chosen)) else None)
+
+    def last_key(self) -> int:
+        """The greatest key; 0: nobody is in the table. On a large table counting takes long, and this does not."""
+        return self._read(lambda s: s.scalar(select(func.max(PersonRecord.id))) or 0)
 
     def counts(self) -> Counts:
         """How much the table holds."""
@@ -186,29 +241,25 @@ class PeopleReader:
 
         return self._read(look)
 
-    def embeddings(self, embedding_space: str, *, chunk: int = 10_000) -> Iterator[Embeddings]:
-        """Keys and embeddings (n, d) of everyone described in one embedding space, in chunks, by key."""
-        last = 0
-        while True:
-            chosen = (
-                select(PersonRecord.id, PersonRecord.embedding)
-                .where(PersonRecord.embedding_space == embedding_space, PersonRecord.id > last)
-                .order_by(PersonRecord.id)
-                .limit(chunk)
-            )
-            rows = self._read(lambda s, chosen=chosen: list(s.execute(chosen)))  # type: ignore[misc]
-            if not rows:
-                return
-            vectors = np.stack([np.frombuffer(embedding, dtype="<f2") for _, embedding in rows])
-            yield [key for key, _ in rows], vectors.astype(np.float32)
-            last = rows[-1][0]
-
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _people(self, chosen: Select[PersonRecord]) -> list[Person]:
-        return self._read(lambda session: [person_of(row) for row in session.scalars(chosen)])
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads."""
+        with self._session() as session:
+            yield session
+
+    def _people(self, chosen: Select[Any], asked: dict[str, object] | None = None) -> list[Person]:
+        return [person_of(row) for row in self._rows(chosen, asked or {})]
+
+    def _rows(self, chosen: Select[Any], asked: dict[str, object]) -> Sequence[Row[Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(chosen, asked).all()
+        except SQLAlchemyError as error:
+            raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
 
     def _read(self, look: Callable[[Session], Found]) -> Found:
         with self._session() as session:
@@ -235,7 +286,44 @@ class Links:
 
 
 class PeopleTable(PeopleReader):
-    """The one writer of the person table. Repeats are accepted and change nothing."""
+    """Whoever writes the person table: the indexer, but for wishes. Repeats are accepted and change nothing."""
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes all become durable at the end of the block, or, where it raises, none.
+
+        SQLite's one write lock is taken at its start: what is read in it still holds when it writes.
+        """
+        with self._session() as session:
+            if self._engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    def leave_no_trace(self) -> None:
+        """Let nothing deleted stay in files beside the database; PostgreSQL's vacuum does so by itself."""
+        try:
+            with self._engine.begin() as connection:
+                self.text.leave_no_trace(connection)
+            if self._engine.dialect.name == "sqlite":
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except SQLAlchemyError as error:
+            raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
+
+    def erased_among(self, manifest: Manifest) -> set[str]:
+        """The person ids of a segment that were erased."""
+        ids = [person.person_id for person in manifest.people]
+        chosen = select(Tombstone.person_id).where(Tombstone.person_id.in_(ids))
+        return self._read(lambda s: set(s.scalars(chosen)))
+
+    def is_erased_footage(self, manifest: Manifest) -> bool:
+        """Whether a segment touches a stretch of time that was erased."""
+        chosen = select(ErasedFootage.id).where(
+            ErasedFootage.camera_id == manifest.camera_id,
+            ErasedFootage.since < manifest.started_at + timedelta(seconds=manifest.duration_s),
+            ErasedFootage.until > manifest.started_at,
+        )
+        return self._read(lambda s: s.scalar(chosen.limit(1)) is not None)
 
     def record(
         self, manifest: Manifest, manifest_uri: str, links: Links, embeddings: Mapping[str, bytes]
@@ -251,7 +339,7 @@ class PeopleTable(PeopleReader):
         Returns:
             person_id -> integer key of everyone of this segment who is in the table (the erased are not).
         """
-        with self._session() as session:
+        with self.writing() as session:
             if session.scalar(_of_segment(manifest.segment_id, manifest.analysis_revision)) is None:
                 self._enter(session, manifest, manifest_uri, embeddings)
                 session.flush()
@@ -261,9 +349,14 @@ class PeopleTable(PeopleReader):
             )
             return dict(session.execute(chosen).all())
 
+    def note_partition(self, camera_id: str, partition: int) -> None:
+        """Remember by which partition of the topic a camera's people come."""
+        with self.writing() as session:
+            session.merge(PartitionRecord(camera_id=camera_id, partition=partition))
+
     def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
         """Enter one refusal; false when it is there already."""
-        with self._session() as session:
+        with self.writing() as session:
             if session.scalar(select(RejectionRecord.id).where(RejectionRecord.rejected_id == rejected.rejected_id)):
                 return False
             session.add(
@@ -278,8 +371,25 @@ class PeopleTable(PeopleReader):
             )
             return True
 
-    @staticmethod
-    def _enter(session: Session, manifest: Manifest, manifest_uri: str, embeddings: Mapping[str, bytes]) -> None:
+    def fill_text(self, *, chunk: int = 2000, on_progress: Callable[[int, int], None] = lambda *_: None) -> int:
+        """Make searchable by words whoever was entered before there was full text; returns how many that were.
+
+        Called before anybody is entered: texts are written in the order of keys, so those behind the last have none.
+        """
+        questions, filled = self.questions(), 0
+        chosen = select(PersonRecord.id, PersonRecord.caption, PersonRecord.answers).order_by(PersonRecord.id)
+        while True:
+            with self._session() as session:
+                connection = session.connection()
+                missing = chosen.where(PersonRecord.id > self.text.last_key(connection)).limit(chunk)
+                rows = session.execute(missing).all()
+                self.text.write(connection, {key: searchable_text(said, given, questions) for key, said, given in rows})
+            if not rows:
+                return filled
+            filled += len(rows)
+            on_progress(filled, rows[-1][0])
+
+    def _enter(self, session: Session, manifest: Manifest, manifest_uri: str, embeddings: Mapping[str, bytes]) -> None:
         session.add(
             SegmentRecord(
                 segment_id=manifest.segment_id,
@@ -302,11 +412,15 @@ class PeopleTable(PeopleReader):
         ids = [person.person_id for person in manifest.people]
         there = set(session.scalars(select(PersonRecord.person_id).where(PersonRecord.person_id.in_(ids))))
         erased = set(session.scalars(select(Tombstone.person_id).where(Tombstone.person_id.in_(ids))))
-        session.add_all(
+        records = [
             person_record(manifest, person, embeddings[person.person_id])
             for person in manifest.people
             if person.person_id not in there | erased
-        )
+        ]
+        session.add_all(records)
+        session.flush()
+        texts = {row.id: searchable_text(row.caption, row.answers, manifest.questions) for row in records}
+        self.text.write(session.connection(), texts)
 
 
 def _of_segment(segment_id: str, analysis_revision: str) -> Select[SegmentRecord]:

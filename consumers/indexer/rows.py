@@ -3,8 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Row
 
 from consumers.indexer.schema import PersonRecord, SegmentRecord
+from consumers.search.vector_index import IndexedPerson
 from model.questions import UNMEASURED
 from streamer.bus.manifest import Manifest, PersonSeen
 
@@ -35,6 +41,26 @@ class Person:
     reasons: Mapping[str, str]
     revisions: Mapping[str, str]
     detection_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """When and by which camera somebody was seen."""
+
+    key: int
+    chain_id: str
+    camera_id: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPlace:
+    """Somebody's sight and where they lie: a vector (d,) float32 of their embedding space."""
+
+    sight: Sight
+    embedding_space: str
+    vector: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +128,70 @@ def person_record(manifest: Manifest, person: PersonSeen, embedding: bytes) -> P
     )
 
 
-def person_of(row: PersonRecord) -> Person:
-    """The person in a row."""
-    left, top, right, bottom = row.box_xyxy
-    return Person(
-        id=row.id,
-        person_id=row.person_id,
-        track_id=row.track_id,
-        chain_id=row.chain_id,
-        camera_id=row.camera_id,
-        segment_id=row.segment_id,
-        segment_uri=row.segment_uri,
-        segment_started_at=row.segment_started_at,
-        time_origin=row.time_origin,
-        analysis_revision=row.analysis_revision,
-        first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_seen_at,
-        best_at_s=row.best_at_s,
-        crop_uri=row.crop_uri,
-        box_xyxy=(left, top, right, bottom),
-        crop_size_wh=(row.crop_size_wh[0], row.crop_size_wh[1]),
-        frame_size_wh=(row.frame_size_wh[0], row.frame_size_wh[1]),
-        caption=row.caption,
-        answers=row.answers,
-        reasons=row.reasons,
-        revisions=row.revisions,
-        detection_score=row.detection_score,
+PEOPLE = PersonRecord.__table__.c
+PERSON_COLUMNS = (
+    PEOPLE.id,
+    PEOPLE.person_id,
+    PEOPLE.track_id,
+    PEOPLE.chain_id,
+    PEOPLE.camera_id,
+    PEOPLE.segment_id,
+    PEOPLE.segment_uri,
+    PEOPLE.segment_started_at,
+    PEOPLE.time_origin,
+    PEOPLE.analysis_revision,
+    PEOPLE.first_seen_at,
+    PEOPLE.last_seen_at,
+    PEOPLE.best_at_s,
+    PEOPLE.crop_uri,
+    PEOPLE.box_xyxy,
+    PEOPLE.crop_size_wh,
+    PEOPLE.frame_size_wh,
+    PEOPLE.caption,
+    PEOPLE.answers,
+    PEOPLE.reasons,
+    PEOPLE.revisions,
+    PEOPLE.detection_score,
+)
+"""What a `Person` is read from, in the order of its fields: without the embedding, and past SQLAlchemy's objects."""
+SIGHT_COLUMNS = (PEOPLE.id, PEOPLE.chain_id, PEOPLE.camera_id, PEOPLE.first_seen_at, PEOPLE.last_seen_at)
+PLACE_COLUMNS = (*SIGHT_COLUMNS, PEOPLE.embedding_space, PEOPLE.embedding)
+
+
+def person_of(row: Row[Any]) -> Person:
+    """The person in a row of `PERSON_COLUMNS`."""
+    values = list(row)
+    for place in _TUPLES:
+        values[place] = tuple(values[place])
+    return Person(*values)
+
+
+_TUPLES = [
+    place for place, column in enumerate(PERSON_COLUMNS) if column.name in ("box_xyxy", "crop_size_wh", "frame_size_wh")
+]
+
+
+def place_of(row: Row[Any]) -> PersonPlace:
+    """The place in a row of `PLACE_COLUMNS`."""
+    *sight, embedding_space, embedding = tuple(row)
+    return PersonPlace(Sight(*sight), embedding_space, np.frombuffer(embedding, dtype="<f2").astype(np.float32))
+
+
+def sight_of(row: Row[Any]) -> Sight:
+    """The sight in a row of `SIGHT_COLUMNS`."""
+    return Sight(*tuple(row))
+
+
+def indexed_seen(key: int, manifest: Manifest, person: PersonSeen, partition: int) -> IndexedPerson:
+    """What the vector index keeps of one person of a manifest."""
+    return IndexedPerson(
+        key=key,
+        camera_id=manifest.camera_id,
+        partition=partition,
+        first_seen_at=person.first_seen_at,
+        detection_score=person.detection_score,
+        answers=person.answers,
+        caption=person.caption,
     )
 
 

@@ -14,11 +14,13 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from consumers.errors import PeopleTableError
+from consumers.indexer.full_text import full_text_of
 from consumers.opening import opened
 
 
@@ -95,6 +97,27 @@ class SegmentRecord(Table):
     person_count: Mapped[int] = mapped_column(Integer)
 
 
+class EmbeddingRecord(Table):
+    """A person's vector in a further embedding space than the one that their row was entered with."""
+
+    __tablename__ = "embeddings"
+    __table_args__ = (UniqueConstraint("key", "embedding_space"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)  # what is new is above what is known
+    key: Mapped[int] = mapped_column(Integer)  # `people.id`
+    embedding_space: Mapped[str] = mapped_column(String(200), index=True)
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)  # float16, little endian, unit length
+
+
+class PartitionRecord(Table):
+    """By which partition of the topic a camera's people come: which shards of the index they belong to."""
+
+    __tablename__ = "camera_partitions"
+
+    camera_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    partition: Mapped[int] = mapped_column(Integer)
+
+
 class QuestionRecord(Table):
     """One question that was ever answered."""
 
@@ -130,6 +153,31 @@ class Tombstone(Table):
     erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class ErasedFootage(Table):
+    """A camera's stretch of time that was erased: whoever is seen in it may not come in later either."""
+
+    __tablename__ = "erased_footage"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    camera_id: Mapped[str] = mapped_column(String(200), index=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ErasureRecord(Table):
+    """Somebody's wish that people be erased, and how far it has come: requested, rows gone, done."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    wish: Mapped[dict[str, Any]] = mapped_column(JSON)  # `consumers.indexer.erasures.Wish`
+    work: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what is left to do after the rows are gone
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
 def open_engine(database_url: str) -> Engine:
     """An engine on the database at `database_url`, its tables laid out.
 
@@ -137,6 +185,6 @@ def open_engine(database_url: str) -> Engine:
         PeopleTableError: the URL is none, or the database does not open.
     """
     try:
-        return opened(database_url, Table.metadata)
+        return opened(database_url, Table.metadata, lambda engine: full_text_of(engine).lay_out)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise PeopleTableError(database_url, str(getattr(error, "orig", None) or error)) from error

@@ -1,74 +1,69 @@
-"""The indexer's internal HTTP service: searches, and how much is indexed. Loopback only."""
+"""The indexer's internal HTTP service: searches, and how much is indexed. Loopback only.
+
+It answers with keys and reasons; whoever asked reads the person table, so no row is written and parsed twice.
+"""
 
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
-from typing import Annotated, Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import orjson
 import uvicorn
-from fastapi import FastAPI, Query
-from pydantic import TypeAdapter
+from fastapi import FastAPI, Request
+from pydantic import TypeAdapter, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
+from consumers.errors import NotSeenError, SearchQueryError
 from consumers.indexer.people import PeopleReader
-from consumers.indexer.vectors import VectorShard
-from consumers.search_client import Hit, IndexStatus, SearchAnswer
-from model.humanvlm import TextEmbedding
+from consumers.search.client import ElsewhereAsked, IndexStatus
+from consumers.search.finding import Finder
+from consumers.search.query import SearchQuery
+from consumers.search.vector_index import VectorIndex
 
-MOST_HITS = 1000
 CLOSE_S = 2
+JSON = "application/json"
+QUERY, ELSEWHERE = TypeAdapter(SearchQuery), TypeAdapter(ElsewhereAsked)
 
 
-class TextEmbedder(Protocol):
-    """Places texts in an embedding space."""
-
-    def embed_text(self, text: str) -> TextEmbedding:
-        """Where a text lies."""
-
-
-class Searching:
-    """Answers searches: text to vector, vector to keys, keys to people. May be shared by threads."""
-
-    def __init__(self, tower: TextEmbedder, shard: VectorShard, people: PeopleReader) -> None:
-        """Search `shard` with the tower of its own space."""
-        self._tower, self._shard, self._people = tower, shard, people
-        self._lock = threading.Lock()  # one text at a time: the tower's threads are all the processor has
-
-    def search(self, text: str, k: int, camera: str | None = None) -> SearchAnswer:
-        """The `k` people nearest to `text`, best first.
-
-        Raises:
-            PeopleTableError: The table cannot be read.
-        """
-        with self._lock:
-            embedded = self._tower.embed_text(text)
-        among = None if camera is None else self._people.keys_of_camera(camera)
-        found = self._shard.search(embedded.vector, k, among=among)
-        people = self._people.by_key([key for key, _ in found])
-        hits = tuple(Hit(people[key], round(score, 4)) for key, score in found if key in people)
-        return SearchAnswer(hits, embedded.unknown_words)
-
-
-def create_service(searching: Searching, people: PeopleReader, shard: VectorShard) -> FastAPI:
+def create_service(finder: Finder, people: PeopleReader, index: VectorIndex) -> FastAPI:
     """The service over these; testable alone."""
     service = FastAPI(title="Crewsight search", docs_url=None, redoc_url=None, openapi_url=None)
-    answers, statuses = TypeAdapter(SearchAnswer), TypeAdapter(IndexStatus)
 
-    @service.get("/search")
-    def search(
-        q: Annotated[str, Query(min_length=1, max_length=500)],
-        k: Annotated[int, Query(ge=1, le=MOST_HITS)] = 20,
-        camera: str | None = None,
-    ) -> Any:
-        return answers.dump_python(searching.search(q, k, camera), mode="json")
+    # The bodies are read here and not by the framework: this is asked hundreds of times a second.
+    @service.post("/find")
+    async def find(request: Request) -> Response:
+        return await _answered(QUERY, await request.body(), finder.find)
+
+    @service.post("/elsewhere")
+    async def elsewhere(request: Request) -> Response:
+        def look(asked: ElsewhereAsked) -> object:
+            return finder.elsewhere(asked.person_id, asked.k)
+
+        return await _answered(ELSEWHERE, await request.body(), look)
 
     @service.get("/status")
-    def status() -> Any:
+    def status() -> Response:
         counts = people.counts()
-        standing = IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, len(shard))
-        return statuses.dump_python(standing, mode="json")
+        standing = IndexStatus(counts.people, counts.segments, counts.rejections, counts.chains, len(index))
+        return Response(orjson.dumps(standing), media_type=JSON)
 
     return service
+
+
+async def _answered(kind: TypeAdapter[Any], body: bytes, work: Callable[[Any], object]) -> Response:
+    """What `work` makes of a body; 422 or 404 with the reason where it refuses."""
+    try:
+        asked = kind.validate_json(body)
+        return Response(orjson.dumps(await run_in_threadpool(work, asked)), media_type=JSON)
+    except ValidationError as error:
+        return Response(error.errors()[0]["msg"], 422, media_type="text/plain")
+    except SearchQueryError as error:
+        return Response(str(error), 422, media_type="text/plain")
+    except NotSeenError as error:
+        return Response(error.wanted, 404, media_type="text/plain")
 
 
 @contextlib.contextmanager

@@ -1,20 +1,18 @@
-"""Snapshots of the vector index: how a restart is spared reading everything again.
+"""The note of how far in the topics the index has come: how a restart is spared reading everything again.
 
-A snapshot is two files, the index and a note {file, offsets, incarnation, key count, embedding space}; each is written
-under a temporary name, forced to the disk and renamed, the note last. A snapshot that cannot be read is no snapshot:
-the index is a view and is made again from the person table.
+Written after the index itself is durable, under a temporary name, forced to the disk and renamed. A note that cannot be
+read is no note: the topics are then read from their start, and every repeat changes nothing.
 """
 
-import hashlib
 import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from consumers.errors import VectorIndexError
-from consumers.indexer.vectors import VectorShard
 from streamer.bus.client import TopicPartition
 
 logger = logging.getLogger(__name__)
@@ -23,13 +21,10 @@ NOTE = "snapshot.json"
 
 
 class Snapshot(BaseModel):
-    """What a snapshot holds and how far in the topics it has come."""
+    """How far in the topics the index has come, and in which life of the broker."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    file: str
-    embedding_space: str
-    key_count: NonNegativeInt
     incarnation: str | None = None
     offsets: dict[str, dict[int, NonNegativeInt]] = {}
 
@@ -39,63 +34,51 @@ class Snapshot(BaseModel):
 
 
 class SnapshotFolder:
-    """The folder that holds the last snapshot.
+    """The folder that holds the note, beside the files of the index.
 
     Raises (from `save`): `VectorIndexError` when the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Keep snapshots in `folder`."""
+        """Keep the note in `folder`."""
         self._folder = folder
 
-    def load(self, embedding_space: str) -> tuple[Snapshot, VectorShard] | None:
-        """The last snapshot, if it is there, whole, and of this embedding space."""
+    def load(self) -> Snapshot | None:
+        """The last note, if it is there and whole."""
         try:
-            note = Snapshot.model_validate_json((self._folder / NOTE).read_bytes())
-            if note.embedding_space != embedding_space:
-                return None
-            shard = VectorShard.from_bytes(embedding_space, (self._folder / note.file).read_bytes())
+            return Snapshot.model_validate_json((self._folder / NOTE).read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError, VectorIndexError) as error:
-            logger.warning("a snapshot cannot be read, the index is made anew", extra={"reason": str(error)})
+        except (OSError, ValidationError) as error:
+            logger.warning("the index's offsets cannot be read, topics are read anew", extra={"reason": str(error)})
             return None
-        if len(shard) != note.key_count:
-            return None
-        return note, shard
 
-    def save(self, shard: VectorShard, *, incarnation: str | None, offsets: Mapping[TopicPartition, int]) -> Snapshot:
-        """Write a snapshot and let the one before go."""
-        content, key_count = shard.to_bytes()
-        digest = hashlib.sha256(content).hexdigest()[:16]
+    def save(self, *, incarnation: str | None, offsets: Mapping[TopicPartition, int]) -> Snapshot:
+        """Write the note."""
         by_topic: dict[str, dict[int, int]] = {}
         for place, offset in offsets.items():
             by_topic.setdefault(place.topic, {})[place.partition] = offset
-        note = Snapshot(
-            file=f"{digest}.faiss",
-            embedding_space=shard.embedding_space,
-            key_count=key_count,
-            incarnation=incarnation,
-            offsets=by_topic,
-        )
+        note = Snapshot(incarnation=incarnation, offsets=by_topic)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write(self._folder / note.file, content)
-            _write(self._folder / NOTE, note.model_dump_json().encode())
-            for path in self._folder.glob("*.faiss"):
-                if path.name != note.file:
-                    path.unlink()
+            write_durably(self._folder / NOTE, note.model_dump_json().encode())
         except OSError as error:
             raise VectorIndexError(f"cannot write a snapshot into {self._folder}: {error.strerror}") from error
         return note
 
 
-def _write(path: Path, content: bytes) -> None:
+def force_to_disk(file: BinaryIO) -> None:
+    """Wait until what was written to a file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Put content at a path, whole or not at all, and on the disk when this returns."""
     temporary = path.with_name(f".{path.name}.part")
     with temporary.open("wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        force_to_disk(file)
     temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -16,7 +16,7 @@ SEND_WITHIN_S = 20.0
 TOLD = ("WARNING", "ERROR", "CRITICAL")  # of apprise's lines; lesser ones may hold secrets
 SHORTEST_SECRET = 4  # shorter parts of a URL are words such as `to` or a port
 # Apprise's own four, by how urgent they look; a severity that is not here is a warning.
-URGENCY = {"critical": "failure", "high": "failure", "medium": "warning", "low": "info"}
+URGENCY = {"critical": "failure", "high": "failure", "medium": "warning", "low": "info", "info": "info"}
 
 
 class Sender(Protocol):

@@ -1,12 +1,22 @@
 """The page's addresses: a room and what is shown in it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 LIVE, ALERTS, SEARCH, RULES = "/", "/alerts", "/search", "/rules"
 PERSON, CAMERA, QUERY = "person", "camera", "q"
 ALERT, RULE, STATE, SEVERITY, SINCE, UNTIL, VIEW = "alert", "rule", "state", "severity", "since", "until", "view"
+BY, LIKE, PICTURE, FRAME, ANSWERS, DESCRIBED, SURE, ZONE = (
+    "by",
+    "like",
+    "picture",
+    "frame",
+    "answers",
+    "said",
+    "sure",
+    "tz",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +51,17 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.room}?{urlencode(self.state)}" if self.state else self.room
+
+
+def packed(parts: Iterable[str], by: str = ";") -> str | None:
+    """Several names in one part of the state, None when there are none; `unpacked` takes them apart.
+
+    >>> packed(["gate", "ramp; north"]), unpacked("gate;ramp%3B north")
+    ('gate;ramp%3B north', ('gate', 'ramp; north'))
+    """
+    return by.join(quote(part, safe=" ") for part in parts) or None
+
+
+def unpacked(words: str | None, by: str = ";") -> tuple[str, ...]:
+    """The names that `packed` put together."""
+    return tuple(unquote(part) for part in (words or "").split(by) if part)

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from consumers.access.access import SESSION_H, Access
 from consumers.access.gate import Callers, Gate
-from consumers.access.roles import ACT, LOOK, SEARCH
+from consumers.access.roles import ACT, LOOK
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader
@@ -22,7 +22,11 @@ from consumers.web.alerts.acting import AlertActs
 from consumers.web.alerts.api import alerts_router, tell_alert_problems
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.alerts.frames import Frames
+from consumers.web.body_limit import BodyLimit
 from consumers.web.desk import Desk, Search
+from consumers.web.documenting import PROBLEM, documented
+from consumers.web.exports.api import exports_router, tell_export_problems
+from consumers.web.exports.exports import Exports
 from consumers.web.media import media_router
 from consumers.web.plays import Plays
 from consumers.web.rules.api import rules_router, tell_rule_problems
@@ -34,16 +38,19 @@ from consumers.web.schemas import (
     PeopleShape,
     PersonDetailShape,
     ProblemShape,
-    SearchShape,
     StatusShape,
 )
+from consumers.web.search.api import search_router, tell_search_problems
+from consumers.web.search.asking import Asking
+from consumers.web.search.saved import SavedSearches
+from consumers.web.search.saved_api import saved_router, tell_saved_problems
 from consumers.web.services import Services
 from consumers.web.who import Who, needs
 from streamer.bus.media import MediaStore
 
-PROBLEM = "application/problem+json"
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ProblemShape}, "5XX": {"model": ProblemShape}}
 MOST = 200  # people in one answer
+MOST_KEY = 2**63 - 1  # what a database holds
 Camera = Annotated[str | None, Query(description="Only this camera.")]
 
 
@@ -55,6 +62,7 @@ def create_api(
     rules: RulesDesk,
     *,
     session_h: float = SESSION_H,
+    site_name: str = "Crewsight",
 ) -> FastAPI:
     """The API over these five, testable alone: `/api/v1/…` and `/media/…`.
 
@@ -65,6 +73,7 @@ def create_api(
         alerts: The desk database: alerts, and who may see them.
         rules: The rules, and why they say what they say.
         session_h: Hours after which whoever signed in has to do so again.
+        site_name: What reports call this place.
     """
     api = FastAPI(
         title="Crewsight",
@@ -78,16 +87,28 @@ def create_api(
     desk = Desk(search, people, media, access)
     board, acts = AlertBoard(alerts, people, media), AlertActs(alerts)
     api.state.access, api.state.callers = access, Callers(access.identify)
+    frames = Frames(media)
+    asking = Asking(people, desk.asked_questions, lambda: rules.standing().book.camera_groups, frames)
     api.include_router(_people_router(desk, acts), prefix="/api/v1")
+    api.include_router(search_router(desk, asking), prefix="/api/v1")
+    saved = SavedSearches(alerts, rules, desk.asked_questions)
+    api.include_router(saved_router(saved), prefix="/api/v1")
     api.include_router(_system_router(desk), prefix="/api/v1")
+    exports = api.state.exports = Exports(desk.person, media, access, site_name=site_name)
+    api.include_router(exports_router(exports), prefix="/api/v1")
     api.include_router(media_router(media, Plays(access)))
-    api.state.services = Services(desk, board, acts, access, rules)
-    api.include_router(alerts_router(board, acts, Frames(media), access), prefix="/api/v1")
+    api.state.services = Services(desk, board, acts, access, rules, asking, saved, exports, frames)
+    api.include_router(alerts_router(board, acts, frames, access), prefix="/api/v1")
     api.include_router(rules_router(rules, access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)
     tell_rule_problems(api, _problem)
+    tell_search_problems(api, _problem)
+    tell_export_problems(api, _problem)
+    tell_saved_problems(api, _problem)
+    api.add_middleware(BodyLimit)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)
+    api.openapi = documented(api)  # type: ignore[method-assign]
     return api
 
 
@@ -97,8 +118,12 @@ def _people_router(desk: Desk, acts: AlertActs) -> APIRouter:
     @router.get("/people", dependencies=[needs(LOOK)])
     def newest(
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
-        after: Annotated[int | None, Query(ge=0, description="Only people who came after this cursor.")] = None,
-        before: Annotated[int | None, Query(ge=0, description="Only people who came before this cursor.")] = None,
+        after: Annotated[
+            int | None, Query(ge=0, le=MOST_KEY, description="Only people who came after this cursor.")
+        ] = None,
+        before: Annotated[
+            int | None, Query(ge=0, le=MOST_KEY, description="Only people who came before this cursor.")
+        ] = None,
         camera: Camera = None,
     ) -> PeopleShape:
         return desk.newest(limit, before=before, after=after, camera=camera)
@@ -114,15 +139,6 @@ def _people_router(desk: Desk, acts: AlertActs) -> APIRouter:
     def correct(person_id: str, correction: Annotated[CorrectionShape, Body()], who: Who) -> None:
         person, question = desk.asked(person_id, correction.question_id)
         acts.correct(person, question, correction.right_answer, who)
-
-    @router.get("/search", dependencies=[needs(SEARCH)])
-    def search(
-        who: Who,
-        q: Annotated[str, Query(min_length=1, max_length=500, description="Words that describe a person.")],
-        k: Annotated[int, Query(ge=1, le=MOST, description="How many people at most.")] = 24,
-        camera: Camera = None,
-    ) -> SearchShape:
-        return desk.search(q, k, camera, by=who.name)
 
     return router
 

@@ -3,22 +3,24 @@
 Every method blocks; the API's threads and `asyncio.to_thread` call them.
 """
 
+import hashlib
+import time
+from collections.abc import Sequence
 from typing import Protocol
+
+import orjson
 
 from consumers.access.access import Access
 from consumers.errors import NotSeenError, PeopleTableError, SearchUnavailableError
 from consumers.indexer.people import PeopleReader, Person
-from consumers.search_client import IndexStatus, SearchAnswer
+from consumers.search.client import IndexStatus
+from consumers.search.hits import AlsoSeen, FoundPeople
+from consumers.search.likeness import CLAIM, level_of
+from consumers.search.query import SearchQuery
 from consumers.web.light import Standing, judge
-from consumers.web.schemas import (
-    CameraShape,
-    HitShape,
-    PeopleShape,
-    PersonDetailShape,
-    PersonShape,
-    SearchShape,
-    StatusShape,
-)
+from consumers.web.schemas import CameraShape, PeopleShape, PersonDetailShape, PersonShape, StatusShape
+from consumers.web.search.people_json import PeopleJson
+from consumers.web.search.shapes import AlsoSeenShape, ElsewhereShape, QuestionShape, SearchShape
 from consumers.web.shaping import Questions, shape_detail, shape_person
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
@@ -26,13 +28,17 @@ from streamer.bus.media import MediaStore, manifest_uri
 from streamer.bus.messages import AskedQuestion
 
 AT_ONCE = 200  # people in one question to the table
+QUESTIONS_KEPT_S = 1.0  # a new question is asked a few times a year, and read at every search
 
 
 class Search(Protocol):
-    """Finds people by words.  Raises `SearchUnavailableError` when nobody answers."""
+    """Finds people.  Raises `SearchUnavailableError` when nobody answers."""
 
-    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> SearchAnswer:
-        """The `k` people nearest to `text`."""
+    def find(self, query: SearchQuery) -> FoundPeople:
+        """One page of who is found, by their keys."""
+
+    def elsewhere(self, person_id: str, k: int) -> Sequence[AlsoSeen]:
+        """Other chains that may be the same person as somebody."""
 
     def status(self) -> IndexStatus:
         """How much is indexed."""
@@ -47,6 +53,8 @@ class Desk:
     def __init__(self, search: Search, people: PeopleReader, media: MediaStore, access: Access) -> None:
         """Answer from these; searches go into the log of `access`."""
         self._search, self._people, self.media, self._access = search, people, media, access
+        self._known: tuple[float, Questions] | None = None
+        self._json = PeopleJson(people, self._questions)
 
     def newest(
         self, limit: int, *, before: int | None = None, after: int | None = None, camera: str | None = None
@@ -77,18 +85,80 @@ class Desk:
             return None
         return shape_detail(person, self._questions(), self._manifest(person), self._people.chain(person.chain_id))
 
-    def search(self, text: str, k: int, camera: str | None = None, *, by: str) -> SearchShape:
-        """The people nearest to some words; who searched for what goes into the audit log first.
+    def search(self, query: SearchQuery, *, by: str) -> SearchShape:
+        """One page of who is found; who searched for what goes into the audit log first.
 
         Raises:
             SearchUnavailableError: the indexer does not answer.
+            SearchQueryError: the query, its cursor or its picture makes no sense.
+            NotSeenError: nobody has the id that somebody should be like.
             DeskError: the log cannot be written.
         """
-        self._access.log(by, "search", text, **({"camera": camera} if camera else {}))
-        answer = self._search.search(text, k, camera=camera)
-        questions = self._questions()
-        hits = tuple(HitShape(score=hit.score, person=shape_person(hit.person, questions)) for hit in answer.hits)
-        return SearchShape(query=text, hits=hits, unknown_words=tuple(answer.unknown_words))
+        return SearchShape.model_validate_json(self.find_json(query, by=by))
+
+    def number_found(self, query: SearchQuery) -> int:
+        """How many a query finds on its first page, with no names.
+
+        It goes into no log: it is asked to say why a search, which went into it, found nobody.
+
+        Raises:
+            SearchUnavailableError: the indexer does not answer.
+            SearchQueryError: the query makes no sense.
+            NotSeenError: nobody has the id that somebody should be like.
+        """
+        return len(self._search.find(query).found)
+
+    def find_json(self, query: SearchQuery, *, by: str) -> bytes:
+        """The same as the JSON of a `SearchShape`."""
+        self._access.note(by, "search", query.words or query.like or "", **told(query))
+        answer = self._search.find(query)
+        people = self._json.of([one.key for one in answer.found])
+        shape = {
+            "query": query.words,
+            "hits": [
+                {"score": one.score, "why": one.why, "person": orjson.Fragment(people[one.key])}
+                for one in answer.found
+                if one.key in people  # erased a moment ago
+            ],
+            "unknown_words": answer.unknown_words,
+            "next": answer.next,
+        }
+        return orjson.dumps(shape)
+
+    def elsewhere(self, person_id: str, k: int, *, by: str) -> ElsewhereShape:
+        """Where else somebody may have been seen, the most alike first; goes into the audit log as a search does.
+
+        Raises:
+            SearchUnavailableError: the indexer does not answer.
+            NotSeenError: nobody has that id.
+            DeskError: the log cannot be written.
+        """
+        self._access.note(by, "search", person_id, elsewhere=True)
+        chains = self._search.elsewhere(person_id, k)
+        people, questions = self._people.by_key([one.key for one in chains]), self._questions()
+        found = tuple(
+            AlsoSeenShape(
+                person=shape_person(people[one.key], questions),
+                chain_id=one.chain_id,
+                tracks=one.tracks,
+                similarity=one.similarity,
+                level=level_of(one.similarity),
+            )
+            for one in chains
+            if one.key in people
+        )
+        return ElsewhereShape(person_id=person_id, claim=CLAIM, found=found)
+
+    def asked_questions(self) -> Sequence[AskedQuestion]:
+        """Every question that was ever answered, as it was asked."""
+        return list(self._questions().values())
+
+    def questions(self) -> tuple[QuestionShape, ...]:
+        """Every question that was ever answered."""
+        return tuple(
+            QuestionShape(question_id=q.question_id, text=q.text, label=q.label, kind=q.kind, answers=q.answers)
+            for q in self._questions().values()
+        )
 
     def asked(self, person_id: str, question_id: str) -> tuple[Person, AskedQuestion]:
         """Somebody and a question that was asked about them.
@@ -122,7 +192,11 @@ class Desk:
             return judge(Standing(table_error=str(error), search_error=search_error))
 
     def _questions(self) -> Questions:
-        return {question.question_id: question for question in self._people.questions()}
+        known, now = self._known, time.monotonic()
+        if known is None or now - known[0] > QUESTIONS_KEPT_S:
+            asked = {question.question_id: question for question in self._people.questions()}
+            known = self._known = (now, asked)
+        return known[1]
 
     def _manifest(self, person: Person) -> Manifest | None:
         """The result a person stands in; None when it is gone or cannot be read, which only costs the path."""
@@ -131,3 +205,25 @@ class Desk:
             return Manifest.model_validate_json(self.media.read(uri))
         except (MediaStoreError, ValueError):
             return None
+
+
+def told(query: SearchQuery) -> dict[str, object]:
+    """What the audit log says of a search beside its words.
+
+    >>> from consumers.search.filters import PeopleFilter
+    >>> told(SearchQuery("vest", filter=PeopleFilter(cameras=frozenset({"yard"}))))
+    {'cameras': ['yard']}
+    """
+    wanted = query.filter
+    said = {
+        "cameras": sorted(wanted.cameras),
+        "since": wanted.since.isoformat() if wanted.since else None,
+        "until": wanted.until.isoformat() if wanted.until else None,
+        "answers": [f"{one.question_id}={one.answer}@{one.at_least:g}" for one in wanted.answers],
+        "described": list(wanted.described),
+        "detected_at_least": wanted.detected_at_least,
+        "like": query.like,
+        "picture": hashlib.sha256(query.picture).hexdigest() if query.picture is not None else None,
+        "after": query.after,
+    }
+    return {name: value for name, value in said.items() if value}

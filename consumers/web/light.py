@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from consumers.indexer.people import Counts
-from consumers.search_client import IndexStatus
+from consumers.search.client import IndexStatus
 from consumers.web.schemas import Level, StatusShape
 from consumers.web.wording import count
 

@@ -18,6 +18,7 @@ VIDEO = "video/mp4"
 SERVED = {  # folder and ending -> content type
     ("crops", ".jpg"): "image/jpeg",
     ("media", ".mp4"): VIDEO,
+    ("media", ".jpg"): "image/jpeg",
     ("evidence", ".jpg"): "image/jpeg",
     ("evidence", ".mp4"): VIDEO,
 }
@@ -32,7 +33,8 @@ _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 def media_router(media: MediaStore, plays: Plays) -> APIRouter:
     """`GET` and `HEAD /media/{path}`: crops, segments and evidence of the store, nothing else of it.
 
-    Pictures are for everybody who was let in; footage needs the role that may play it, and is noted in `plays`.
+    Crops are for everybody who was let in; footage, be it a video or a whole picture, needs the role that may play it,
+    and is noted in `plays`.
     """
     router = APIRouter()
 
@@ -40,13 +42,14 @@ def media_router(media: MediaStore, plays: Plays) -> APIRouter:
     @router.head("/media/{path:path}", include_in_schema=False, dependencies=[needs(LOOK)])
     def serve(path: str, request: Request, who: Who) -> Response:
         content_type = _content_type(path)
-        if content_type == VIDEO:
+        is_footage = content_type == VIDEO or path.startswith("media/")
+        if is_footage:
             refuse_unless(who, PLAY)
         uri = SCHEME + path
         try:
             if not media.exists(uri):
                 raise HTTPException(404, f"There is nothing at {path}: it may have been removed.")
-            if content_type == VIDEO:
+            if is_footage:
                 plays.note(who, path)
             local = media.local_path(uri)
             if local is not None:

@@ -19,6 +19,7 @@ from consumers.web.components.chime import chime_router
 from consumers.web.components.header import ROOMS, Header
 from consumers.web.components.keys import KeysDialog
 from consumers.web.components.person_dialog import PersonDialog
+from consumers.web.components.person_finding import PersonFinding
 from consumers.web.components.person_rules import PersonRules
 from consumers.web.components.words import Words
 from consumers.web.feed import Feed
@@ -132,8 +133,9 @@ class Page:
             self._is_busy,
         )
 
-    def _say_more(self, person: PersonDetailShape) -> PersonRules:
-        return PersonRules(person, self._around)
+    def _say_more(self, person: PersonDetailShape) -> None:
+        PersonFinding(person, self._around)
+        PersonRules(person, self._around)
 
     async def _who(self) -> Identity | None:
         """Who is at this tab now: an act is done in the name and by the role of this moment, not of its opening."""

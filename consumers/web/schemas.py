@@ -40,7 +40,7 @@ class CropShape(Shape):
 class ClipShape(Shape):
     """The segment a person was seen in, and the second of their best look."""
 
-    url: str
+    url: str = Field(description="A video; where the source is a picture, that picture, a JPEG.")
     started_at: datetime
     at_s: float = Field(description="Seconds from the segment's first frame.")
     width_px: int
@@ -106,21 +106,6 @@ class CorrectionShape(Shape):
     model_config = ConfigDict(frozen=True, extra="forbid")
     question_id: str
     right_answer: str
-
-
-class HitShape(Shape):
-    """A person found, and how near the words they are (cosine, at most 1)."""
-
-    score: float
-    person: PersonShape
-
-
-class SearchShape(Shape):
-    """What a search found, best first."""
-
-    query: str
-    hits: tuple[HitShape, ...]
-    unknown_words: tuple[str, ...] = Field((), description="Words the model has not learnt; the rest was searched.")
 
 
 class CameraShape(Shape):

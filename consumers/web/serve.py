@@ -22,7 +22,7 @@ from consumers.alerts.standing import Standing
 from consumers.alerts.trying import Trial
 from consumers.indexer.people import PeopleReader
 from consumers.listening import is_loopback, listen
-from consumers.search_client import SearchClient
+from consumers.search.client import SearchClient
 from consumers.settings import PageSettings
 from consumers.web.api import create_api
 from consumers.web.page import create_page
@@ -56,10 +56,13 @@ def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
         AddressError: the address is taken.
     """
     with listen(host, port, setting="page", is_public=True) as listening:
-        server = _Server(_config(build()))
+        page = build()
+        server = _Server(_config(page))
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
         server.run(sockets=[listening])
+        page.state.exports.close()
+        page.state.access.close()
 
 
 def build_page(settings: PageSettings) -> FastAPI:
@@ -81,6 +84,7 @@ def build_page(settings: PageSettings) -> FastAPI:
         desk,
         RulesDesk(settings.rules_path, measured_by(settings), _try_on(settings), explaining),
         session_h=page.session_h,
+        site_name=page.site_name,
     )
     zone = zone_of(page.time_zone)
     create_page(api, PageLook(page.site_name, zone, is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))

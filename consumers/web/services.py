@@ -1,12 +1,17 @@
 """What the rooms of the page ask, and what they act by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumers.access.access import Access
 from consumers.web.alerts.acting import AlertActs
 from consumers.web.alerts.board import AlertBoard
+from consumers.web.alerts.frames import Frames
 from consumers.web.desk import Desk
+from consumers.web.exports.exports import Exports
 from consumers.web.rules.rules_desk import RulesDesk
+from consumers.web.search.asking import Asking
+from consumers.web.search.kept_pictures import KeptPictures
+from consumers.web.search.saved import SavedSearches
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +23,8 @@ class Services:
     acts: AlertActs
     access: Access
     rules: RulesDesk
+    asking: Asking
+    saved: SavedSearches
+    exports: Exports
+    frames: Frames
+    pictures: KeptPictures = field(default_factory=KeptPictures)

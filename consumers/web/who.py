@@ -17,13 +17,18 @@ def identity_of(connection: HTTPConnection) -> Identity:
     return identity
 
 
-Who = Annotated[Identity, Depends(identity_of)]
+async def _who(connection: HTTPConnection) -> Identity:
+    """The same for endpoints; asynchronous, as it waits for nothing: any other function is given a thread."""
+    return identity_of(connection)
+
+
+Who = Annotated[Identity, Depends(_who)]
 
 
 def needs(role: Role) -> Any:
     """What FastAPI checks before an endpoint runs: 403 for whoever may not."""
 
-    def check(who: Who) -> None:
+    async def check(who: Who) -> None:
         refuse_unless(who, role)
 
     check.__dict__["needed"] = role  # read by the test that every endpoint declares one

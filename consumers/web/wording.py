@@ -10,7 +10,18 @@ ORIGINS = {
     TimeOrigin.CLOCK: "the clock of the machine that received the frame",
     TimeOrigin.CONTAINER: "the creation time stored in the video file",
     TimeOrigin.FILE: "the file's date, less its length",
+    TimeOrigin.EXIF: "the picture's own date and time zone",
+    TimeOrigin.EXIF_ZONE: "the picture's own date, in the time zone set for its source",
 }
+
+
+def time_from(origin: TimeOrigin, *, is_picture: bool) -> str:
+    """Where the time of some footage was read.
+
+    >>> time_from(TimeOrigin.FILE, is_picture=True)
+    "the file's date, as the picture says none"
+    """
+    return "the file's date, as the picture says none" if is_picture and origin == TimeOrigin.FILE else ORIGINS[origin]
 
 
 def clock_time(instant: datetime, zone: tzinfo) -> str:

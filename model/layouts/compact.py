@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model.checkpoint import Checkpoint, read_checkpoint
 from model.crops import Crop
-from model.errors import ModelFolderError
+from model.errors import ModelFolderError, OpenQuestionError
 from model.layouts.layout import ImageTokens, TextEmbedding
 from model.layouts.scoring import AskedTokens, Block, answer_scores, ended_where_needed
 from model.network import HumanNetwork, TextReader
@@ -61,6 +61,7 @@ class CompactLayout(CompactText):
     """The whole of it."""
 
     crops_at_once = CROPS_AT_ONCE
+    answers_open_questions = False
 
     def __init__(self, network: HumanNetwork, checkpoint: Checkpoint) -> None:
         super().__init__(network, checkpoint.words, _embedding_space(checkpoint))
@@ -127,6 +128,14 @@ class CompactLayout(CompactText):
             at_most=CAPTION_WORDS_AT_MOST,
         )
         return [self._words.text(ids) for ids in written]
+
+    def answer(self, seen: ImageTokens, questions: Sequence[str]) -> list[str]:  # noqa: ARG002 (a layout's)
+        """Nothing: seventy words that were learnt for captions are none to answer anything with.
+
+        Raises:
+            OpenQuestionError: always.
+        """
+        raise OpenQuestionError(self.caption_revision)
 
     @property
     def _is_on_cpu_in_float32(self) -> bool:

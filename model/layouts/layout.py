@@ -64,6 +64,7 @@ class Layout(TextLayout, Protocol):
     answer_revision: str
     caption_revision: str
     crops_at_once: int
+    answers_open_questions: bool
     embedding_width: int
 
     def none_seen(self) -> ImageTokens:
@@ -85,3 +86,10 @@ class Layout(TextLayout, Protocol):
 
     def describe(self, seen: ImageTokens) -> list[str]:
         """A caption of each crop, the most probable word at a time."""
+
+    def answer(self, seen: ImageTokens, questions: Sequence[str]) -> list[str]:
+        """What the model says to a question about each crop, in its own words; one question a crop.
+
+        Raises:
+            OpenQuestionError: it has none.
+        """

@@ -42,6 +42,7 @@ class LlavaLayout:
     """A LLaVA with the dual encoder of its search space."""
 
     crops_at_once = CROPS_AT_ONCE
+    answers_open_questions = True
 
     def __init__(
         self,
@@ -120,8 +121,11 @@ class LlavaLayout:
 
     def describe(self, seen: ImageTokens) -> list[str]:
         """A caption of each crop: head, body and surroundings, on one line."""
-        written = self.write(seen.tokens, [self._settings.caption_request] * len(seen))
-        return [" ".join(text.split()) for text in written]
+        return self.answer(seen, [self._settings.caption_request] * len(seen))
+
+    def answer(self, seen: ImageTokens, questions: Sequence[str]) -> list[str]:
+        """What the model says to a question about each crop, on one line."""
+        return [" ".join(text.split()) for text in self.write(seen.tokens, questions)]
 
     def write(self, image_tokens: Tensor, requests: Sequence[str]) -> list[str]:
         """What the model answers to a request about each picture, always taking the most probable token.

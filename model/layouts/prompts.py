@@ -19,7 +19,8 @@ from model.layouts.scoring import AskedTokens, Tokens, ended_where_needed
 from model.layouts.settings import LlavaSettings, PromptForm
 from model.questions import CANNOT_TELL, Question
 
-# Chat templates in the form transformers reads. What is trimmed there, a question's words before it, is white space.
+# Chat templates in the form transformers reads. What is trimmed there, a question's words before it, is white space. A
+# line break behind a block is written as an expression: transformers has Jinja swallow bare ones.
 _PARTS = (
     "{% if message['content'] is string %}{{ message['content'] | trim }}{% else %}"
     "{% for part in message['content'] %}"
@@ -33,7 +34,9 @@ TEMPLATES: dict[PromptForm, str] = {
         "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
     ),
     "user-assistant": (
-        "{{ bos_token }}{% for message in messages %}{{ message['role'] | upper }}: " + _PARTS + "\n{% endfor %}"
+        "{{ bos_token }}{% for message in messages %}{{ message['role'] | upper }}: "
+        + _PARTS
+        + "{{ '\n' }}{% endfor %}"
         "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
     ),
 }

@@ -71,7 +71,7 @@ class SearchTower(SearchText):
 
     def __init__(self, folder: Path, network: Any, tokenizer: Any, vision: Any, pictures: Any) -> None:
         super().__init__(folder, network, tokenizer)
-        self._vision = vision.eval()
+        self.vision = vision.eval()
         self._pictures = pictures
 
     @classmethod
@@ -93,7 +93,7 @@ class SearchTower(SearchText):
         """Unit vectors (B, E) of crops."""
         pictures = [Image.fromarray(crop.pixels) for crop in crops]
         pixels = self._pictures(images=pictures, return_tensors="pt")["pixel_values"]
-        pooled = self._vision(pixel_values=pixels.to(self._vision.device, self._vision.dtype)).pooler_output
+        pooled = self.vision(pixel_values=pixels.to(self.vision.device, self.vision.dtype)).pooler_output
         return functional.normalize(pooled.float(), dim=-1)
 
 

@@ -17,6 +17,8 @@ CAPTION_REQUEST = (
     "Say only what can be seen, and nothing of age, sex, origin or mood."
 )
 
+CAPTION_TOKENS_AT_MOST = 160
+
 
 class LlavaSettings(BaseModel):
     """The contents of `humanvlm.json`."""
@@ -37,7 +39,7 @@ class LlavaSettings(BaseModel):
         "google/siglip-so400m-patch14-384", description="SigLIP dual encoder of the search space: a folder or a hub id."
     )
     caption_request: str = Field(CAPTION_REQUEST, min_length=1)
-    caption_tokens_at_most: PositiveInt = 160
+    caption_tokens_at_most: PositiveInt = CAPTION_TOKENS_AT_MOST
 
     @classmethod
     def read(cls, folder: Path) -> "LlavaSettings":

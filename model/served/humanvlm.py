@@ -21,7 +21,16 @@ from pydantic import ValidationError
 from model.crops import Crop
 from model.decisions import DecisionSheet, decided, refused
 from model.errors import DecisionSheetError, ModelServerError
-from model.humanvlm import FAR_AWAY, SMALLEST_PERSON_PX, HumanVLM, ImageTokens, Reading, TextEmbedding
+from model.humanvlm import (
+    FAR_AWAY,
+    SMALLEST_PERSON_PX,
+    HumanVLM,
+    ImageTokens,
+    Reading,
+    TextEmbedding,
+    asked_of_each,
+)
+from model.layouts.settings import CAPTION_REQUEST, CAPTION_TOKENS_AT_MOST
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 from model.served.address import ServedModel
 from model.served.answers import Answer, Refusal, offering_cannot_tell
@@ -31,12 +40,6 @@ from model.served.picture import Picture
 from model.served.server import Ask, IsStopping, ModelServer, never
 
 QUESTIONS_AT_ONCE = 32  # servers take 64 and more; a refused request is asked again question by question
-CAPTION_TOKENS_AT_MOST = 160
-CAPTION_PROMPT = (
-    "Describe this person for a safety officer in three short sentences: the head (hair covering, helmet, glasses, "
-    "mask), the body (clothes and their colours, vest, gloves, what the hands hold), and the surroundings. "
-    "Say only what can be seen; say nothing about age, gender, origin or mood."
-)
 UNDESCRIBED = "person whom the model server did not describe."
 PROBE = Question("predicate", "Is this picture all of one colour?")
 
@@ -87,7 +90,7 @@ class ServedHumanVLM:
             self._sheet.model_dump_json(),
             str(served.offers_cannot_tell),
         )
-        self.caption_revision = _revision(served.captions.model, CAPTION_PROMPT, str(CAPTION_TOKENS_AT_MOST))
+        self.caption_revision = _revision(served.captions.model, CAPTION_REQUEST, str(CAPTION_TOKENS_AT_MOST))
         self.embedding_space = tower.embedding_space
 
     @classmethod
@@ -118,7 +121,7 @@ class ServedHumanVLM:
         grey = Picture.of(np.full((128, 64, 3), 128, dtype=np.uint8))
         noise = Picture.of(np.random.default_rng(0).integers(0, 256, (160, 80, 3), dtype=np.uint8))
         about_grey, about_noise = (answers[0] for answers in self._answers([grey, noise], [PROBE]))
-        for said in (about_grey, about_noise, self._captions([grey])[0]):
+        for said in (about_grey, about_noise, *self._chats([(grey, CAPTION_REQUEST)])):
             if isinstance(said, Refusal):
                 raise ModelServerError(self._served.questions.url, f"it refuses a plain request: {said.reason}")
         if about_grey == about_noise:
@@ -165,10 +168,26 @@ class ServedHumanVLM:
     def describe(self, seen: SeenCrops | Sequence[Crop]) -> list[str]:
         """A caption of each crop: head, body, surroundings; of a person under 64 px tall, only that."""
         looked = self._seen(seen)
-        tall = looked.tall()
-        written = dict(zip(tall, self._captions([looked.pictures[crop] for crop in tall]), strict=True))
-        captions = [written.get(crop, FAR_AWAY) for crop in range(len(looked))]
+        said = self._said(looked, [CAPTION_REQUEST] * len(looked))
+        captions = [said.get(crop, FAR_AWAY) for crop in range(len(looked))]
         return [UNDESCRIBED if isinstance(caption, Refusal) else caption for caption in captions]
+
+    def answer(self, seen: SeenCrops | Sequence[Crop], question: str | Sequence[str]) -> list[str]:
+        """What the server says to an open question about each crop, in its own words.
+
+        Of a person under 64 px tall, and where the server declines, *cannot tell* is said, with its reason.
+
+        Args:
+            seen: The crops.
+            question: One for all of them, or one a crop.
+
+        Raises:
+            ValueError: there are not as many questions as crops.
+        """
+        looked = self._seen(seen)
+        said = self._said(looked, asked_of_each(question, len(looked)))
+        answers = [said.get(crop, CANNOT_TELL) for crop in range(len(looked))]
+        return [f"{CANNOT_TELL} ({text})" if isinstance(text, Refusal) else text for text in answers]
 
     def embed(self, seen: SeenCrops | Sequence[Crop]) -> NDArray[np.float32]:
         """Where each crop lies in the tower's search space, (B, E) float32 of unit length."""
@@ -210,11 +229,15 @@ class ServedHumanVLM:
             lambda reply: self._form.answers(reply, put),
         )
 
-    def _captions(self, pictures: Sequence[Picture]) -> list[str | Refusal]:
-        asks = [
-            chat_ask(self._served.captions.model, CAPTION_PROMPT, picture, tokens_at_most=CAPTION_TOKENS_AT_MOST)
-            for picture in pictures
-        ]
+    def _said(self, looked: SeenCrops, requests: Sequence[str]) -> dict[int, str | Refusal]:
+        """What is said to a request about each crop in which a person stands tall enough, by position."""
+        tall = looked.tall()
+        said = self._chats([(looked.pictures[crop], requests[crop]) for crop in tall])
+        return dict(zip(tall, said, strict=True))
+
+    def _chats(self, asked: Sequence[tuple[Picture, str]]) -> list[str | Refusal]:
+        model = self._served.captions.model
+        asks = [chat_ask(model, text, picture, tokens_at_most=CAPTION_TOKENS_AT_MOST) for picture, text in asked]
         return list(self._writing.ask(asks, is_stopping=self._is_stopping))
 
     def _may_be_asked(self, question: Question) -> bool:

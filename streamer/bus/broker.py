@@ -29,13 +29,18 @@ FURNISH_S = 2.0  # between two looks at whether it still lives, while its topics
 class EmbeddedBroker:
     """The broker's process, listening at one loopback address."""
 
-    def __init__(self, bootstrap_servers: str, log_path: Path) -> None:
+    def __init__(self, bootstrap_servers: str, log_path: Path, *, reached_at: str = "") -> None:
         """Serve at `bootstrap_servers` (one `host:port`), writing what the broker says to `log_path`.
+
+        Args:
+            bootstrap_servers: Where it listens.
+            log_path: Where its own words go.
+            reached_at: The `host:port` that clients are told to come to, where something stands in between.
 
         Raises:
             BrokerStartError: the address is not one loopback `host:port`.
         """
-        self.address = bootstrap_servers
+        self.address, self._reached_at = bootstrap_servers, reached_at or bootstrap_servers
         self.host, self.port = loopback_address(bootstrap_servers)
         self._log_path = log_path
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,7 +54,7 @@ class EmbeddedBroker:
         self.refuse_busy_port()
         url = f"tcp://{self.host}:{self.port}"
         command = [_program(self.address), "--cluster-id", "crewsight", "--listener-url", url]
-        command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+        command += ["--advertised-listener-url", f"tcp://{self._reached_at}", "--storage-engine", "memory://tansu/"]
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(

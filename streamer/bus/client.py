@@ -266,6 +266,11 @@ class Publisher:
         except KafkaError as error:
             raise BrokerUnreachableError(self._bus.bootstrap_servers, f"not acknowledged: {_said(error)}") from error
 
+    def forget(self) -> None:
+        """Drop what is unacknowledged: the caller has kept it, or it is out of date."""
+        self._unacknowledged.clear()
+        self.close()
+
     def close(self) -> None:
         """Give the connection back; what was not flushed is not sent."""
         if self._producer is not None:

@@ -7,7 +7,10 @@
   * IncarnationChangedError  the broker came back without its memory: known offsets mean nothing any more
   * MessageError             bytes that are not the message their topic promises
   * SettingsError            settings that cannot be read or do not fit
+  * CameraFileError          the cameras file cannot be read, written or used
 """
+
+from pathlib import Path
 
 
 class BusError(Exception):
@@ -78,3 +81,14 @@ class SettingsError(BusError):
 
     def __str__(self) -> str:
         return f"settings in {self.origin}: {self.key}: {self.reason}"
+
+
+class CameraFileError(BusError):
+    """The cameras file, or a file it names, cannot be read, written or used."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cameras file {self.path}: {self.reason}"

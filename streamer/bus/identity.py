@@ -11,6 +11,11 @@ def file_segment_id(camera_id: str, content_sha256: str, start_pts_us: int) -> s
     return _short(f"{camera_id}\n{content_sha256}\n{start_pts_us}")
 
 
+def live_segment_id(camera_id: str, started_at_us: int, start_pts_us: int) -> str:
+    """Name a segment of a live stream by its camera, when it began (microseconds since 1970) and its stream time."""
+    return _short(f"{camera_id}\nlive\n{started_at_us}\n{start_pts_us}")
+
+
 def track_id(segment_id: str, ordinal: int) -> str:
     """Name the `ordinal`-th track (from 1, in order of appearance) of a segment.
 

@@ -20,9 +20,18 @@ SCHEME = "media:///"
 Found = TypeVar("Found")
 
 
-def segment_uri(camera_id: str, day: str, segment_id: str) -> str:
-    """Where a segment's video lies; `day` is YYYY-MM-DD (UTC)."""
-    return f"{SCHEME}media/{camera_id}/{day}/{segment_id}.mp4"
+def segment_uri(camera_id: str, day: str, segment_id: str, *, ending: str = ".mp4") -> str:
+    """Where a segment's video, or its one picture, lies; `day` is YYYY-MM-DD (UTC)."""
+    return f"{SCHEME}media/{camera_id}/{day}/{segment_id}{ending}"
+
+
+def is_picture_uri(uri: str) -> bool:
+    """Whether a segment is one picture and no video.
+
+    >>> is_picture_uri(segment_uri("gate", "2026-05-04", "ab12", ending=".jpg"))
+    True
+    """
+    return uri.endswith(".jpg")
 
 
 def manifest_uri(camera_id: str, segment_id: str, analysis_revision: str) -> str:

@@ -6,9 +6,19 @@ may be added with a default and never re-meant. Ids are derived (`streamer.bus.i
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 _ASKED_OF = re.compile(
     r"^(?:is|are|does|do|has|have)\s+(?:the|this|that)?\s*(?:person|worker|man|woman|they)?\s*"
@@ -31,11 +41,14 @@ class TimeOrigin(StrEnum):
 
     CONTAINER = "container"  # the file's own creation time
     FILE = "file"  # the file system's modification time, less the duration
+    EXIF = "exif"  # a picture's own date, with its own offset from UTC
+    EXIF_ZONE = "exif-zone"  # a picture's own date, in the time zone that its source is set to
     CLOCK = "clock"  # this machine's clock when the frame arrived
+    RTCP = "rtcp"  # the camera's own clock, as its RTCP sender reports tell it
 
 
 class SegmentReady(Message):
-    """One stretch of one camera's video, readable at `uri`."""
+    """One stretch of one camera's video, or one picture, readable at `uri`."""
 
     segment_id: str
     previous_segment_id: str | None = Field(None, description="The segment that ends where this one begins.")
@@ -47,6 +60,13 @@ class SegmentReady(Message):
     fps: PositiveFloat
     width_px: PositiveInt
     height_px: PositiveInt
+    sampling_fps_at_most: PositiveFloat | None = Field(
+        None, description="Look at no more frames a second than this: analysis was behind. Never changes for a segment."
+    )
+    gap_before_s: NonNegativeFloat | None = Field(
+        None, description="Seconds before this segment that nobody has or nobody looks at; then it continues nothing."
+    )
+    gap_reason: str | None = Field(None, description="Why they are missing, in words.")
 
 
 class SegmentAnalyzed(Message):
@@ -95,10 +115,15 @@ class AskedQuestion(Message):
         >>> ask("Is this person wearing a hard hat?"), ask("What colour is the hard hat?")
         ('hard hat', 'hard hat colour')
         """
-        plain = self.text.strip().rstrip("?. ")
-        if which := _WHICH.match(plain):
-            return f"{plain[which.end() :]} {which[1].lower()}"
-        return _ASKED_OF.sub("", plain).strip() or plain
+        return _label(self.text)
+
+
+@lru_cache(1024)
+def _label(text: str) -> str:
+    plain = text.strip().rstrip("?. ")
+    if which := _WHICH.match(plain):
+        return f"{plain[which.end() :]} {which[1].lower()}"
+    return _ASKED_OF.sub("", plain).strip() or plain
 
 
 class QuestionSet(Message):

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from streamer.bus.camera_report import CamerasReport
 from streamer.bus.errors import MessageError
 from streamer.bus.messages import Message, QuestionSet, Rejected, SegmentAnalyzed, SegmentReady
 
@@ -46,9 +47,10 @@ SEGMENTS: Topic[SegmentReady] = Topic("segments", SegmentReady)
 PEOPLE: Topic[SegmentAnalyzed] = Topic("people", SegmentAnalyzed)
 DEAD_LETTERS: Topic[Rejected] = Topic("dead-letters", Rejected)
 QUESTIONS: Topic[QuestionSet] = Topic("questions", QuestionSet, key=b"in force")
+CAMERAS: Topic[CamerasReport] = Topic("cameras", CamerasReport, key=b"now")
 
 # Those without a key have one partition count: a camera keeps its number in each.
-ALL: tuple[Topic[Any], ...] = (SEGMENTS, PEOPLE, DEAD_LETTERS, QUESTIONS)
+ALL: tuple[Topic[Any], ...] = (SEGMENTS, PEOPLE, DEAD_LETTERS, QUESTIONS, CAMERAS)
 
 
 def _first_reason(error: ValidationError) -> str:

@@ -1,8 +1,11 @@
-"""A folder whose videos belong to one camera, watched while the streamer runs."""
+"""A folder whose videos and pictures belong to one camera, watched while the streamer runs."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from streamer.errors import SourceError
+from streamer.pictures import is_picture
 from streamer.sources.found import FoundFile
 
 VIDEO_SUFFIXES = frozenset(
@@ -12,18 +15,21 @@ VIDEO_SUFFIXES = frozenset(
 
 
 class FolderSource:
-    """Offers each video once it rests: a file that still grows is somebody's unfinished recording or copy.
+    """Offers each video and picture once it rests: a file that still grows is somebody's unfinished recording or copy.
 
     The clock is the caller's: `look` is told what time it is.
     """
 
-    def __init__(self, folder: Path, *, rest_s: float, only_present: bool = False) -> None:
-        """Watch `folder`, not the folders in it.
+    def __init__(
+        self, folder: Path, *, rest_s: float, only_present: bool = False, with_subfolders: bool = False
+    ) -> None:
+        """Watch `folder`.
 
         Args:
             folder: what to watch.
             rest_s: how long size and modification time must stay the same.
             only_present: offer what lies there at the first look and rests, then nothing more.
+            with_subfolders: watch the folders in it too, but no hidden ones and no links to folders.
 
         Raises:
             SourceError: there is no such folder.
@@ -31,6 +37,7 @@ class FolderSource:
         if not folder.is_dir():
             raise SourceError(folder, "there is no such folder")
         self._folder, self._rest_s, self._only_present = folder, rest_s, only_present
+        self._with_subfolders = with_subfolders
         self._resting: dict[Path, tuple[FoundFile, float]] = {}  # the file as it is, and since when
         self._offered: dict[Path, FoundFile] = {}
         self._has_looked = False
@@ -65,12 +72,15 @@ class FolderSource:
         return before if before is not None and before[0] == found else (found, now_s)
 
     def _present(self) -> list[FoundFile]:
-        try:
-            paths = [path for path in self._folder.iterdir() if _is_video(path)]
-        except OSError:
-            return []  # a share that is away for a moment
-        return [found for path in paths if (found := FoundFile.at(path))]
+        # A share that is away for a moment, or a folder closed to us, is empty: os.walk says nothing of it.
+        return [found for path in self._paths() if (found := FoundFile.at(path))]
+
+    def _paths(self) -> Iterator[Path]:
+        for folder, inner, names in os.walk(self._folder):
+            inner[:] = [name for name in inner if self._with_subfolders and not name.startswith(".")]
+            yield from (path for path in (Path(folder, name) for name in names) if _is_footage(path))
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+def _is_footage(path: Path) -> bool:
+    is_known = path.suffix.lower() in VIDEO_SUFFIXES or is_picture(path)
+    return is_known and not path.name.startswith(".")

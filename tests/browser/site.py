@@ -11,19 +11,19 @@ from fastapi import FastAPI
 
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.indexer.people import PeopleReader
-from consumers.search_client import SearchClient
+from consumers.search.client import SearchClient
 from consumers.web.api import create_api
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.serve import serve
 from streamer.bus.media import MediaStore
 from tests.builders_alerts import rules_desk
-from tests.builders_web import CaptionSearch
+from tests.builders_filtering import FilteringSearch
 
 
 def build(folder: Path, told: list[str]) -> FastAPI:
     people = PeopleReader(f"sqlite:///{folder / 'people.sqlite3'}")
-    search = SearchClient("http://127.0.0.1:9", timeout_s=1) if "alone" in told else CaptionSearch(people)
+    search = SearchClient("http://127.0.0.1:9", timeout_s=1) if "alone" in told else FilteringSearch(people)
     desk, media = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}"), MediaStore(str(folder / "media"))
     api = create_api(search, people, media, desk, rules_desk(folder, people, media, desk))
     look = PageLook("North Yard", ZoneInfo("Europe/Berlin"), is_demo="demo" in told)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -127,6 +128,43 @@ def test_a_room_of_the_desk_fits_its_window_and_has_no_serious_fault(
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
     assert serious_faults(page) == []
+
+
+@pytest.mark.parametrize("size", [WIDE, THUMB], ids=["wide", "thumb"])
+def test_alerts_of_a_typed_range_are_shown_and_the_range_stands_in_the_address(
+    looked_at: DeskSite, open_page: Open, size: tuple[int, int]
+):
+    page = open_page(looked_at, "/alerts", size=size)
+    page.get_by_text("9 alerts").wait_for()
+    menu = page.locator(".menu").last
+    menu.locator("summary").click()
+    now = datetime.now(ZoneInfo("Europe/Berlin"))
+    since, until = (f"{now - timedelta(minutes=ago):%Y-%m-%dT%H:%M}" for ago in (110, 40))
+    menu.get_by_label("From").fill(until)
+    menu.get_by_label("Until").fill(since)
+    menu.get_by_role("button", name="Show this time").click()
+    menu.get_by_text("Until must be later than from.").wait_for()
+    assert "since" not in page.url
+    box = menu.locator(".times").bounding_box()
+    assert box is not None
+    assert (box["x"] >= 0, box["x"] + box["width"] <= size[0]) == (True, True)
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"time-range-{size[0]}x{size[1]}-dark.png")
+    assert serious_faults(page) == []
+    menu.get_by_label("From").fill(since)
+    menu.get_by_label("Until").fill(until)
+    menu.get_by_role("button", name="Show this time").click()
+    page.get_by_text("3 alerts").wait_for()  # of 100, 75 and 50 minutes ago
+    page.reload()
+    page.get_by_text("3 alerts").wait_for()
+    menu = page.locator(".menu.on")
+    assert menu.locator("summary").inner_text().startswith(since[-5:] if since[:10] == until[:10] else "")
+    menu.locator("summary").click()
+    assert menu.get_by_label("Until").input_value() == until
+    menu.get_by_role("link", name="Any time").click()
+    page.get_by_text("9 alerts").wait_for()
+    assert "since" not in page.url
+    assert "until" not in page.url
 
 
 def sign_in(page: "Page", url: str, name: str) -> None:

@@ -7,16 +7,20 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
+from consumers.alerts import build
 from consumers.analyzer.eyes import Eyes
 from consumers.analyzer.manifests import SegmentAnalysis, read_manifest
-from consumers.questions import QuestionsInForce, publish_questions, question_set
+from consumers.packs.packs import read_pack
+from consumers.questions import QuestionsInForce, publish_questions, question_set, questions_of
 from consumers.runner import Runner
+from consumers.settings import AlerterSettings, Asking
 from model.questions import NOT_TRAINED, Question
 from streamer.bus.broker import EmbeddedBroker
 from streamer.bus.client import Bus, Received, Unreadable
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
-from streamer.bus.messages import SegmentReady
+from streamer.bus.messages import QuestionSet, SegmentReady
+from streamer.bus.settings import State
 from streamer.bus.topics import PEOPLE, QUESTIONS, SEGMENTS
 from tests.builders_bus import drain, embedded_broker, kill, wait_until
 from tests.builders_consumers import a_segment, people_video, running
@@ -153,3 +157,18 @@ def test_a_running_analyzer_asks_a_new_question_from_the_next_segment_on(analyze
     assert analyzer.analyse(a_segment("s3")).analysis_revision == before.analysis_revision
     results = analyzer.store.list("media:///results/gate")
     assert len(results) == 3, f"one result a segment: {results}"
+
+
+def test_the_questions_of_a_chosen_pack_are_asked_without_any_rule(make_bus: MakeBus, tmp_path: Path) -> None:
+    bus = make_bus()
+    incarnation = bus.ensure_topics()
+    settings = AlerterSettings(state=State(folder=tmp_path), questions=Asking(packs=("retail",)))
+    reader = bus.latest(QUESTIONS)
+    arrived: list[Received[QuestionSet] | Unreadable] = []
+    with build.alerter(settings, bus):
+        wait_until(lambda: len(arrived.__iadd__(reader.arrived(incarnation))) > 0)
+    reader.close()
+    (received,) = arrived
+    assert isinstance(received, Received)
+    asked = {question.asked for question in read_pack("retail").questions}
+    assert set(questions_of(received.message)) == asked

@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from streamer.bus.broker import EmbeddedBroker
 from streamer.bus.cameras import CameraTable
@@ -24,7 +27,8 @@ from streamer.sources.file import FileSource
 from streamer.sources.folder import FolderSource
 from streamer.streaming import Feed, Streamer
 from tests.builders_bus import drain, kill, wait_until
-from tests.builders_video import make_video, numbers_in
+from tests.builders_pictures import exif, half_red
+from tests.builders_video import make_video, number_of, numbered_frame, numbers_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -249,6 +253,31 @@ def test_kill_9_at_any_moment_changes_no_id_and_loses_no_frame(
     assert len(list((rough / "state" / "media").rglob("*.mp4"))) == len(expected)
 
 
+def test_kill_9_amid_a_folder_of_pictures_loses_none_and_doubles_none(
+    tmp_path: Path, footage: Path, broker: EmbeddedBroker
+) -> None:
+    for number in range(60):
+        numbered = Image.fromarray(numbered_frame(number, width=1920, height=1080))
+        numbered.save(footage / f"{number:02d}.png")
+    config = _settings_file(tmp_path, broker.address, [{"camera": "library", "folder": str(footage)}])
+    for wanted in (1, 15, 30, 45):
+        process = _start(config)
+        try:
+            wait_until(lambda wanted=wanted: len(_entries(tmp_path / "state")) >= wanted)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    assert _start(config).wait(120) == 0
+    stored = sorted((tmp_path / "state" / "media").rglob("*.jpg"))
+    assert len(stored) == len(_entries(tmp_path / "state")) == 60
+    assert sorted(_number_in(path) for path in stored) == list(range(60))
+
+
+def _number_in(picture: Path) -> int:
+    with Image.open(picture) as opened:
+        return number_of(np.asarray(opened))
+
+
 def _entries(state_folder: Path) -> list[str]:
     if not (state_folder / "ledger.sqlite3").exists():
         return []
@@ -315,3 +344,37 @@ def test_a_file_that_goes_away_before_it_is_cut_is_cut_when_it_comes_back(househ
     source.write_bytes(content)
     household.run(Feed("gate", FileSource(source)))
     household.published(segments=1)
+
+
+def test_a_folder_of_pictures_is_published_once_a_picture_whatever_is_copied_or_changed(
+    household: Household, footage: Path
+) -> None:
+    half_red().save(footage / "a.jpg", exif=exif(taken="2026:05:04 12:00:00", offset="+02:00"))
+    half_red((80, 50)).save(footage / "b.png", exif=exif(taken="2026:05:04 12:00:00"))
+    half_red((90, 60)).save(footage / "c.webp")
+    os.utime(footage / "c.webp", (1_700_000_000, 1_700_000_000))
+    (footage / "copy.jpg").write_bytes((footage / "a.jpg").read_bytes())
+    (footage / "broken.jpg").write_bytes(b"no picture")
+    before = {path: path.read_bytes() for path in footage.iterdir()}
+    feeds = lambda: [  # noqa: E731
+        Feed("library", FolderSource(footage, rest_s=0, only_present=True), zone=ZoneInfo("Asia/Tokyo"))
+    ]
+    household.run(*feeds())
+    segments, (refused,) = household.published(segments=3, rejects=1)
+    assert {(str(segment.started_at), segment.time_origin) for segment in segments} == {
+        ("2026-05-04 10:00:00+00:00", TimeOrigin.EXIF),
+        ("2026-05-04 03:00:00+00:00", TimeOrigin.EXIF_ZONE),
+        ("2023-11-14 22:13:20+00:00", TimeOrigin.FILE),
+    }
+    assert all(household.media.exists(segment.uri) and segment.uri.endswith(".jpg") for segment in segments)
+    assert (refused.origin, refused.reason) == (
+        str(footage / "broken.jpg"),
+        "it is no picture, or its beginning is broken",
+    )
+    assert {path: path.read_bytes() for path in footage.iterdir()} == before
+
+    half_red((100, 60)).save(footage / "b.png")
+    half_red((110, 60)).save(footage / "new.tif")
+    household.run(*feeds())
+    segments, _ = household.published(segments=3 + 5, rejects=1)  # those that nobody has analysed are told again
+    assert sorted({segment.segment_id: segment.width_px for segment in segments}.values()) == [60, 80, 90, 100, 110]

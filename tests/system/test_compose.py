@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import pytest
 import yaml
 
 from tests.builders_bus import embedded_broker
+from tests.builders_postgres import postgres_server
 from tests.installation import START, free_ports, until
 
 COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -52,34 +51,8 @@ def test_nothing_listens_beyond_this_machine(services: Mapping[str, Any]) -> Non
 @pytest.fixture
 def postgres() -> Iterator[int]:
     """A PostgreSQL of its own on a free port, with the database that the compose file names."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
-    if not programs:
-        pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
-    (port,) = free_ports(1)
-    folder = Path(tempfile.mkdtemp(prefix="crewsight-postgres-"))
-    as_owner: list[str] = []
-    if os.geteuid() == 0:  # the server refuses to run as root
-        try:
-            owner = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        as_owner = ["runuser", "-u", "postgres", "--"]
-
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [*as_owner, str(programs[-1] / program), *arguments], check=True, capture_output=True, cwd=folder
-        )
-
-    run("initdb", "--pgdata", f"{folder}/data", "--auth", "trust", "--username", "crewsight")
-    listen = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
-    run("pg_ctl", "--pgdata", f"{folder}/data", "--options", listen, "--log", f"{folder}/log", "--wait", "start")
-    try:
-        run("createdb", "--host", "127.0.0.1", "--port", str(port), "--username", "crewsight", "crewsight")
+    with postgres_server() as port:
         yield port
-    finally:
-        run("pg_ctl", "--pgdata", f"{folder}/data", "--mode", "immediate", "stop")
-        shutil.rmtree(folder)
 
 
 def rehearsed(environment: Mapping[str, str], replaced: Mapping[str, str]) -> dict[str, str]:

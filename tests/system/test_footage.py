@@ -112,6 +112,6 @@ def test_a_search_finds_the_worker_first_shows_a_table_and_names_a_word_never_le
         table = search("worker in an orange safety vest").stdout
         unknown = search("giraffe", "--json").stderr
     assert hits[0]["person"]["camera_id"] in ("zone", "inbox")  # the inbox holds a copy of the same clip
-    for heading in ("time", "camera", "score", "caption", "crop"):
+    for heading in ("time", "camera", "alike", "words", "caption", "crop"):
         assert heading in table
     assert "giraffe" in unknown

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from consumers.notifying.channels import Channel, QuietHours
 from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
+from streamer.bus.camera_file import CameraSpec
 from streamer.settings import Source, StreamerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ def all_settings() -> Iterator[tuple[str, str, str]]:
             seen.add(group)
             yield from described(group, kind)
     yield from described("sources[]", Source)
+    yield from described("cameras[]", CameraSpec)
     yield from described("notifying.channels.NAME", Channel)
     yield from described("notifying.channels.NAME.quiet", QuietHours)
 
@@ -37,7 +39,8 @@ def described(prefix: str, group: type[BaseModel]) -> Iterator[tuple[str, str, s
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from described(f"{prefix}.{name}", field.annotation)
             continue
-        default = "" if field.is_required() or field.default in (None, "") else f"`{field.default}`"
+        is_bare = field.is_required() or str(field.default) in ("None", "")
+        default = "" if is_bare else f"`{field.default}`"
         yield f"`{prefix}.{name}`", default, field.description or ""
 
 
@@ -62,10 +65,15 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
         "docs/notifying.md",
         "docs/alerts.md",
         "docs/desk.md",
+        "docs/pictures.md",
+        "docs/questions.md",
+        "docs/search-queries.md",
+        "docs/cameras.md",
+        "docs/search-index.md",
     ],
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:
-    named = set(re.findall(r"`?crewsight ((?:train |evaluate )?[a-z]+)", (ROOT / document).read_text()))
+    named = set(re.findall(r"`?crewsight ((?:train |evaluate |cameras )?[a-z]+)", (ROOT / document).read_text()))
     assert named <= commands()
 
 

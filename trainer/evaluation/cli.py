@@ -81,7 +81,7 @@ def evaluate_detector_command(
     recorded: Annotated[bool, typer.Option("--record", help="Write the figures into the model's card.")] = False,
 ) -> None:
     """Recall and precision of a detector against its starting weights, at an overlap of one half."""
-    from trainer.detector_reports import evaluate_detector, record
+    from trainer.detector.reports import evaluate_detector, record
 
     figures = evaluate_detector(
         name, starting_weights=starting_weights, clips=clips, photos=photos, cache_dir=cache_dir

@@ -1,31 +1,24 @@
-"""Questions and captions in LLaVA's JSON: a list of rows with an `image` and its `conversations`.
+"""Questions and captions in LLaVA's JSON, one by one.
 
-A row's turns go by pairs, `human` then `gpt`; a human turn that asks for a description makes its answer a caption, any
-other is an open question. Each pair stands by itself: earlier turns are not shown to the model.
+A request for a description makes its answer a caption, any other is an open question. Each turn stands by itself:
+earlier ones are not shown to the model.
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from PIL import Image
 
 from model.crops import Crop
-from trainer.errors import EvaluationError
+from trainer.errors import EvaluationError, RecipeError
+from trainer.llava.conversations import Conversation
+from trainer.llava.json_rows import llava_conversations
 
 LONGEST_SIDE_PX = 512  # no vision tower here reads more, and a set of photos would fill the memory
-READABLE_FROM = 0.9  # of the rows; with fewer, figures would be of another set than the one named
 _ASKS_TO_DESCRIBE = re.compile(r"\b(describe|description|caption)\b", re.IGNORECASE)
-
-
-class _Row(BaseModel):
-    image: str
-    conversations: list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,50 +50,23 @@ def read_conversations(path: Path) -> Conversations:
         EvaluationError: the file is no such list, or more than a tenth of its rows cannot be read.
     """
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EvaluationError(path, f"it cannot be read as JSON: {error}") from error
-    if not isinstance(rows, list) or not rows:
-        raise EvaluationError(path, "it is no list of rows with `image` and `conversations`")
-    examples = [_examples(row, path.parent) for row in rows]
-    unreadable = sum(found is None for found in examples)
-    if unreadable > (1 - READABLE_FROM) * len(rows):
-        raise EvaluationError(path, f"{unreadable} of its {len(rows)} rows or their pictures cannot be read")
-    return Conversations(tuple(example for found in examples for example in found or ()), unreadable)
+        found, count = llava_conversations(path, path.parent, path.parent / "images")
+        examples: list[Example] = []
+        for conversation in found:
+            picture = conversation.open_picture()
+            if picture is None:
+                count.readable -= 1
+                count.skipped["picture not readable"] += 1
+            else:
+                examples += _examples(conversation, picture)
+        count.refuse_unreadable(path)
+    except RecipeError as error:
+        raise EvaluationError(path, error.reason) from error
+    return Conversations(tuple(examples), count.skipped.total())
 
 
-def _examples(row: object, folder: Path) -> list[Example] | None:
-    """A row's pairs of turns; None where the row or its picture cannot be read."""
-    try:
-        checked = _Row.model_validate(row)
-    except ValidationError:
-        return None
-    pixels = _picture(folder, checked.image)
-    pairs = list(_pairs(checked.conversations))
-    if pixels is None or not pairs:
-        return None
-    crop = Crop(_shrunk(pixels), pixels.shape[0])
-    return [Example(crop, question, answer) for question, answer in pairs]
-
-
-def _pairs(turns: Sequence[dict[str, str]]) -> Iterator[tuple[str, str]]:
-    for asked, answered in zip(turns[::2], turns[1::2], strict=False):
-        if asked.get("from") == "human" and answered.get("from") == "gpt":
-            question = asked.get("value", "").replace("<image>", "").strip()
-            if question and answered.get("value", "").strip():
-                yield question, answered["value"].strip()
-
-
-def _picture(folder: Path, name: str) -> NDArray[np.uint8] | None:
-    for path in (folder / name, folder / "images" / name):
-        if path.is_file():
-            pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-            return None if pixels is None else np.asarray(pixels, dtype=np.uint8)
-    return None
-
-
-def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    scale = LONGEST_SIDE_PX / max(pixels.shape[:2])
-    if scale >= 1:
-        return pixels
-    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+def _examples(conversation: Conversation, picture: Image.Image) -> Iterator[Example]:
+    height_px = picture.height
+    picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.BOX)
+    crop = Crop(np.array(picture, dtype=np.uint8), height_px)
+    return (Example(crop, turn.request, turn.answer) for turn in conversation.turns)

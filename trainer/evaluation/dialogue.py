@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 
@@ -14,14 +14,6 @@ from trainer.evaluation.judge import Judge, Marked
 from trainer.evaluation.matching import is_match, word_f1
 
 Way = Literal["written", "decided", "described"]
-
-
-@runtime_checkable
-class WritesAnswers(Protocol):
-    """A model that answers any question in its own words."""
-
-    def answer(self, seen: ImageTokens, question: str) -> list[str]:
-        """An answer about each of the crops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +63,29 @@ def measure_dialogue(model: HumanVLM, conversations: Conversations, judge: Judge
 
 
 def answers_to(model: HumanVLM, examples: Sequence[Example]) -> list[tuple[str, Way]]:
-    """The model's answer to each example and how it came about; one pass for each distinct question."""
+    """The model's answer to each example and how it came about.
+
+    A model with words of its own answers each question in them, side by side; any other is asked once for each distinct
+    question.
+    """
     seen = model.see([example.crop for example in examples])
     asked: dict[str, list[int]] = defaultdict(list)
+    answers: dict[int, tuple[str, Way]] = {}
     for index, example in enumerate(examples):
         asked["" if example.is_caption else example.question].append(index)
-    answers: dict[int, tuple[str, Way]] = {}
+    if model.answers_open_questions:
+        open_ones = [index for question, indices in asked.items() if question for index in indices]
+        said = model.answer(seen.of(open_ones), [examples[index].question for index in open_ones])
+        answers |= {index: (text, "written") for index, text in zip(open_ones, said, strict=True)}
+        asked = {"": asked[""]} if "" in asked else {}
     for question, indices in asked.items():
-        said, way = _answers(model, seen.of(indices), question)
+        said, way = _chosen(model, seen.of(indices), question)
         answers |= {index: (text, way) for index, text in zip(indices, said, strict=True)}
     return [answers[index] for index in range(len(examples))]
 
 
-def _answers(model: HumanVLM, seen: ImageTokens, question: str) -> tuple[list[str], Way]:
-    if question and isinstance(model, WritesAnswers):
-        return model.answer(seen, question), "written"
+def _chosen(model: HumanVLM, seen: ImageTokens, question: str) -> tuple[list[str], Way]:
+    """A decision where the model knows the question, else its description."""
     known = [stated for stated in model.questions if stated.text.lower() == question.lower()]
     if known:
         return [row[0].answer for row in model.decide(seen, known[:1])], "decided"

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
-from model.decisions import DecisionSheet
-from model.folders import DECISIONS
+from model.decisions import MeasuredQuestion
+from model.folders import DECISIONS, read_json
+from model.layouts.llava import read_sheet
 from trainer.evaluation.report import Report
 from trainer.evaluation.scores import QuestionScore
+from trainer.texts import QUESTIONS
 
 LISTED_FROM = 0.7  # of the 95% interval of balanced accuracy, the lower end
 METRICS = "metrics.json"
@@ -16,19 +18,28 @@ def record_figures(folder: Path, report: Report) -> None:
     """Write the figures of each question into a checkpoint's `decision.json`, and the whole report into `metrics.json`.
 
     A question that may well be answered little better than by chance is struck off, and so is one of which nothing is
-    labelled: it will get *cannot tell*. A report without labelled photos leaves `decision.json` as it is.
+    labelled: it will get *cannot tell*. A checkpoint that is open to any question answers those too, marked as not
+    measured; one that it answers well enough is added, and no longer marked. A report without labelled photos leaves
+    `decision.json` as it is.
+
+    Raises:
+        ModelFolderError: `decision.json` is none.
     """
     if report.photos is not None:
         scores = report.photos.answering.scores
-        path = folder / DECISIONS
-        sheet = DecisionSheet.model_validate_json(path.read_text(encoding="utf-8"))
+        sheet = read_sheet(folder)
+        stated = {measured.text: measured for measured in sheet.questions}
+        if sheet.open_to_any_question:
+            stated = {q.text: MeasuredQuestion(kind=q.kind, text=q.text, answers=q.answers) for q in QUESTIONS} | stated
         questions = [
-            stated.model_copy(update={"figures": {**stated.figures, **_figures(scores[stated.text])}})
-            for stated in sheet.questions
-            if stated.text in scores and scores[stated.text].balanced_accuracy.low >= LISTED_FROM
+            measured.model_copy(update={"figures": {**measured.figures, **_figures(scores[text])}})
+            for text, measured in stated.items()
+            if text in scores and scores[text].balanced_accuracy.low >= LISTED_FROM
         ]
-        measured = sheet.model_copy(update={"questions": tuple(questions)})
-        path.write_text(json.dumps(measured.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+        # Only this is replaced: the file says to transformers, too, how the checkpoint is to be asked.
+        kept = read_json(folder, DECISIONS) if (folder / DECISIONS).is_file() else {"open_to_any_question": True}
+        written = {**kept, "questions": [measured.model_dump(mode="json") for measured in questions]}
+        (folder / DECISIONS).write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / METRICS).write_bytes(report.as_json() + b"\n")
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from consumers.access.access import Access
 from consumers.access.roles import ACT, EXPORT, LOOK
@@ -30,11 +30,13 @@ from consumers.web.alerts.shapes import (
     SummaryShape,
 )
 from consumers.web.alerts.summary import summarize
+from consumers.web.instants import Instant
 from consumers.web.who import Who, needs
 from streamer.bus.errors import MediaStoreError
 
 MOST = 500  # alerts in one answer, and in one change
 DAY = timedelta(days=1)
+LONGEST = timedelta(days=1100)  # three years; every hour of it is told
 PICTURE_HEADERS = {"Cache-Control": "private, max-age=600", "X-Content-Type-Options": "nosniff"}
 Problem = Callable[..., JSONResponse]
 
@@ -69,8 +71,8 @@ def asked_for(
     state: Annotated[list[State] | None, Query(description="Only in these states.")] = None,
     severity: Annotated[list[Severity] | None, Query(description="Only as bad as these.")] = None,
     assignee: Annotated[str | None, Query(description="Only this user's.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Footage time, from.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Footage time, up to and without.")] = None,
+    since: Annotated[Instant | None, Query(description="Footage time, from.")] = None,
+    until: Annotated[Instant | None, Query(description="Footage time, up to and without.")] = None,
 ) -> AlertFilter:
     """The filter that every list of alerts takes."""
     return AlertFilter(
@@ -127,6 +129,8 @@ def _add_lists(router: APIRouter, board: AlertBoard, access: Access) -> None:
             raise HTTPException(422, f"time_zone: {time_zone} is none; write one such as Europe/Berlin") from error
         if since >= until:
             raise HTTPException(422, "since: must be before until")
+        if until - since > LONGEST:
+            raise HTTPException(422, f"since: at most {LONGEST.days} days before until")
         return summarize(board.each(within(asked, since, until)), since, until, zone)
 
 

@@ -92,6 +92,6 @@ def cursor_of(severity: str, row: int) -> str:
     """The cursor of the page that begins behind an alert.
 
     >>> cursor_of("critical", 17)
-    '3.17'
+    '4.17'
     """
     return f"{RANK.get(severity, -1)}.{row}"

@@ -7,7 +7,7 @@ from consumers.web.address import ALERT, CAMERA, RULE, SEVERITY, SINCE, STATE, U
 from consumers.web.alerts.board import Offered
 from consumers.web.alerts.filters import AlertFilter
 from consumers.web.components.alert_words import SEVERITIES
-from consumers.web.components.markup import Markup, icon, tag
+from consumers.web.components.markup import Markup, icon, tag, together
 
 TO_DO = "to do"
 STATES = {  # what the address says -> the chip's words and the states meant
@@ -17,7 +17,6 @@ STATES = {  # what the address says -> the chip's words and the states meant
     "closed": ("Closed", ("resolved", "false_alarm")),
     "all": ("All", ()),
 }
-SPANS = {"1h": "The last hour", "8h": "The last 8 hours", "24h": "The last 24 hours", "7d": "The last 7 days"}
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "m": timedelta(minutes=1)}
 
 
@@ -81,16 +80,13 @@ def state_chips(address: Address) -> Markup:
 
 
 def menus(address: Address, offered: Offered) -> Markup:
-    """A menu for each of severity, rule, camera and time; what is chosen stands on it."""
+    """A menu for each of severity, rule and camera; what is chosen stands on it."""
     titles = dict(offered.rules)
     severities = [(severity, words) for severity, (words, _) in SEVERITIES.items()]
-    return tag(
-        "div",
+    return together(
         _menu(address, SEVERITY, "Every severity", severities),
         _menu(address, RULE, "Every rule", list(titles.items())),
         _menu(address, CAMERA, "Every camera", [(camera, camera) for camera in offered.cameras]),
-        _menu(address, SINCE, "Any time", list(SPANS.items())),
-        class_="menus",
     )
 
 

@@ -11,7 +11,7 @@ from consumers.web.alerts.acts import Acknowledge, Act, Assign, FalseAlarm, Rema
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.alerts.shapes import AlertDetailShape
 from consumers.web.components import alert_sheet
-from consumers.web.components.clip_player import ClipPlayer
+from consumers.web.components.footage_view import footage_view
 from consumers.web.components.markup import together
 from consumers.web.components.person_card import Now, nobody
 from consumers.web.components.person_dialog import no_footage
@@ -137,7 +137,7 @@ class AlertPane:
             with Words("div", "", "alert-body"):
                 with Words("div", "", "stage"):
                     if self._rights.may_play:
-                        ClipPlayer(alert_sheet.walk_of(alert, path), best="The moment")
+                        footage_view(alert_sheet.walk_of(alert, path), best="The moment")
                     else:
                         still(no_footage())
                     still(alert_sheet.pictures(alert))

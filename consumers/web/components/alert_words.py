@@ -20,6 +20,7 @@ SEVERITIES: Mapping[str, tuple[str, str]] = {
     "high": ("High", "keyboard_double_arrow_up"),
     "medium": ("Medium", "drag_handle"),
     "low": ("Low", "keyboard_double_arrow_down"),
+    "info": ("Info", "info"),
 }
 
 

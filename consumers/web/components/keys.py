@@ -16,6 +16,11 @@ KEYS = (
     (("x",), "Alerts: mark, for one act on many"),
     (("u",), "Alerts: undo"),
     (("n",), "Alerts: show what is new"),
+    (("x",), "Search: choose"),
+    (("e",), "Search: export what is chosen"),
+    (("m",), "Search: more like the selected one"),
+    (("t",), "Search: sheet or timeline"),
+    (("n",), "Search: show more"),
     (("Esc",), "Close, or let go of what is selected"),
     (("?",), "This list"),
 )

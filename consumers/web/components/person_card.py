@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from consumers.web.components.answers import answer_chips
 from consumers.web.components.markup import Markup, icon, tag, together
 from consumers.web.components.words import Words, still
-from consumers.web.schemas import CropShape, HitShape, PersonShape
+from consumers.web.schemas import CropShape, PersonShape
 from consumers.web.wording import age, count, seen_time
 
 LIST_HEIGHT_PX = 176
@@ -55,38 +55,6 @@ def card_body(person: PersonShape) -> Markup:
     return together(
         tag("div", crop_image(person.crop, LIST_HEIGHT_PX), class_="crop wide" if is_wide else "crop"),
         tag("div", tag("p", person.caption, class_="caption"), answer_chips(person.answers), class_="body"),
-    )
-
-
-def hit_card(hit: HitShape, rank: int, sightings: int, address: str, now: Now) -> Words:
-    """A person found by a search, with how near they are as a length."""
-    with Words("a", "", "hit", href=address) as card:
-        still(hit_body(hit, rank, sightings, now))
-    return card
-
-
-def hit_body(hit: HitShape, rank: int, sightings: int, now: Now) -> Markup:
-    """All of a person found."""
-    person, near = hit.person, min(1.0, max(0.0, hit.score))
-    seen = tag("span", f"seen {count(sightings, 'time')}", class_="sightings") if sightings > 1 else Markup()
-    place = tag("span", f"{rank}", class_="rank")
-    return together(
-        tag("div", crop_image(person.crop, HIT_HEIGHT_PX), place, seen, class_="crop"),
-        tag(
-            "div",
-            tag(
-                "span",
-                class_="score",
-                role="img",
-                aria_label=f"nearness {hit.score:.2f}",
-                title=f"Nearness {hit.score:.3f}",
-                style=f"--p:{near:.3f}",
-            ),
-            tag("p", person.caption, class_="caption"),
-            tag("span", person.camera_id, class_="camera"),
-            tag("span", time_and_age(person.first_seen_at, now), class_="at"),
-            class_="body",
-        ),
     )
 
 

@@ -7,16 +7,17 @@ from nicegui import background_tasks, ui
 
 from consumers.access.roles import PLAY
 from consumers.errors import PeopleTableError
-from consumers.web.address import PERSON, QUERY, SEARCH, Address
+from consumers.web.address import LIKE, PERSON, SEARCH, Address
 from consumers.web.components.answers import answer_lengths
 from consumers.web.components.bones import sheet_bones
-from consumers.web.components.clip_player import ClipPlayer
+from consumers.web.components.footage_view import footage_view
 from consumers.web.components.markup import Markup, icon, tag, together
 from consumers.web.components.person_card import Now, crop_image, nobody, time_and_age
 from consumers.web.components.words import Words, still
 from consumers.web.desk import Desk
 from consumers.web.schemas import PersonDetailShape
-from consumers.web.wording import ORIGINS, lasted, seen_time
+from consumers.web.wording import lasted, seen_time, time_from
+from streamer.bus.media import is_picture_uri
 from streamer.bus.messages import TimeOrigin
 
 WHO_HEIGHT_PX = 190
@@ -106,7 +107,7 @@ class PersonDialog:
         with Words("div", "", "sheet-body", tabindex="-1"):
             with Words("div", "", "stage"):
                 if self._may_play:
-                    ClipPlayer(person)
+                    footage_view(person)
                 else:
                     still(no_footage())
                 still(together(strip(person, self._address, now), ledger(person, now)))
@@ -156,7 +157,7 @@ def strip(person: PersonDetailShape, address: Address, now: Now) -> Markup:
 
 def who(person: PersonDetailShape) -> Markup:
     """The crop, the caption and the way to others who look alike."""
-    alike = Address(SEARCH, {QUERY: person.caption.rstrip(".")})
+    alike = Address(SEARCH, {LIKE: person.person_id})
     return tag(
         "div",
         tag("div", crop_image(person.crop, WHO_HEIGHT_PX), class_="crop"),
@@ -178,11 +179,12 @@ def answers_in_full(person: PersonDetailShape) -> Markup:
 def ledger(person: PersonDetailShape, now: Now) -> Markup:
     """When, and how one knows."""
     first, last = (seen_time(at, now.zone, now.instant) for at in (person.first_seen_at, person.last_seen_at))
+    is_picture = is_picture_uri(person.clip.url)
+    seen = {"Since": first, "Until": f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})"}
     return entries(
         {
-            "Since": first,
-            "Until": f"{last} ({lasted(person.first_seen_at, person.last_seen_at)})",
-            "Time from": ORIGINS[TimeOrigin(person.time_origin)],
+            **({"Taken": first} if is_picture else seen),
+            "Time from": time_from(TimeOrigin(person.time_origin), is_picture=is_picture),
             "Picture": f"{person.crop.width_px} × {person.crop.height_px} px",
         }
     )

@@ -1,6 +1,6 @@
 """Elements that change or are listened to, and pieces of HTML that do not."""
 
-from nicegui import ui
+from nicegui import events, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from consumers.web.components.markup import Markup
@@ -26,6 +26,17 @@ class Words(TextElement):
 def still(markup: Markup) -> ui.html:
     """A piece of HTML that stays as it is; to the layout, its parts stand where it stands."""
     return ui.html(markup).classes("still")
+
+
+def button(
+    drawing: str, words: str, act: events.Handler[events.GenericEventArguments], *, is_main: bool = False
+) -> Words:
+    """A button with a drawing and words."""
+    made = Words("button", "", "act main" if is_main else "act").on("click", act)
+    with made:
+        icon(drawing)
+        Words("span", words)
+    return made
 
 
 def icon(name: str) -> Words:

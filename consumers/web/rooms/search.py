@@ -1,26 +1,51 @@
-"""*Search*: one line to type in, and a contact sheet of who is nearest to the words."""
+"""*Search*: one line to type in, filters as chips, and whoever is found as a contact sheet or by camera and time."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
+import base64
+from collections.abc import Coroutine
+from dataclasses import replace
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 
+from consumers.access.roles import EXPORT
 from consumers.access.roles import SEARCH as SEARCH_ROLE
-from consumers.errors import DeskError, NotPermittedError, PeopleTableError, SearchUnavailableError
-from consumers.web.address import CAMERA, PERSON, QUERY, SEARCH, Address
-from consumers.web.components import markup
-from consumers.web.components.bones import hit_bones
+from consumers.errors import (
+    ConsumerError,
+    DeskError,
+    NotPermittedError,
+    NotSeenError,
+    PeopleTableError,
+    SearchQueryError,
+    SearchUnavailableError,
+)
+from consumers.search.query import SearchQuery
+from consumers.web.address import FRAME, LIKE, PERSON, PICTURE, QUERY, SEARCH, VIEW, Address
+from consumers.web.components.export_bar import ExportBar
+from consumers.web.components.hit_sheet import HitSheet
 from consumers.web.components.markup import Markup, tag, together
-from consumers.web.components.person_card import hit_card, nobody
+from consumers.web.components.person_card import nobody
+from consumers.web.components.saved_searches import SavedSearches
+from consumers.web.components.search_filters import TIMELINE, Offered, chips_of, layouts, moved
+from consumers.web.components.search_line import SearchLine
+from consumers.web.components.search_menus import SearchMenus
+from consumers.web.components.search_words import (
+    MOST_TRIED,
+    example,
+    invitation,
+    no_hits,
+    results_words,
+    tellable,
+    thumbnail,
+    unknown_words,
+)
 from consumers.web.components.words import Words, icon, still
 from consumers.web.rooms.room import Selection, Surroundings
-from consumers.web.schemas import CameraShape, HitShape, PersonShape, SearchShape, StatusShape
-from consumers.web.wording import count
-from model.questions import CANNOT_TELL
+from consumers.web.schemas import StatusShape
+from consumers.web.search.search_address import EXAMPLES, example_of, is_asking, saved_of, search_of
+from consumers.web.search.shapes import SavedAsked, SearchShape
 
-FIRST, MOST = 24, 192  # hits on the sheet at first, and at most
-TRIES = 4  # captions offered as searches
+PAGE, TIMELINE_PAGE = 24, 96  # hits at once
+SEEN_LATELY = 60
 
 
 class SearchRoom:
@@ -32,213 +57,288 @@ class SearchRoom:
         """Lay out the line; `follow` searches."""
         self._around = around
         self._address: Address | None = None
-        self._limit = FIRST
+        self._query: SearchQuery | None = None  # of the page that is shown: further pages are asked with the same
+        self._next: str | None = None
         self._is_off = False
-        self._people: list[str] = []
-        self._cards: list[ui.element] = []
         self._selection = Selection()
-        with Words("section", "", "room", tabindex="-1", aria_label="Search"):
-            with Words("div", "", "ask") as self._head_of_room:
+        with Words("section", "", "room searching", tabindex="-1", aria_label="Search") as self._room:
+            with Words("div", "", "ask") as self._ask:
                 Words("h1", "Find a person")
-                with Words("div", "", "ask-line", role="search"):
-                    self._lay_out_line()
-            self._found = Words("div")
+                self._line = SearchLine(self._ask_words, self._ask_picture)
+                self._example = Words("div", "", "still")
+                self._menus = SearchMenus(around.look.zone, around.go)
+            with Words("div", "", "room-head results-head") as self._head:
+                with Words("h2", "", "sum"):
+                    self._sum = Words("span", "", role="status")
+                with Words("div", "", "head-acts"):
+                    self._layouts = Words("div", "", "still")
+                    self._saved = SavedSearches(around, self._savable)
+            self._notes = Words("div")
+            self._sheet = HitSheet(around.look.now, self._picked, may_pick=around.identity.may(EXPORT))
+            self._rest = Words("div")
+            self._export = ExportBar(around, self._sheet.pick_all, self._sheet.pick_none)
         around.feed.stands.subscribe(self._stand)
 
-    def _lay_out_line(self) -> None:
-        icon("search")
-        self._line = ui.input(placeholder="In words: worker in an orange vest")
-        self._line.props('borderless dense clearable autofocus maxlength=500 aria-label="Describe a person"')
-        self._line.on("keydown.enter", self._ask, args=[])
-        self._line.on("keydown.escape", lambda: self._line.run_method("blur"), args=[])
-        self._line.on("clear", self._forget, args=[])
-        with ui.element("button").classes("act main").on("click", self._ask):
-            Words("span", "Search")
+    # What the page asks of a room
 
     async def follow(self, address: Address) -> None:
-        """Search for the address's words, unless they are on the sheet already."""
+        """Search for what the address asks, unless it is on the sheet already."""
         wanted = address.but(**{PERSON: None})
         if wanted == self._address:
             return
-        self._address, self._limit = wanted, FIRST
-        self._line.set_value(address.get(QUERY) or "")
+        self._address = wanted
+        self._line.show(address.get(QUERY) or "")
         await self._search()
 
     def step(self, by: int) -> None:
         """Select the next or previous person found."""
-        self._selection.step(self._cards, by)
+        self._selection.step(self._sheet.links, by)
 
     def beside(self, person_id: str, by: int) -> str | None:
         """Who stands next to somebody on the sheet."""
-        place = self._people.index(person_id) + by if person_id in self._people else 0
-        return self._people[place] if 0 <= place < len(self._people) else None
+        people = self._sheet.people
+        place = people.index(person_id) + by if person_id in people else -1
+        return people[place] if 0 <= place < len(people) else None
 
     def let_go(self) -> None:
-        """Select nobody."""
-        self._selection.let_go()
-
-    def key(self, name: str) -> None:
-        """No key means anything here alone."""
+        """Select nobody; then choose nobody."""
+        if self._selection.is_made:
+            self._selection.let_go()
+        else:
+            self._sheet.pick_none()
 
     def write(self) -> None:
         """Put the cursor into the line."""
-        self._line.run_method("focus")
-        self._line.run_method("select")
+        self._line.focus()
 
-    def _ask(self) -> None:
-        words = (self._line.value or "").strip()
-        if words and self._address:
-            self._around.go(self._address.but(**{QUERY: words}))
+    def key(self, name: str) -> None:
+        """Choose (x), export (e), more like the selected one (m), sheet or timeline (t), more (n)."""
+        index = self._selection.index
+        is_on_one = self._selection.is_made and index is not None and index < len(self._sheet.groups)
+        group = self._sheet.groups[index or 0] if is_on_one else None
+        if name == "x" and group is not None and self._around.identity.may(EXPORT):
+            self._sheet.pick(group)
+        elif name == "m" and group is not None:
+            self._around.go(Address(SEARCH, {LIKE: group.best.person.person_id}))
+        elif name == "t" and self._address is not None and is_asking(self._address):
+            view = None if self._address.get(VIEW) == TIMELINE else TIMELINE
+            self._around.go(moved(self._address, **{VIEW: view}))
+        elif name == "e":
+            self._later(self._export.begin())
+        elif name == "n" and self._next is not None:
+            self._later(self._more())
 
-    def _forget(self) -> None:
-        self._around.go(Address(SEARCH))
+    def _later(self, doing: Coroutine[object, object, None]) -> None:
+        background_tasks.create(doing, context=self._room)
+
+    # Asking
+
+    def _ask_words(self, words: str) -> None:
+        """Search for words instead of whatever is searched for, with the filters as they are."""
+        if self._address is not None:
+            self._around.go(moved(self._address, **{**dict.fromkeys(EXAMPLES), QUERY: words or None}))
+
+    async def _ask_picture(self, picture: bytes) -> None:
+        name = self._around.services.pictures.keep(picture)
+        address = self._address or Address(SEARCH)
+        self._around.go(moved(address, **{**dict.fromkeys(EXAMPLES), PICTURE: name}))
+
+    def _queried(self, asked: Address) -> SearchQuery:
+        """The query of an address.
+
+        Raises:
+            SearchQueryError, NotSeenError, PeopleTableError: As `Asking.query`.
+        """
+        now = self._around.look.now()
+        stated = search_of(asked, now.instant, now.zone)
+        name = asked.get(PICTURE)
+        if example_of(asked) == PICTURE and name:
+            picture = self._around.services.pictures.get(name)
+            if picture is None:
+                raise SearchQueryError("the picture of this search is no longer kept; upload it again")
+            stated = stated.model_copy(update={"picture": base64.b64encode(picture).decode()})
+        k = TIMELINE_PAGE if asked.get(VIEW) == TIMELINE else PAGE
+        return replace(self._around.services.asking.query(stated), k=k)
 
     async def _search(self) -> None:
         asked = self._address or Address(SEARCH)
-        words = asked.get(QUERY)
-        self._people, self._cards = [], []
-        self._head_of_room.classes(add="alone" if words is None else "", remove="" if words is None else "alone")
-        if words is None:
+        self._query, self._next, self._is_off = None, None, False
+        self._selection.let_go()
+        self._ask.classes(add="" if is_asking(asked) else "alone", remove="alone" if is_asking(asked) else "")
+        for place in (self._notes, self._rest, self._example):
+            place.clear()
+        await asyncio.gather(self._offer(asked), self._saved.show())
+        if not is_asking(asked):
+            self._sum.set_text("")
             await self._invite()
             return
-        self._wait()
+        self._sum.set_text("Searching")
+        self._sheet.wait()
         try:
             who = await self._around.permitted(SEARCH_ROLE)
-            found, cameras = await asyncio.gather(
-                asyncio.to_thread(self._around.desk.search, words, self._limit, asked.get(CAMERA), by=who.name),
-                asyncio.to_thread(self._around.desk.cameras),
+            query = await asyncio.to_thread(self._queried, asked)
+            await self._show_example(asked, query)
+            found = await asyncio.to_thread(self._around.desk.search, query, by=who.name)
+        except ConsumerError as error:
+            if self._address == asked:
+                self._tell_fault(error)
+            return
+        if self._address == asked and not self._sheet.is_gone:
+            self._query = query
+            await self._show(found, asked)
+
+    def _tell_fault(self, error: ConsumerError) -> None:
+        match error:
+            case SearchUnavailableError():
+                self._is_off = True
+                why = (
+                    f"The indexer is starting, or has stopped ({error.reason}). People already found are still in Live."
+                )
+                self._say("search_off", "Search does not answer", f"{why} This page asks again by itself.")
+            case NotPermittedError():
+                self._say("lock", "Searching is not yours to do", str(error))
+            case PeopleTableError():
+                self._say("error", "The list of people cannot be read", str(error))
+            case DeskError():
+                self._say("error", "The audit log cannot be written, so nothing is searched", str(error))
+            case NotSeenError():
+                self._say("person_off", "Whom to look for is not there", f"{error}. They may have been erased.")
+            case _:
+                self._say("help_outline", "This cannot be searched for", str(error))
+
+    def _say(self, drawing: str, title: str, why: str, ways_out: Markup = Markup()) -> None:  # noqa: B008 — immutable
+        if self._sheet.is_gone:
+            return
+        self._sum.set_text("")
+        self._sheet.clear()
+        self._rest.clear()
+        with self._rest:
+            nobody(drawing, title, why)
+            still(tag("div", ways_out, class_="ways-out"))
+
+    # Showing
+
+    async def _offer(self, asked: Address) -> None:
+        """Draw the menus, as far as one knows what to offer."""
+        services, offered = self._around.services, Offered()
+        try:
+            cameras, questions, standing = await asyncio.gather(
+                asyncio.to_thread(services.desk.cameras),
+                asyncio.to_thread(services.desk.questions),
+                asyncio.to_thread(services.rules.standing),
             )
-        except SearchUnavailableError as error:
-            self._is_off = True
-            why = f"The indexer is starting, or has stopped ({error.reason}). People already found are still in Live."
-            self._say("search_off", "Search does not answer", f"{why} This page asks again by itself.")
+        except ConsumerError:
+            pass  # the search says what is wrong
+        else:
+            names = tuple(camera.camera_id for camera in cameras)
+            offered = Offered(names, tuple(standing.book.camera_groups), questions)
+        self._offered = offered
+        if self._room.is_deleted:
             return
-        except NotPermittedError as error:
-            self._say("lock", "Searching is not yours to do", str(error))
+        self._menus.show(asked, offered, self._around.look.now().instant)
+        self._layouts.clear()
+        with self._layouts:
+            still(layouts(asked))
+
+    async def _show_example(self, asked: Address, query: SearchQuery) -> None:
+        """Say beside the line what a search by example goes by."""
+        kind, image, words = example_of(asked), None, ""
+        if kind == LIKE and query.like is not None:
+            person = await asyncio.to_thread(self._around.desk.person, query.like)
+            if person is not None:
+                image, words = person.crop.url, f"{person.caption} Camera {person.camera_id}."
+        elif query.picture is not None:
+            image = await asyncio.to_thread(thumbnail, query.picture)
+            words = "A picture that was uploaded." if kind == PICTURE else "A box drawn on a frame."
+        if image and not self._room.is_deleted:
+            self._example.clear()
+            with self._example:
+                still(example(asked, image, words))
+
+    async def _show(self, found: SearchShape, asked: Address) -> None:
+        with self._notes:
+            still(unknown_words(found))
+        if not found.hits:
+            await self._say_why_nobody(asked)
             return
-        except PeopleTableError as error:
-            self._say("error", "The list of people cannot be read", str(error))
-            return
-        except DeskError as error:
-            self._say("error", "The audit log cannot be written, so nothing is searched", str(error))
-            return
-        if self._address == asked and not self._found.is_deleted:
-            self._show(found, cameras, asked)
+        self._sheet.show(found.hits, asked)
+        self._shown(found)
 
-    def _wait(self) -> None:
-        self._found.clear()
-        with self._found, Words("div", "", "sheet-of-hits"):
-            still(hit_bones(12))
-
-    def _say(self, drawing: str, title: str, why: str) -> None:
-        if not self._found.is_deleted:
-            self._found.clear()
-            with self._found:
-                nobody(drawing, title, why)
-
-    def _show(self, found: SearchShape, cameras: tuple[CameraShape, ...], asked: Address) -> None:
-        self._is_off = False
-        self._found.clear()
-        now = self._around.look.now()
-        with self._found:
-            still(together(unknown_words(found), results_head(found, cameras, asked)))
-            if not found.hits:
-                nobody("person_search", "Nobody is found", why_nobody(asked, cameras))
-                return
-            with Words("div", "", "sheet-of-hits"):
-                for rank, (hit, sightings) in enumerate(one_a_person(found.hits), start=1):
-                    address = asked.but(**{PERSON: hit.person.person_id})
-                    self._cards.append(hit_card(hit, rank, sightings, str(address), now))
-                    self._people.append(hit.person.person_id)
-            if len(found.hits) == self._limit < MOST:
-                self._offer_more()
-
-    def _offer_more(self) -> None:
-        with Words("div", "", "older"), ui.element("button").classes("act").on("click", self._more):
-            icon("expand_more")
-            Words("span", "Show more")
+    def _shown(self, found: SearchShape) -> None:
+        """Say how many are on the sheet, and offer those behind them."""
+        assert self._address is not None
+        self._next = found.next
+        self._sum.set_text(results_words(len(self._sheet.groups), has_more=bool(found.next), asked=self._address))
+        self._rest.clear()
+        if found.next is not None:
+            with self._rest, Words("div", "", "older"), ui.element("button").classes("act").on("click", self._more):
+                icon("expand_more")
+                Words("span", "Show more")
+                Words("kbd", "N", "keyboard-only")
 
     async def _more(self) -> None:
-        self._limit = min(MOST, self._limit * 2)
-        await self._search()
+        """The next page of the same search: whoever arrived since belongs to none of its pages."""
+        query, after = self._query, self._next
+        if query is None or after is None:
+            return
+        self._next = None  # one page at a time
+        try:
+            who = await self._around.permitted(SEARCH_ROLE)
+            found = await asyncio.to_thread(self._around.desk.search, replace(query, after=after), by=who.name)
+        except ConsumerError as error:
+            self._next = after
+            ui.notify(str(error), type="negative", timeout=8000)
+            return
+        if self._query is query and not self._sheet.is_gone:
+            self._sheet.add(found.hits)
+            self._shown(found)
+
+    async def _say_why_nobody(self, asked: Address) -> None:
+        """Which filter leaves nobody, found by trying without each."""
+        now = self._around.look.now()
+        chips = chips_of(asked, self._offered, now.instant, now.zone)
+
+        def tried() -> list[int]:
+            queries = [replace(self._queried(chip.without), k=MOST_TRIED) for chip in chips]
+            return [self._around.desk.number_found(query) for query in queries]
+
+        try:
+            numbers, cameras = await asyncio.gather(
+                asyncio.to_thread(tried), asyncio.to_thread(self._around.desk.cameras)
+            )
+        except ConsumerError as error:
+            self._tell_fault(error)
+            return
+        if self._address == asked:
+            why, ways_out = no_hits(asked, list(zip(chips, numbers, strict=True)), cameras)
+            self._say("person_search", "Nobody is found", why, ways_out)
 
     async def _invite(self) -> None:
         """Before anything is asked: what can be asked, in the words of people who were seen."""
+        self._sheet.clear()
         try:
-            newest = await asyncio.to_thread(self._around.desk.newest, 60)
+            newest = await asyncio.to_thread(self._around.desk.newest, SEEN_LATELY)
         except PeopleTableError:
             captions: list[str] = []
         else:
-            captions = tellable(newest.people)[:TRIES]
-        if self._found.is_deleted:
-            return
-        self._found.clear()
-        with self._found:
-            still(invitation(captions))
+            captions = tellable(newest.people)
+        if not self._sheet.is_gone and self._address is not None and not is_asking(self._address):
+            self._rest.clear()
+            with self._rest:
+                still(together(invitation(captions)))
+
+    def _picked(self) -> None:
+        """What is chosen has changed."""
+        self._export.choose(list(self._sheet.picked))
+
+    def _savable(self) -> SavedAsked | None:
+        """The search that is shown, as it can be kept; None: there is none, or it needs a picture."""
+        asked = self._address
+        if asked is None or not is_asking(asked) or example_of(asked) in (PICTURE, FRAME):
+            return None
+        now = self._around.look.now()
+        return saved_of(search_of(asked, now.instant, now.zone))
 
     async def _stand(self, status: StatusShape) -> None:
         if self._is_off and status.search_answers:
-            self._is_off = False
             await self._search()
-
-
-def one_a_person(hits: Sequence[HitShape]) -> list[tuple[HitShape, int]]:
-    """The best hit of each chain, and how many of its sightings were found."""
-    best: dict[str, HitShape] = {}
-    for hit in hits:
-        best.setdefault(hit.person.chain_id, hit)
-    sightings = Counter(hit.person.chain_id for hit in hits)
-    return [(hit, sightings[chain]) for chain, hit in best.items()]
-
-
-def tellable(people: Sequence[PersonShape]) -> list[str]:
-    """The captions, each once, of people of whom something could be told."""
-    told = (p.caption for p in people if p.caption and any(a.answer != CANNOT_TELL for a in p.answers))
-    return list(dict.fromkeys(told))
-
-
-def invitation(captions: Sequence[str]) -> Markup:
-    """Searches that one click asks."""
-    words = "Seen lately:" if captions else "Nobody has been seen yet. People can be found once they are in Live."
-    links = (tag("li", tag("a", c, href=str(Address(SEARCH, {QUERY: c.rstrip(".")})))) for c in captions)
-    return tag("div", tag("p", words), tag("ul", *links), class_="tries")
-
-
-def unknown_words(found: SearchShape) -> Markup:
-    """Which words count for nothing."""
-    if not found.unknown_words:
-        return Markup()
-    words = ", ".join(f"“{word}”" for word in found.unknown_words)
-    told = (
-        f"The model has not learnt {words}. What you see goes by the other words, if there are any: judge it with care."
-    )
-    return tag("p", markup.icon("warning"), tag("span", told), class_="note warn")
-
-
-def results_head(found: SearchShape, cameras: Sequence[CameraShape], asked: Address) -> Markup:
-    """How many were found, and one filter a camera."""
-    many = f"{count(len(one_a_person(found.hits)), 'person', 'people')}, nearest first"
-    filters = (
-        tag(
-            "a",
-            name or "All cameras",
-            href=str(asked.but(**{CAMERA: name})),
-            aria_current="true" if name == asked.get(CAMERA) else None,
-        )
-        for name in (None, *(camera.camera_id for camera in cameras))
-    )
-    return tag(
-        "div",
-        tag("h2", tag("span", many, role="status"), class_="sum"),
-        tag("nav", *filters, class_="filters", aria_label="Cameras") if len(cameras) > 1 else Markup(),
-        class_="room-head",
-    )
-
-
-def why_nobody(asked: Address, cameras: tuple[CameraShape, ...]) -> str:
-    """Why a search found nobody."""
-    if not sum(camera.people for camera in cameras):
-        return "No people have been seen yet. They become searchable as soon as they appear in Live."
-    if asked.get(CAMERA):
-        return f"The camera '{asked.get(CAMERA)}' has seen nobody. Try all cameras."
-    return "Nobody is in the index yet. Ask again in a moment."

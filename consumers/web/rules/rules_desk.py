@@ -4,10 +4,11 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from consumers.alerts.explaining import Explaining, Explanation
 from consumers.alerts.measured import MeasuredModels
@@ -16,6 +17,7 @@ from consumers.alerts.rules_file import MOST_BYTES, RulesWatch, parse_rules
 from consumers.alerts.standing import RulesInForce, Standing, standing_of
 from consumers.alerts.trying import Trial
 from consumers.errors import RulesError, StaleRulesError
+from consumers.web.rules.rule_edit import with_rule, without_rule
 from consumers.web.rules.status_edit import with_status
 
 STARTER = """# Rules of the alert desk: each a question that is asked about every person, and the answers that comply.
@@ -104,6 +106,27 @@ class RulesDesk:
             StaleRulesError: somebody else changed the file meanwhile; nothing is overwritten.
         """
         return self.save(with_status(self.text().text, rule_id, status, self.path), seen)
+
+    def add_rule(self, rule: Mapping[str, Any]) -> Standing:
+        """Write one more rule at the end of the file; one of the same id gives way to it.
+
+        Raises:
+            StaleRulesError: somebody else changed the file meanwhile; nothing is overwritten.
+        """
+        seen = self.text()
+        parse_rules(seen.text, self.path)
+        return self.save(with_rule(without_rule(seen.text, str(rule["id"])), rule), seen.revision)
+
+    def remove_rule(self, rule_id: str) -> Standing:
+        """Take a rule out of the file; of one that is not there, nothing changes.
+
+        Raises:
+            StaleRulesError: somebody else changed the file meanwhile; nothing is overwritten.
+        """
+        seen = self.text()
+        parse_rules(seen.text, self.path)
+        left = without_rule(seen.text, rule_id)
+        return self.standing() if left == seen.text else self.save(left, seen.revision)
 
     def try_on(self, tried: Standing, stretch: Stretch, progress: Progress, is_stopping: Callable[[], bool]) -> Trial:
         """What rules would have raised on stored footage, beside those in force; blocks for as long as that takes."""

@@ -33,6 +33,12 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Eyes:
     return Eyes.open(cache_dir=folder / "cache", vlm=str(tiny_humanvlm(folder / "vlm")))
 
 
+def test_once_warm_a_camera_of_a_usual_shape_waits_for_no_conversion(tmp_path: Path) -> None:
+    Eyes.open(cache_dir=tmp_path, engine="openvino", vlm=str(tiny_humanvlm(tmp_path / "vlm"))).warm_up()
+    canvases = {path.name.split("-")[1] for path in tmp_path.glob("*-openvino-*")}
+    assert canvases == {"640x384", "640x480"}
+
+
 def whole(path: Path, name: str = "whole", *, size_wh: tuple[int, int] = (480, 270)) -> Segment:
     return Segment(a_segment(name).model_copy(update={"width_px": size_wh[0], "height_px": size_wh[1]}), path)
 
@@ -191,3 +197,13 @@ def test_whatever_changes_a_result_changes_its_revision(eyes: Eyes) -> None:
         replace(eyes, questions=eyes.questions[:1]),
     ]
     assert len({eyes.analysis_revision, *(other.analysis_revision for other in others)}) == 4
+
+
+def test_a_segment_that_asks_for_fewer_frames_gets_them_under_the_same_revision(eyes: Eyes, tmp_path: Path) -> None:
+    video = people_video(tmp_path / "v.mp4", frame_count=21)
+    usual = whole(video, size_wh=(480, 640))
+    thinned = Segment(usual.ready.model_copy(update={"sampling_fps_at_most": 2.0}), video)
+    full, few = manifests(analyze_batch([usual, thinned], eyes))
+    assert (full.sampling_fps, few.sampling_fps) == (5.0, 2.0)
+    assert few.frame_count < full.frame_count
+    assert few.analysis_revision == full.analysis_revision, "people are linked on over the border"

@@ -9,6 +9,7 @@ import pytest
 from consumers.analyzer.decode import sample_frames
 from consumers.errors import VideoReadError
 from tests.builders_consumers import as_file
+from tests.builders_pictures import half_red
 from tests.builders_video import make_video, number_of
 
 Clip = Callable[[str], Path]
@@ -83,3 +84,20 @@ def test_no_reader_stays_open_behind_the_frames(tmp_path: Path) -> None:
     for _ in range(5):
         sample_frames(video, target_fps=5)
     assert psutil.Process().num_threads() <= threads_before, "an open Decord reader decodes ahead in threads"
+
+
+def test_a_picture_is_one_frame_as_large_as_it_is(tmp_path: Path) -> None:
+    picture = half_red((2560, 1000))
+    picture.save(tmp_path / "a.jpg", quality=95)
+    sampled = sample_frames(tmp_path / "a.jpg", target_fps=5)
+    assert [frame.shape for frame in sampled.frames] == [(1000, 2560, 3)]
+    assert (sampled.at_s.tolist(), sampled.scale, sampled.size_wh) == ([0.0], 1.0, (2560, 1000))
+    np.testing.assert_allclose(sampled.frames[0][500, 100], (200, 20, 20), atol=4)
+
+
+def test_half_a_picture_is_refused(tmp_path: Path) -> None:
+    whole = tmp_path / "a.jpg"
+    half_red((900, 700)).save(whole)
+    whole.write_bytes(whole.read_bytes()[:-4000])
+    with pytest.raises(VideoReadError, match="it is no picture"):
+        sample_frames(whole, target_fps=5)

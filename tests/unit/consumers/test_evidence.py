@@ -13,13 +13,14 @@ from typer.testing import CliRunner
 from consumers.alerts.schema import SeenSegmentRecord
 from consumers.errors import EvidenceError
 from consumers.evidence.copier import BOXED_FRAME, CLIP, CROP, FRAME, KINDS, EvidenceCopier, Keeping, proven
-from consumers.evidence.footage import BOX_COLOUR, Piece, cut_clip
+from consumers.evidence.footage import BOX_COLOUR, Piece, cut_clip, frame_at
 from consumers.evidence.table import INCOMPLETE, EvidenceTable
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady
 from tests.builders_consumers import NOON, a_manifest, a_segment
 from tests.builders_notifying import RAISED_AT, Clock, a_desk, raise_alert
+from tests.builders_pictures import half_red
 from tests.builders_video import make_video, number_of, numbers_in
 
 CROP_URI = "media:///crops/gate/s1.r1/001-000000.jpg"
@@ -267,3 +268,13 @@ def test_pieces_that_overlap_or_cannot_be_read_leave_a_clip_that_goes_forward(tm
     length = cut_clip(pieces, NOON + timedelta(seconds=8), NOON + timedelta(seconds=11), tmp_path / "clip.mp4")
     assert length.total_seconds() == pytest.approx(2.95, abs=0.06)
     assert numbers_in(tmp_path / "clip.mp4")[:20] == list(range(80, 100))
+
+
+def test_a_frame_and_a_clip_are_taken_out_of_a_picture_too(tmp_path: Path) -> None:
+    half_red((640, 480)).save(tmp_path / "a.jpg", quality=95)
+    frame = frame_at(tmp_path / "a.jpg", 0.0)
+    assert frame.shape == (480, 640, 3)
+    np.testing.assert_allclose(frame[240, 100], (200, 20, 20), atol=6)
+    clip = tmp_path / "clip.mp4"
+    cut_clip([Piece(tmp_path / "a.jpg", NOON)], NOON - timedelta(seconds=5), NOON + timedelta(seconds=5), clip)
+    np.testing.assert_allclose(frame_at(clip, 0.0)[240, 100], (200, 20, 20), atol=12)

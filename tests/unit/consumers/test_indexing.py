@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 
 from consumers.analyzer.manifests import announcement
+from consumers.indexer.catching_up import catch_up
+from consumers.indexer.embeddings import Embeddings
 from consumers.indexer.indexing import Indexing
+from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.snapshots import SnapshotFolder
+from consumers.search.filters import EVERYONE
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, manifest_uri
 from streamer.bus.messages import Message, Rejected
 from streamer.bus.topics import DEAD_LETTERS
 from tests.builders_consumers import NOON, SPACE, WIDTH, Box, a_manifest, a_segment, unit_vector, walking
+from tests.builders_index import a_person
 
 BOX: Box = (100, 100, 150, 250)
 PEOPLE_0 = TopicPartition("people", 0)
@@ -31,9 +36,9 @@ class Desk:
         self.table = PeopleTable(f"sqlite:///{folder}/people.sqlite3")
         self.indexing = self.opened()
 
-    def opened(self, space: str = SPACE) -> Indexing:
+    def opened(self) -> Indexing:
         snapshots = SnapshotFolder(self.folder / "index")
-        return Indexing(self.table, self.store, snapshots, embedding_space=space, width=WIDTH, now=lambda: NOON)
+        return Indexing(self.table, self.store, LocalIndex(self.folder / "index"), snapshots, now=lambda: NOON)
 
     def put(self, manifest: Manifest) -> Manifest:
         uri = manifest_uri(manifest.camera_id, manifest.segment_id, manifest.analysis_revision)
@@ -80,7 +85,7 @@ def test_one_person_over_three_segments_is_one_chain_whichever_segment_comes_fir
     for number in order:
         assert desk.enter(announcement(manifests[number])) == []
     assert {person.chain_id for person in desk.table.newest()} == {manifests[0].people[0].person_id}
-    assert len(desk.indexing.shard) == 3
+    assert len(desk.indexing.index) == 3
 
 
 def test_a_message_that_comes_again_changes_nothing(desk: Desk) -> None:
@@ -89,7 +94,7 @@ def test_a_message_that_comes_again_changes_nothing(desk: Desk) -> None:
     before = desk.table.newest()
     desk.enter(announcement(manifest))
     assert desk.table.newest() == before
-    assert len(desk.indexing.shard) == 1
+    assert len(desk.indexing.index) == 1
 
 
 @pytest.mark.parametrize("content", [None, b'{"half'])
@@ -119,10 +124,10 @@ def test_a_restart_takes_up_the_snapshot_and_adds_what_only_the_table_has(desk: 
     desk.indexing.save()
     desk.enter(announcement(manifests[1]))  # its row is durable, and then the process dies before a snapshot
     again = desk.opened()
-    assert len(again.shard) == 2
+    assert len(again.index) == 2
     assert again.first_offset(PEOPLE_0, "i1") == 1
-    (best, *_) = again.shard.search(unit_vector(1), 1)
-    assert desk.table.by_key([best[0]])[best[0]].segment_id == "s1"
+    (best,) = again.index.search(SPACE, unit_vector(1), 1)
+    assert desk.table.by_key([best.key])[best.key].segment_id == "s1"
 
 
 def test_offsets_of_another_incarnation_or_of_no_snapshot_are_not_trusted(desk: Desk) -> None:
@@ -140,9 +145,28 @@ def test_a_partition_that_goes_and_comes_back_is_taken_up_where_it_was_left(desk
     assert desk.indexing.first_offset(PEOPLE_0, "i1") == 0
 
 
-def test_people_of_another_embedding_space_are_in_the_table_and_not_among_the_vectors(desk: Desk) -> None:
-    desk.indexing = desk.opened("another space")
-    desk.enter(announcement(desk.put(crossing(1)[0])))
-    assert desk.table.counts().people == 1
-    assert len(desk.indexing.shard) == 0
-    assert len(desk.opened(SPACE).shard) == 1
+def test_people_of_two_embedding_spaces_are_each_found_in_their_own(desk: Desk) -> None:
+    first, second = crossing(2)
+    elsewhere = second.revisions.model_copy(update={"embedding_space": "another space"})
+    for manifest in (first, second.model_copy(update={"revisions": elsewhere})):
+        desk.enter(announcement(desk.put(manifest)))
+    for index in (desk.indexing.index, desk.opened().index):
+        assert index.spaces() == {SPACE: 1, "another space": 1}
+        (there,) = index.search("another space", unit_vector(0), 5)
+        assert desk.table.by_key([there.key])[there.key].segment_id == "s1"
+
+
+def test_a_cameras_people_stay_in_their_partition_when_the_index_is_made_again_from_the_table(desk: Desk) -> None:
+    manifest = desk.put(crossing(1)[0])
+    desk.indexing.work([Received("people", 3, 0, "i1", announcement(manifest), b"bytes")], lambda: False)
+    (person,) = desk.table.newest()
+    ((again,), _) = Embeddings(desk.table).indexed(SPACE, [person.id])
+    assert (again.partition, again.camera_id, again.caption) == (3, "gate", person.caption)
+
+
+def test_whoever_the_table_has_no_longer_leaves_the_index_when_it_is_opened(desk: Desk) -> None:
+    desk.enter(*(announcement(desk.put(manifest)) for manifest in crossing(2)))
+    stranger = a_person(99)
+    desk.indexing.index.add(SPACE, [stranger], unit_vector(0)[None])
+    assert catch_up(desk.indexing.index, desk.table) == 1
+    assert desk.indexing.index.wanted_of([1, 2, 99], EVERYONE) == [1, 2]

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from consumers.errors import PeopleTableError
+from consumers.indexer.embeddings import Embeddings
 from consumers.indexer.people import Links, PeopleReader, PeopleTable
 from consumers.indexer.schema import Tombstone
 from streamer.bus.manifest import Manifest
@@ -84,7 +85,6 @@ def test_one_camera_is_asked_for_alone(table: PeopleTable) -> None:
     enter(table, segment_of(1, 1, camera_id="yard"))
     assert {person.camera_id for person in table.newest(camera="yard")} == {"yard"}
     assert [(camera.camera_id, camera.people) for camera in table.cameras()] == [("gate", 2), ("yard", 1)]
-    assert len(table.keys_of_camera("gate")) == 2
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (0, 2, 1), (1, 2, 0), (1, 0, 2), (2, 0, 1)])
@@ -118,12 +118,14 @@ def test_a_refusal_is_kept_once(table: PeopleTable) -> None:
     assert table.rejections() == [rejected]
 
 
-def test_embeddings_come_in_chunks_with_their_keys_and_only_of_one_space(table: PeopleTable) -> None:
+def test_what_an_index_keeps_comes_by_key_and_only_of_one_space(table: PeopleTable) -> None:
     keys = [key for number in range(3) for key in enter(table, segment_of(number, 2)).values()]
-    chunks = list(table.embeddings(SPACE, chunk=4))
-    assert [key for chunk, _ in chunks for key in chunk] == sorted(keys)
-    assert [vectors.shape for _, vectors in chunks] == [(4, 8), (2, 8)]
-    assert list(table.embeddings("another space")) == []
+    assert Embeddings(table).keys(SPACE).tolist() == sorted(keys)
+    people, vectors = Embeddings(table).indexed(SPACE, [*keys, 99])
+    assert [person.key for person in people] == sorted(keys)
+    assert vectors.shape == (len(keys), 8)
+    assert Embeddings(table).spaces() == [SPACE]
+    assert Embeddings(table).keys("another space").tolist() == []
 
 
 def test_a_reader_sees_what_the_writer_enters_while_both_are_open(table: PeopleTable) -> None:

@@ -1,88 +1,115 @@
-"""The search service with a real, tiny text tower, over a real socket."""
+"""The search service with a real, tiny model, over a real socket."""
 
+import io
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from consumers.errors import AddressError, SearchUnavailableError
-from consumers.indexer.people import Links, PeopleTable
-from consumers.indexer.service import Searching, create_service, served
-from consumers.indexer.vectors import VectorShard
+from consumers.errors import AddressError, NotSeenError, SearchQueryError, SearchUnavailableError
 from consumers.listening import listen
-from consumers.search_client import SearchClient
-from model.humanvlm import HumanVLM
-from tests.builders_consumers import a_manifest, a_segment, walking
-from tests.builders_model import tiny_humanvlm
-
-BOX = (10.0, 20.0, 60.0, 170.0)
-
-
-@dataclass
-class Indexed:
-    client: SearchClient
-    table: PeopleTable
+from consumers.search.client import SearchClient
+from consumers.search.filters import PeopleFilter
+from consumers.search.people_search import PeopleSearch
+from consumers.search.query import By, SearchQuery
+from tests.builders_search import Searched, Seen
 
 
 @pytest.fixture
-def indexed(tmp_path: Path) -> Iterator[Indexed]:
+def searched(tmp_path: Path) -> Iterator[Searched]:
     """Two people of two cameras, the one at the gate where “hard hat” points to."""
-    tower = HumanVLM.load_text(tiny_humanvlm(tmp_path / "vlm"))
-    towards_hat = tower.embed_text("a hard hat").vector
-    table = PeopleTable(f"sqlite:///{tmp_path}/people.sqlite3")
-    shard = VectorShard.empty(tower.embedding_space, len(towards_hat))
-    for camera, vector in (("gate", towards_hat), ("yard", -towards_hat)):
-        segment = a_segment(f"s-{camera}", camera_id=camera)
-        manifest = a_manifest(segment, [walking(segment, 1, [(0.0, BOX)])])
-        embedding = {manifest.people[0].person_id: vector.astype("<f2").tobytes()}
-        for key in table.record(manifest, "media:///m", Links({}, {}), embedding).values():
-            shard.add([key], np.asarray(vector)[None])
-    listening = listen("127.0.0.1", 0, setting="search")
-    client = SearchClient(f"http://127.0.0.1:{listening.getsockname()[1]}")
-    with served(create_service(Searching(tower, shard, table), table, shard), listening):
-        yield Indexed(client, table)
-    client.close()
-    table.close()
+    searched = Searched(tmp_path)
+    searched.enter(Seen("a hard hat"), Seen("vest", camera="yard"))
+    yield searched
+    searched.table.close()
 
 
-def test_the_nearest_person_comes_first_with_everything_known_of_them(indexed: Indexed) -> None:
-    answer = indexed.client.search("a hard hat", 5)
+@pytest.fixture
+def search(searched: Searched) -> Iterator[PeopleSearch]:
+    with searched.served() as (_, search):
+        yield search
+
+
+def picture(mode: str = "RGB", kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((120, 50, 3), 90, np.uint8)).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+def test_the_nearest_person_comes_first_with_everything_known_of_them(searched: Searched, search: PeopleSearch) -> None:
+    answer = search.search(SearchQuery("a hard hat", by=By.PICTURE, k=5))
     assert [hit.person.camera_id for hit in answer.hits] == ["gate", "yard"]
-    assert answer.hits[0].score == pytest.approx(1, abs=1e-2)
-    assert answer.hits[0].person == indexed.table.person(answer.hits[0].person_id)
+    assert answer.hits[0].score == answer.hits[0].why.similarity == pytest.approx(1, abs=1e-2)
+    assert answer.hits[0].why.embedding_space == searched.tower.embedding_space
+    assert answer.hits[0].person == searched.table.person(answer.hits[0].person_id)
 
 
-def test_words_that_were_never_learnt_are_named(indexed: Indexed) -> None:
-    assert indexed.client.search("a zebra in a hard hat").unknown_words == ("zebra",)
-    assert indexed.client.search("hard hat").unknown_words == ()
+def test_words_that_were_never_learnt_are_named(search: PeopleSearch) -> None:
+    assert search.search(SearchQuery("a zebra in a hard hat")).unknown_words == ("zebra",)
+    assert search.search(SearchQuery("hard hat")).unknown_words == ()
 
 
-def test_one_camera_and_a_number_limit_the_answer(indexed: Indexed) -> None:
-    assert [hit.person.camera_id for hit in indexed.client.search("hard hat", camera="yard").hits] == ["yard"]
-    assert len(indexed.client.search("hard hat", 1).hits) == 1
-    assert indexed.client.search("hard hat", camera="nowhere").hits == ()
+def test_one_camera_and_a_number_limit_the_answer(search: PeopleSearch) -> None:
+    def cameras(camera: str, k: int = 5) -> list[str]:
+        query = SearchQuery("hard hat", by=By.PICTURE, filter=PeopleFilter(cameras=frozenset({camera})), k=k)
+        return [hit.person.camera_id for hit in search.search(query).hits]
+
+    assert cameras("yard") == ["yard"]
+    assert cameras("nowhere") == []
+    assert len(search.search(SearchQuery("hard hat", k=1)).hits) == 1
 
 
-def test_the_status_counts_what_is_indexed(indexed: Indexed) -> None:
-    status = indexed.client.status()
+def test_somebody_is_most_like_themselves(searched: Searched, search: PeopleSearch) -> None:
+    (first, _) = search.search(SearchQuery(by=By.PICTURE)).hits
+    answer = search.search(SearchQuery(like=first.person_id))
+    assert answer.hits[0].person_id == first.person_id
+    assert answer.hits[0].why.similarity == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("RGB", "JPEG"), ("L", "JPEG"), ("RGBA", "PNG"), ("P", "PNG"), ("1", "PNG")]
+)
+def test_a_picture_is_placed_by_the_model_that_sees(search: PeopleSearch, mode: str, kind: str) -> None:
+    answer = search.search(SearchQuery(picture=picture(mode, kind), k=5))
+    assert len(answer.hits) == 2
+    assert all(-1 <= (hit.why.similarity or -2) <= 1 for hit in answer.hits)
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"\xff\xd8\xff\xe0 not a picture", picture()[:60], picture("RGB", "GIF")])
+def test_what_is_no_picture_is_an_error_of_the_asker(search: PeopleSearch, rubbish: bytes) -> None:
+    with pytest.raises(SearchQueryError, match="picture"):
+        search.search(SearchQuery(picture=rubbish))
+
+
+def test_nobody_can_be_like_somebody_unknown(search: PeopleSearch) -> None:
+    with pytest.raises(NotSeenError, match="nobody-there"):
+        search.search(SearchQuery(like="nobody-there"))
+    with pytest.raises(NotSeenError, match="nobody-there"):
+        search.elsewhere("nobody-there", 5)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "W10", "WzEsMiwiMDAiXQ", "WzEsLTIsIjAwIl0", "é"])
+def test_what_is_no_cursor_of_this_search_is_an_error_of_the_asker(search: PeopleSearch, cursor: str) -> None:
+    with pytest.raises(SearchQueryError, match="cursor"):
+        search.search(SearchQuery("hat", after=cursor))
+
+
+def test_the_status_counts_what_is_indexed(searched: Searched) -> None:
+    with searched.served() as (client, _):
+        status = client.status()
     assert (status.people, status.segments, status.keys, status.rejections) == (2, 2, 2, 0)
 
 
-def test_an_empty_query_is_an_error_of_the_asker(indexed: Indexed) -> None:
-    with pytest.raises(SearchUnavailableError, match="422"):
-        indexed.client.search("")
-
-
-def test_where_nobody_listens_the_error_names_the_address(tmp_path: Path) -> None:
+def test_where_nobody_listens_the_error_names_the_address() -> None:
     free = listen("127.0.0.1", 0, setting="search")
     url = f"http://127.0.0.1:{free.getsockname()[1]}"
     free.close()
     client = SearchClient(url)
     with pytest.raises(SearchUnavailableError, match=url):
-        client.search("vest")
+        client.find(SearchQuery("vest"))
     client.close()
 
 

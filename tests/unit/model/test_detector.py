@@ -206,7 +206,7 @@ def test_a_box_goes_to_the_canvas_and_back(frame_size_wh: tuple[int, int]) -> No
 
 
 def test_worker_in_the_warehouse_is_found_in_every_frame(detector: PersonDetector, clip) -> None:
-    from trainer.detector_evaluation import detections_on_clip
+    from trainer.detector.evaluation import detections_on_clip
 
     per_frame = detections_on_clip(detector, clip("worker-zone.mp4"))
     assert len(per_frame) >= 24

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.crops import Crop
-from model.errors import ModelFolderError
+from model.errors import ModelFolderError, OpenQuestionError
 from model.humanvlm import FAR_AWAY, HumanVLM
 from model.layouts.compact import CROPS_AT_ONCE, CompactLayout
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
@@ -160,6 +160,13 @@ def test_a_higher_temperature_makes_answers_less_sure(tmp_path: Path) -> None:
     flat = HumanVLM.load(folder, device="cpu").decide(crops(1), ASKED[:1])[0][0]
     assert max(flat.probabilities.values()) < max(sharp.probabilities.values())
     assert flat.answer == sharp.answer
+
+
+def test_a_model_without_words_of_its_own_refuses_open_questions_in_one_line(model: HumanVLM) -> None:
+    assert not model.answers_open_questions
+    with pytest.raises(OpenQuestionError, match="answers no open questions") as refused:
+        model.answer(crops(1), "What is in the hands?")
+    assert "\n" not in str(refused.value)
 
 
 def test_search_vectors_have_unit_length(model: HumanVLM) -> None:

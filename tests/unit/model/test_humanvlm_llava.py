@@ -17,13 +17,14 @@ from transformers import (
     SiglipImageProcessor,
     SiglipModel,
 )
+from transformers.decision import DecisionConfig
 
 from model.crops import Crop
 from model.errors import ModelFolderError
 from model.humanvlm import FAR_AWAY, HumanVLM
 from model.layouts.llava import LlavaLayout, skeleton
-from model.layouts.prompts import TEMPLATES
-from model.layouts.settings import CAPTION_REQUEST
+from model.layouts.prompts import TEMPLATES, Prompts
+from model.layouts.settings import CAPTION_REQUEST, LlavaSettings, PromptForm
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
 from tests import bench_decisions
 from tests.builders_llava import tiny_llava
@@ -139,6 +140,23 @@ def test_the_same_text_is_written_as_by_transformers(tmp_path: Path, form: str) 
     assert layout.write(layout.see(people).tokens, [CAPTION_REQUEST] * 4) == expected
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("user-assistant", "<|begin_of_text|>USER: [picture]\nWhat hat?\nASSISTANT:"),
+        (
+            "llama-3",
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n[picture]\nWhat hat?<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
+    ],
+)
+def test_prompts_read_as_the_checkpoints_authors_wrote_them(folder: Path, form: PromptForm, said: str) -> None:
+    processor = LlavaProcessor.from_pretrained(folder)
+    prompt = Prompts(processor, LlavaSettings(prompt=form), DecisionConfig(), None).request("What hat?")
+    assert "[picture]".join(processor.tokenizer.decode(ids) for ids in (prompt.before, prompt.behind)) == said
+
+
 @torch.inference_mode()
 def test_requests_of_several_lengths_are_answered_as_if_alone(folder: Path) -> None:
     layout = LlavaLayout.open(folder, CPU, FLOAT32)
@@ -158,6 +176,26 @@ def test_a_batch_answers_exactly_as_its_crops_do_one_by_one(model: HumanVLM) -> 
     ]
     np.testing.assert_allclose(together.vectors, np.concatenate([reading.vectors for reading in alone]), atol=1e-4)
     assert model.describe(people[:9]) == [model.describe([person])[0] for person in people[:9]]
+
+
+def test_open_questions_are_answered_as_transformers_would_in_any_batch(folder: Path, model: HumanVLM) -> None:
+    people, plain = crops(35), Transformers(folder)
+    asked = [
+        ("What colour is the hat?", "Is this person wearing a hard hat?", "What is carried?")[i % 3] for i in range(35)
+    ]
+    together = model.answer(people, asked)
+    for index in range(0, 35, 4):
+        alone = " ".join(plain.written(people[index], asked[index], at_most=12).split())
+        assert together[index] == alone == model.answer([people[index]], asked[index])[0]
+    assert len(set(together)) > 1
+
+
+def test_an_open_question_is_put_to_nobody_too_small_and_once_a_crop(model: HumanVLM) -> None:
+    small, tall = model.answer([*crops(1, height_px=63), *crops(1, height_px=64)], "What is carried?")
+    assert small == CANNOT_TELL != tall
+    assert model.answer([], "What is carried?") == []
+    with pytest.raises(ValueError, match="got 2 for 1 crops"):
+        model.answer(crops(1), ["What is carried?", "What is worn?"])
 
 
 def test_a_batch_in_bfloat16_answers_nearly_as_its_crops_do_one_by_one(folder: Path) -> None:

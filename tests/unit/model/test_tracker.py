@@ -107,7 +107,7 @@ def test_a_box_that_nothing_else_shares_is_uncovered() -> None:
 @pytest.fixture(scope="module")
 def persons_in(clip, tmp_path_factory) -> Callable[[str], list[Detections]]:
     """What the shipped detector finds in a real clip, looked at once for all tests."""
-    from trainer.detector_evaluation import detections_on_clip
+    from trainer.detector.evaluation import detections_on_clip
 
     detector = PersonDetector.load(engine="openvino", cache_dir=tmp_path_factory.mktemp("converted"))
     return cache(lambda name: detections_on_clip(detector, clip(name)))

@@ -9,6 +9,7 @@ import av
 import decord
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamer.demo import DURATION_S, FPS
 from streamer.errors import VideoReadError
@@ -202,3 +203,18 @@ def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 1_000_000)
     assert content_sha256(path) == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+
+def test_full_range_video_keeps_its_black_and_white_when_it_is_encoded_anew(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "a.avi", frame_count=5, codec="mjpeg", pix_fmt="yuvj420p")
+    (segment,) = cut_file(video, camera_id="gate", folder=tmp_path / "cut")
+    assert not segment.is_copy
+    before, after = (first_picture(path).astype(int) for path in (video, segment.path))
+    assert before.min() > 8  # so that it shows when black or white is cut off
+    np.testing.assert_allclose(after.reshape(-1, 3).min(0), before.reshape(-1, 3).min(0), atol=6)
+    np.testing.assert_allclose(after.reshape(-1, 3).max(0), before.reshape(-1, 3).max(0), atol=6)
+
+
+def first_picture(path: Path) -> NDArray[np.uint8]:
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24")

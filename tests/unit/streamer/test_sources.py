@@ -111,3 +111,18 @@ def test_a_source_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
         FileSource(tmp_path / "gone.mp4")
     with pytest.raises(SourceError, match=r"source .*gone: there is no such folder"):
         FolderSource(tmp_path / "gone", rest_s=5)
+
+
+def test_pictures_are_taken_as_videos_are_and_sidecars_are_not(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.PNG", "c.mp4", "a.jpg.xmp", "notes.txt", ".d.jpg"):
+        (tmp_path / name).write_bytes(b"1")
+    assert sorted(names(FolderSource(tmp_path, rest_s=0, only_present=True).look(0))) == ["a.jpg", "b.PNG", "c.mp4"]
+
+
+def test_the_folders_in_a_folder_are_watched_only_when_asked(tmp_path: Path) -> None:
+    for folder in ("2026/may", ".thumbnails"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.jpg").write_bytes(b"1")
+    assert FolderSource(tmp_path, rest_s=0, only_present=True).look(0) == []
+    (found,) = FolderSource(tmp_path, rest_s=0, only_present=True, with_subfolders=True).look(0)
+    assert found.path == tmp_path / "2026/may/a.jpg"

@@ -9,19 +9,21 @@ import pytest
 import torch
 from transformers import LlavaProcessor
 
-from model.questions import CANNOT_TELL
+from model.questions import CANNOT_TELL, Question
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
-from tests.builders_conversations import caption_shards, jpeg, llava_json, llava_to_train
+from tests.builders_conversations import caption_shards, jpeg, llava_json
+from tests.builders_llava import tiny_llava
 from tests.builders_photos import photo_folder
-from trainer.caption_shards import captioned, shards_in
-from trainer.conversation_data import ConversationData
-from trainer.conversation_tokens import NOT_LEARNT, ConversationTokens
-from trainer.conversations import Conversation, Turn
 from trainer.errors import RecipeError
 from trainer.feedback import as_conversations, as_people, corrections
-from trainer.grouped_batches import GroupedBatches, Grouping
-from trainer.llava_json import llava_conversations
+from trainer.llava.caption_shards import captioned, shards_in
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.conversation_tokens import NOT_LEARNT, ConversationTokens
+from trainer.llava.conversations import Conversation, Turn
+from trainer.llava.grouped_batches import GroupedBatches, Grouping
+from trainer.llava.json_rows import llava_conversations
+from trainer.llava.speech import SpokenTo
 from trainer.photos_data import PhotosData
 from trainer.rows import RowCount
 from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
@@ -29,7 +31,7 @@ from trainer.texts import HARD_HAT, HAT_COLOUR, all_texts
 
 @pytest.fixture(scope="module")
 def processor(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return LlavaProcessor.from_pretrained(llava_to_train(tmp_path_factory.mktemp("llava")))
+    return LlavaProcessor.from_pretrained(tiny_llava(tmp_path_factory.mktemp("llava")))
 
 
 def test_rows_of_llava_json_become_turns_about_a_picture(tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_a_broken_row_is_skipped_and_counted(tmp_path: Path, row: object, reason
 def test_shards_are_read_in_order_and_a_torn_one_as_far_as_it_goes(tmp_path: Path) -> None:
     shards = shards_in(caption_shards(tmp_path / "shards"))
     count = RowCount()
-    found = list(captioned(shards, count))
+    found = list(captioned(shards, count=count))
     assert count.readable == 12
     assert [row.turns[0].answer for row in found[:2]] == ["a person in a red vest", "a person in a blue vest"]
     picture = found[0].open_picture()
@@ -68,7 +70,7 @@ def test_shards_are_read_in_order_and_a_torn_one_as_far_as_it_goes(tmp_path: Pat
     whole = shards[0].read_bytes()
     shards[0].write_bytes(whole[: len(whole) // 2])
     torn = RowCount()
-    assert 6 < len(list(captioned(shards, torn))) < 12
+    assert 6 < len(list(captioned(shards, count=torn))) < 12
     assert torn.skipped.total() >= 1
 
 
@@ -157,31 +159,72 @@ def test_the_compact_model_learns_from_corrections_beside_its_photos(tmp_path: P
 
 def test_only_answers_are_learnt_and_a_picture_takes_its_tokens(processor: Any) -> None:
     turns = (Turn("What colour?", "red."), Turn("Sure?", "yes."))
-    row = ConversationTokens(processor, image_tokens=16, longest=500).row(Conversation(b"", turns))
+    row = ConversationTokens(processor, form="own", image_tokens=16, longest=500).row(Conversation(b"", turns))
     assert row is not None
     image_id = processor.tokenizer.convert_tokens_to_ids("<image>")
     assert row.ids.count(image_id) == 16
     learnt = processor.tokenizer.decode([label for label in row.labels if label != NOT_LEARNT])
-    assert learnt == "red.<|turn|>yes.<|turn|>"
+    assert learnt == "red.<|eot_id|>yes.<|eot_id|>"
     said = processor.tokenizer.decode(row.ids)
     assert said == processor.tokenizer.decode(processor.tokenizer(said, add_special_tokens=False)["input_ids"])
-    assert said.startswith("<s><|start|>user\n\n<image>")
+    assert said.startswith("<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<image>")
 
 
-def test_a_checkpoint_without_a_template_is_spoken_to_as_user_and_assistant(tmp_path: Path) -> None:
-    plain = LlavaProcessor.from_pretrained(llava_to_train(tmp_path, chat_template=None))
+def test_a_conversation_as_user_and_assistant_ends_with_the_text(tmp_path: Path) -> None:
+    plain = LlavaProcessor.from_pretrained(tiny_llava(tmp_path, chat_template=None))
     turns = (Turn("What colour?", "red."), Turn("Sure?", "yes."))
-    row = ConversationTokens(plain, image_tokens=2, longest=500).row(Conversation(b"", turns))
+    row = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=500).row(Conversation(b"", turns))
     assert row is not None
     said = plain.tokenizer.decode(row.ids)
-    assert said == "<s>USER: <image><image>\nWhat colour?\nASSISTANT: red.</s>USER: Sure?\nASSISTANT: yes.</s>"
-    cut = ConversationTokens(plain, image_tokens=2, longest=20)
+    assert said == (
+        "<|begin_of_text|>USER: <image><image>\nWhat colour?\nASSISTANT: red.<|end_of_text|>"
+        "USER: Sure?\nASSISTANT: yes.<|end_of_text|>"
+    )
+    cut = ConversationTokens(plain, form="user-assistant", image_tokens=2, longest=12)
     assert cut.row(Conversation(b"", turns)) is None
+
+
+@pytest.mark.parametrize("answers", ["labels", "words"])
+def test_a_corrected_question_is_learnt_as_it_is_decided(tmp_path: Path, answers: str) -> None:
+    folder = tiny_llava(tmp_path, settings={"answers": answers})
+    (folder / "decision.json").write_text('{"open_to_any_question": true, "cannot_tell": "unclear"}')
+    spoken, processor = SpokenTo.read(str(folder)), LlavaProcessor.from_pretrained(folder)
+    form = spoken.prompts.form
+    tokens = ConversationTokens(processor, form=form, image_tokens=16, longest=500, prompts=spoken.prompts)
+    colour = Question("choice", HAT_COLOUR.text, ("red", "blue"))
+    asked = spoken.prompts.question(colour)
+    for answer, wanted in zip((*colour.answers, CANNOT_TELL), asked.asked.answers, strict=True):
+        row = tokens.row(Conversation(b"", (Turn(colour.text, answer),), colour))
+        assert row is not None
+        picture = (processor.tokenizer.convert_tokens_to_ids("<image>"),) * 16
+        assert row.ids == (*asked.before, *picture, *asked.asked.text, *wanted, spoken.prompts.end_id)
+        assert tuple(label for label in row.labels if label != NOT_LEARNT) == (*wanted, spoken.prompts.end_id)
+
+
+def test_cannot_tell_teaches_nothing_where_a_checkpoint_has_no_label_for_it(tmp_path: Path) -> None:
+    folder = tiny_llava(tmp_path)
+    spoken, processor = SpokenTo.read(str(folder)), LlavaProcessor.from_pretrained(folder)
+    tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500, prompts=spoken.prompts)
+    assert tokens.row(Conversation(b"", (Turn(HARD_HAT.text, CANNOT_TELL),), HARD_HAT)) is None
+
+
+def test_rows_that_teach_nothing_are_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tiny_llava(tmp_path / "model")
+    data = ConversationData(llava_json=[llava_json(tmp_path)], images=tmp_path / "images", rows_a_batch=2, longest=45)
+    data.write_for(LlavaProcessor.from_pretrained(folder), SpokenTo.read(str(folder)), image_tokens=16)
+    data.setup()
+    assert len(list(data.batches(epoch=0, batches_a_step=1))) == 4
+    assert caplog.text.count("teaches nothing") == 0
+    short = ConversationData(llava_json=[tmp_path / "instruct.json"], images=tmp_path / "images", longest=20)
+    short.write_for(LlavaProcessor.from_pretrained(folder), SpokenTo.read(str(folder)), image_tokens=16)
+    with pytest.raises(RecipeError, match="none of its rows teaches anything within 20 tokens"):
+        short.setup()
+    assert caplog.text.count("teaches nothing") == 1
 
 
 def test_batches_hold_rows_of_like_length_and_know_what_their_step_teaches(tmp_path: Path, processor: Any) -> None:
     found, _ = llava_conversations(llava_json(tmp_path, rows=16), tmp_path / "images")
-    tokens = ConversationTokens(processor, image_tokens=16, longest=500)
+    tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500)
     rows = [row for conversation in found if (row := tokens.row(conversation))]
 
     def batches(seed: int) -> GroupedBatches:

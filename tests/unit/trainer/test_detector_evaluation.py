@@ -6,7 +6,7 @@ import pytest
 from model.detector import PersonDetector
 from tests.builders_detector import found
 from tests.conftest import real_data
-from trainer.detector_evaluation import (
+from trainer.detector.evaluation import (
     Agreement,
     StartingWeights,
     agreement,

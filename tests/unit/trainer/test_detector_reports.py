@@ -9,8 +9,8 @@ from model.detector_network import EMBEDDED_FOLDER, DetectorFolder
 from model.errors import ModelFolderError
 from tests.conftest import real_data
 from trainer.cli import app
-from trainer.detector_evaluation import Agreement
-from trainer.detector_reports import evaluate_detector, record
+from trainer.detector.evaluation import Agreement
+from trainer.detector.reports import evaluate_detector, record
 
 
 def test_recorded_figures_stand_in_the_card_and_the_weights_keep_their_name(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from torch import nn
 from model.detector import PersonDetector
 from model.detector_network import DetectorFolder, keep_person, person_network
 from tests.builders_detector import packaged_picture
-from trainer.detector_losses import RawOutputs, known_persons, missed_persons, teacher_loss
-from trainer.detector_photos import LabelledPhoto, PersonBatch, PersonPhotos, collate, training_photos
-from trainer.detector_task import Adaptation, DetectorTask
-from trainer.detector_training import DetectorRecipe, train_detector
+from trainer.detector.losses import RawOutputs, known_persons, missed_persons, teacher_loss
+from trainer.detector.photos import LabelledPhoto, PersonBatch, PersonPhotos, collate, training_photos
+from trainer.detector.task import Adaptation, DetectorTask
+from trainer.detector.training import DetectorRecipe, train_detector
 from trainer.errors import PhotosError, RecipeError
 from trainer.photos import PERSON, LabelledBox
 

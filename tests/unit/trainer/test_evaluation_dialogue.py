@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from model.humanvlm import HumanVLM, ImageTokens
+from model.humanvlm import HumanVLM
 from tests.builders_judge import JudgeServer, judge_server
+from tests.builders_llava import tiny_llava
 from tests.builders_model import tiny_humanvlm
 from tests.builders_photos import drawn_worker
 from trainer.errors import EvaluationError, JudgeError
@@ -74,7 +75,7 @@ def test_a_file_without_readable_rows_is_refused(tmp_path: Path, contents: str) 
 
 
 def test_a_file_with_more_than_a_tenth_of_broken_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="2 of its 11 rows"):
+    with pytest.raises(EvaluationError, match="only 9 of 11 rows can be read, 90% are needed: 2 image missing"):
         read_conversations(llava_file(tmp_path, [(HAT, "yes")] * 9, broken_rows=2))
 
 
@@ -86,17 +87,23 @@ def test_a_known_question_is_decided_and_any_other_gets_the_description(model: H
     assert answers[1][0] == model.describe([read.examples[1].crop])[0]
 
 
-def test_a_model_with_words_of_its_own_is_asked_the_question_itself(model: HumanVLM, tmp_path: Path) -> None:
-    class Writer(HumanVLM):
-        def answer(self, seen: ImageTokens, question: str) -> list[str]:
-            return [f"{question} yellow"] * len(seen)
-
-    writer = Writer.load(tiny_humanvlm(tmp_path / "tiny"), device="cpu")
-    read = conversations(tmp_path / "llava", ("What colour is it?", "yellow"), ("What is it?", "a hat"))
-    score = measure_dialogue(writer, read).questions
-    assert score is not None
-    assert (score.matched.value, score.ways) == (0.5, {"written": 2})
-    assert np.isnan(score.judged.value)
+def test_a_model_with_words_of_its_own_is_asked_each_question_itself(tmp_path: Path) -> None:
+    writer = HumanVLM.load(tiny_llava(tmp_path / "model"), device="cpu")
+    turns = ("What colour is it?", "yellow"), ("Describe them.", "a worker"), ("What is it?", "a hat")
+    read = conversations(tmp_path / "llava", *turns)
+    answers = answers_to(writer, read.examples)
+    assert [way for _, way in answers] == ["written", "described", "written"]
+    crops = [example.crop for example in read.examples]
+    assert [text for text, _ in answers] == [
+        writer.answer(crops[:1], turns[0][0])[0],
+        writer.describe(crops[1:2])[0],
+        writer.answer(crops[2:], turns[2][0])[0],
+    ]
+    score = measure_dialogue(writer, read)
+    assert score.questions is not None
+    assert score.captions is not None
+    assert (score.questions.ways, score.captions.ways) == ({"written": 2}, {"described": 1})
+    assert np.isnan(score.questions.judged.value)
 
 
 def test_the_judge_marks_answers_and_is_counted_beside_the_match(

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from model.crops import Crop
 from model.folders import EMBEDDED
 from model.humanvlm import HumanVLM
+from tests.builders_llava import tiny_llava
 from tests.builders_model import tiny_humanvlm
 from tests.builders_photos import photo_folder
 from trainer.cli import app
@@ -84,19 +87,50 @@ def test_a_question_that_is_not_answered_counts_as_never_right(report: Report) -
     assert report.tasks()["closed questions"] == pytest.approx(sum(known) / 3)
 
 
-def test_figures_are_recorded_and_what_is_near_chance_is_struck_off(report: Report, tmp_path: Path) -> None:
-    folder = tiny_humanvlm(tmp_path)
+@pytest.fixture(scope="module")
+def hats_alone(report: Report) -> Report:
+    """The report, as if hats were told well and vests little better than by chance."""
     assert report.photos is not None
     scores = dict(report.photos.answering.scores)
     for question, low in ((HARD_HAT, 0.8), (SAFETY_VEST, 0.6)):
         score = scores[question.text]
         scores[question.text] = replace(score, balanced_accuracy=replace(score.balanced_accuracy, low=low))
     answering = replace(report.photos.answering, scores={q.text: scores[q.text] for q in (HARD_HAT, SAFETY_VEST)})
-    record_figures(folder, replace(report, photos=replace(report.photos, answering=answering)))
+    return replace(report, photos=replace(report.photos, answering=answering))
+
+
+def test_figures_are_recorded_and_what_is_near_chance_is_struck_off(hats_alone: Report, tmp_path: Path) -> None:
+    folder = tiny_humanvlm(tmp_path)
+    record_figures(folder, hats_alone)
     assert HumanVLM.load(folder, device="cpu").questions == (HARD_HAT,)
     sheet = json.loads((folder / "decision.json").read_text())
     assert sheet["questions"][0]["figures"]["interval_low"] == 0.8
     assert json.loads((folder / "metrics.json").read_text())["photos"]["people"] == 8
+
+
+def test_an_open_checkpoint_lists_from_then_on_what_it_was_measured_to_answer_well(
+    hats_alone: Report, tmp_path: Path
+) -> None:
+    folder = tiny_llava(tmp_path / "model")
+    people = [Crop(np.full((120, 60, 3), 90, dtype=np.uint8), person_height_px=110)]
+    before = HumanVLM.load(folder, device="cpu").decide(people, [HARD_HAT, SAFETY_VEST])[0]
+    record_figures(folder, hats_alone)
+    recorded = HumanVLM.load(folder, device="cpu")
+    after = recorded.decide(people, [HARD_HAT, SAFETY_VEST])[0]
+    assert recorded.questions == (HARD_HAT,)
+    assert [decision.is_measured for decision in before] == [False, False]
+    assert [decision.is_measured for decision in after] == [True, False]
+    assert [decision.probabilities for decision in after] == [decision.probabilities for decision in before]
+
+
+def test_recording_leaves_the_rest_of_the_sheet_as_it_was(hats_alone: Report, tmp_path: Path) -> None:
+    folder = tiny_llava(tmp_path / "model")
+    said = {"open_to_any_question": True, "sanitize_control_tokens": True, "labels": {"noul": ["Yes", "No"]}}
+    (folder / "decision.json").write_text(json.dumps(said))
+    record_figures(folder, hats_alone)
+    sheet = json.loads((folder / "decision.json").read_text())
+    assert {key: sheet[key] for key in said} == said
+    assert [question["text"] for question in sheet["questions"]] == [HARD_HAT.text]
 
 
 def test_what_cannot_be_evaluated_on_is_named(tmp_path: Path) -> None:

@@ -2,33 +2,43 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import (
-    LlamaConfig,
     LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
-    SiglipVisionConfig,
     SiglipVisionModel,
 )
+from transformers.decision import DecisionConfig
 
-from tests.builders_conversations import caption_shards, llava_json, llava_to_train
+from model.layouts.prompts import Prompts
+from model.layouts.settings import LlavaSettings, PromptForm
+from tests.builders_conversations import caption_shards, llava_json
+from tests.builders_llava import published_config, tiny_llava
 from tests.builders_trainer import PowerCutError, write_recipe
-from trainer.conversation_data import ConversationData
 from trainer.curves import read_curves
 from trainer.errors import RecipeError
-from trainer.llava_network import image_tokens_of, load_network, load_processor, put_together, skeleton
-from trainer.llava_recipe import LlavaSteps
-from trainer.llava_task import LlavaTask
+from trainer.llava.conversation_data import ConversationData
+from trainer.llava.conversation_tokens import NOT_LEARNT
+from trainer.llava.conversations import CAPTION_REQUESTS
+from trainer.llava.network import image_tokens_of, load_network, load_processor, put_together, skeleton
+from trainer.llava.recipe import LlavaSteps, LoraRecipe
+from trainer.llava.task import LlavaTask
 from trainer.stage_cli import StageCLI, run_stage
 from trainer.stages import Stage
 from trainer.trainable import trainable_by_part
 
 CONFIGS = Path(__file__).parents[3] / "trainer" / "configs"
+OWN_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}[{{ message['role'] }}] {% for part in message['content'] %}"
+    "{{ '<image> ' if part['type'] == 'image' else part['text'] }}{% endfor %}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant] {% endif %}"
+)
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.warnings.PossibleUserWarning"),
     pytest.mark.filterwarnings("ignore:.*LeafSpec"),
@@ -37,7 +47,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return llava_to_train(tmp_path_factory.mktemp("llava"))
+    return tiny_llava(tmp_path_factory.mktemp("llava"), is_wide=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +61,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(folder: Path, base: Path, sources: Path, *, epochs: int = 2, rows_a_batch: int = 4) -> Path:
     trainer = {"max_epochs": epochs, "accelerator": "cpu", "log_every_n_steps": 1, "enable_progress_bar": False}
     run = {"work": str(folder / "work"), "save_every_steps": 1, "trainer": trainer}
-    task, data = "trainer.llava_task.LlavaTask", "trainer.conversation_data.ConversationData"
+    task, data = "trainer.llava.task.LlavaTask", "trainer.llava.conversation_data.ConversationData"
     listed = {"llava_json": [str(sources / "instruct.json")], "images": str(sources / "images")}
     shards = {"caption_shards": str(sources / "shards")}
     lora = {"rank": 4, "alpha": 8, "dropout": 0.1}
@@ -121,6 +131,59 @@ def test_stage_two_moves_what_the_recipe_says(
     assert {part for part in known if any(part in name for name in learning)} == parts
 
 
+@pytest.mark.parametrize("form", ["own", "llama-3", "user-assistant"])
+def test_a_checkpoint_learns_in_the_form_that_it_is_asked_in(tmp_path: Path, sources: Path, form: PromptForm) -> None:
+    folder = tiny_llava(tmp_path / "model", chat_template=OWN_TEMPLATE, settings={"prompt": form})
+    data = ConversationData(caption_shards=sources / "shards", rows_a_batch=12)
+    LlavaTask(str(folder)).begin("align", None, data)
+    data.setup()
+    (batch,) = data.batches(epoch=0, batches_a_step=1)
+    before_answers = {
+        tuple(ids[: learnt.index(True)])
+        for ids, learnt in zip(batch.ids.tolist(), (batch.labels != NOT_LEARNT).tolist(), strict=True)
+    }
+    settings = LlavaSettings.read(folder)
+    prompts = Prompts(LlavaProcessor.from_pretrained(folder), settings, DecisionConfig(), None)
+    picture = (LlavaConfig.from_pretrained(folder).image_token_index,) * 16
+    asked = [prompts.request(text) for text in (settings.caption_request, *CAPTION_REQUESTS)]
+    assert before_answers <= {(*prompt.before, *picture, *prompt.behind) for prompt in asked}
+
+
+def test_settings_that_are_none_stop_a_run(base: Path, sources: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(base, tmp_path / "model"))
+    (folder / "humanvlm.json").write_text('{"prompt": "shouted"}')
+    with pytest.raises(RecipeError, match=r"humanvlm\.json: prompt"):
+        run_stage("align", recipe(tmp_path, folder, sources), [])
+
+
+@pytest.mark.parametrize("is_checkpointed", [True, False])
+def test_activations_are_computed_twice_where_the_recipe_says_so(
+    base: Path, sources: Path, is_checkpointed: bool
+) -> None:
+    data = ConversationData(llava_json=[sources / "instruct.json"], images=sources / "images", rows_a_batch=2)
+    task = LlavaTask(str(base), LlavaSteps(checkpoints_gradients=is_checkpointed))
+    task.begin("align", None, data)
+    task.configure_model()
+    data.setup()
+    passes: list[None] = []
+    task.network.model.language_model.layers[0].mlp.register_forward_pre_hook(lambda *_: passes.append(None))
+    task.answer_loss(next(iter(data.batches(epoch=0, batches_a_step=1)))).backward()
+    assert len(passes) == 1 + is_checkpointed
+
+
+def test_adapters_learn_with_dropout(base: Path, sources: Path) -> None:
+    data = ConversationData(llava_json=[sources / "instruct.json"], images=sources / "images", rows_a_batch=2)
+    task = LlavaTask(str(base), lora=LoraRecipe(rank=4, alpha=8, dropout=0.5))
+    task.begin("instruct", None, data)
+    task.configure_model()
+    data.setup()
+    for name, weight in task.named_parameters():
+        if "lora_B" in name:  # which begin at nothing
+            torch.nn.init.normal_(weight)
+    batch = next(iter(data.batches(epoch=0, batches_a_step=1)))
+    assert float(task.answer_loss(batch).detach()) != float(task.answer_loss(batch).detach())
+
+
 @pytest.mark.parametrize(("stage", "share"), [("align", 0.995), ("instruct", 0.5)])
 def test_one_batch_can_be_learnt_by_heart(base: Path, sources: Path, stage: Stage, share: float) -> None:
     data = ConversationData(llava_json=[sources / "instruct.json"], images=sources / "images", rows_a_batch=8)
@@ -173,31 +236,6 @@ def test_a_tower_and_a_language_model_are_put_together_around_a_fresh_connector(
     assert image_tokens_of(load_processor(str(tmp_path / "parts"))[1]) == 16
     with pytest.raises(RecipeError, match="nothing"):
         put_together(str(tmp_path / "nothing"), str(tmp_path / "llama"), tmp_path / "parts")
-
-
-def published_config() -> LlavaConfig:
-    """The sizes of the published checkpoint: SigLIP so400m-patch14-384 and Llama-3-8B."""
-    return LlavaConfig(
-        vision_config=SiglipVisionConfig(
-            hidden_size=1152,
-            intermediate_size=4304,
-            num_hidden_layers=27,
-            num_attention_heads=16,
-            image_size=384,
-            patch_size=14,
-        ),
-        text_config=LlamaConfig(
-            vocab_size=128257,
-            hidden_size=4096,
-            intermediate_size=14336,
-            num_hidden_layers=32,
-            num_attention_heads=32,
-            num_key_value_heads=8,
-            rope_theta=500000.0,
-        ),
-        vision_feature_select_strategy="full",
-        image_token_index=128256,
-    )
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*8b*.yaml")), ids=lambda path: path.stem)

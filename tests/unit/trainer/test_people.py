@@ -16,6 +16,7 @@ from trainer.faces import has_mask_to_give, with_mask
 from trainer.heads import has_head, with_head_of, with_other_head, with_soft_hat
 from trainer.people import Attributes, Person, labelled_answer, people_in
 from trainer.photos import HARD_HAT, NO_HARD_HAT, LabelledBox, fingerprint, labelled_photos
+from trainer.rows import RowCount
 from trainer.sampling import draw_weights
 from trainer.texts import QUESTIONS, agrees, all_texts, answers_of, caption_of, search_text_of, statements_of
 
@@ -44,6 +45,19 @@ def test_people_smaller_than_asked_for_are_left_out(folder: Path) -> None:
 
 def test_a_photos_source_is_the_original_that_it_was_made_from(folder: Path) -> None:
     assert [photo.source for photo in labelled_photos(folder)] == ["photo0_jpg", "photo1_jpg"]
+
+
+def test_photos_and_labels_that_are_broken_are_skipped_and_counted(tmp_path: Path) -> None:
+    folder = photo_folder(tmp_path / "train", count=20)
+    photos = sorted((folder / "images").glob("*.jpg"))
+    photos[0].write_bytes(b"no photo")
+    (folder / "labels" / f"{photos[1].stem}.txt").write_text("5 0.5 0.5 none\n")
+    count = RowCount()
+    assert len(list(labelled_photos(folder, count))) == 18
+    assert dict(count.skipped) == {"photo not readable": 1, "labels not in YOLO's form": 1}
+    photos[2].write_bytes(b"no photo")
+    with pytest.raises(PhotosError, match="only 17 of 20 rows can be read, 90% are needed"):
+        list(labelled_photos(folder))
 
 
 def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.indexer.people import PeopleTable
 from consumers.web.sign_in import sign_in_router
-from streamer.bus.media import MediaStore
+from streamer.bus.media import SCHEME, MediaStore
 from tests.builders_access import PASSWORD, enter_users, session_of
 from tests.builders_alerts import api_over
 from tests.builders_web import HAT, CaptionSearch, Walk, enter_segment, panned_clip, sure
@@ -201,3 +201,15 @@ def test_a_desk_that_cannot_be_read_lets_nobody_in(client: TestClient, desk: Des
     (tmp_path / "desk.sqlite3").write_bytes(b"this is no database" * 100)
     answer: httpx.Response = client.get("/api/v1/people")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+
+
+def test_a_whole_picture_takes_the_role_that_plays_footage_and_is_logged(
+    client: TestClient, access: Access, tmp_path: Path
+):
+    address = "media/library/2026-05-04/ab12.jpg"
+    MediaStore(str(tmp_path / "media")).write(f"{SCHEME}{address}", b"\xff\xd8a picture")
+    viewer, analyst = as_(client, access, "viewer"), as_(client, access, "analyst")
+    assert client.get(f"/media/{address}", headers=viewer).status_code == 403
+    shown = client.get(f"/media/{address}", headers=analyst)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert [(e.action, e.subject) for e in access.entries(1, who="analyst")] == [("play", address)]

@@ -1,67 +1,33 @@
 """The alerter's stage over a real desk and a real media store: one transaction a batch, nothing lost, nothing twice."""
 
-import itertools
 import json
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import func, select
 
-from consumers.alerts.alerting import Alerting
-from consumers.alerts.desk_database import DeskDatabase, locked
+from consumers.alerts.desk_database import locked
 from consumers.alerts.entering import Additions, write
-from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord
+from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord, SeenSegmentRecord
 from consumers.alerts.tending import Tending
 from consumers.errors import DeskError
-from consumers.runner import Publication
-from streamer.bus.client import Received, TopicPartition
-from streamer.bus.media import MediaStore
-from streamer.bus.messages import SegmentAnalyzed
-from tests.builders_rules import NOON, FixedRules, a_result, a_rule, alerts_on, person_of, received, stored
-
-PLACE = TopicPartition("people", 0)
-RULE = a_rule(channels=["mail", "hall"], escalate={"after_s": 60, "channels": ["boss"]})
-
-
-class Installed:
-    """A desk, a store and as many alerters as a test wants."""
-
-    def __init__(self, folder: Path, *, now: datetime = NOON + timedelta(minutes=2)) -> None:
-        self.desk = DeskDatabase(f"sqlite:///{folder / 'desk.sqlite3'}")
-        self.store = MediaStore(str(folder / "media"))
-        self.rules, self.now = FixedRules(RULE), now
-
-    def stage(self) -> Alerting:
-        return Alerting(self.desk, self.store, self.rules, now=lambda: self.now)
-
-    def messages(self, *timelines: Sequence[str], camera: str = "gate") -> list[Received[SegmentAnalyzed]]:
-        """One segment after the other, each following the one before."""
-        names = [f"{camera}{number}" for number in range(len(timelines))]
-        results = [
-            a_result(name, *people, number=number, camera=camera, previous=names[number - 1] if number else None)
-            for number, (name, people) in enumerate(zip(names, timelines, strict=True))
-        ]
-        return [received(stored(self.store, result), offset) for offset, result in enumerate(results)]
-
-    def alert_ids(self) -> list[str]:
-        return [alert.alert_id for alert in alerts_on(self.desk)]
+from streamer.bus.client import Unreadable
+from streamer.bus.consumer import typed
+from streamer.bus.topics import PEOPLE
+from tests.builders_alerter import PLACE, AlerterDesk, deliver, fail_at_statement, work
+from tests.builders_rules import NOON, a_result, alerts_on, person_of, received, stored
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Installed:
-    return Installed(tmp_path)
+def installed(tmp_path: Path) -> AlerterDesk:
+    return AlerterDesk(tmp_path)
 
 
-def work(stage: Alerting, *batch: Received[SegmentAnalyzed]) -> list[Publication]:
-    return [publication for each in stage.work(batch, lambda: False) for publication in each]
-
-
-def test_footage_in_alert_out_with_history_and_what_is_owed(installed: Installed) -> None:
+def test_footage_in_alert_out_with_history_and_what_is_owed(installed: AlerterDesk) -> None:
     (message,) = installed.messages(("CCCCCCCC", "BBBB"))
     assert work(installed.stage(), message) == []
     (alert,) = alerts_on(installed.desk)
@@ -76,7 +42,7 @@ def test_footage_in_alert_out_with_history_and_what_is_owed(installed: Installed
         assert installed.stage().first_offset(PLACE, "another") == 0
 
 
-def test_a_replay_raises_nothing_twice_whatever_the_topic_is_called(installed: Installed) -> None:
+def test_a_replay_raises_nothing_twice_whatever_the_topic_is_called(installed: AlerterDesk) -> None:
     messages = installed.messages(("BBBBBBBBBB",), ("BBBBBBBBBB",), ("CCCCCCCCCC",), ("BBBB",))
     stage = installed.stage()
     work(stage, *messages)
@@ -87,7 +53,7 @@ def test_a_replay_raises_nothing_twice_whatever_the_topic_is_called(installed: I
     assert len(before) == 1
 
 
-def test_a_person_is_followed_over_restarts_and_from_one_alerter_to_another(installed: Installed) -> None:
+def test_a_person_is_followed_over_restarts_and_from_one_alerter_to_another(installed: AlerterDesk) -> None:
     first, second, third = installed.messages(("CCCCCCCCCB",), ("BCCCCCCCCC",), ("CCCCCCCCCB",))
     one, other = installed.stage(), installed.stage()
     work(one, first)
@@ -99,7 +65,7 @@ def test_a_person_is_followed_over_restarts_and_from_one_alerter_to_another(inst
         assert session.scalar(select(func.count()).select_from(RuleStateRecord)) == 1
 
 
-def test_a_segment_between_two_that_came_before_it_makes_one_person_of_two(installed: Installed) -> None:
+def test_a_segment_between_two_that_came_before_it_makes_one_person_of_two(installed: AlerterDesk) -> None:
     messages = installed.messages(("BBBBBBBBBB",), ("BBBBBBBBBB",), ("BBBBBBBBBB",))
     stage = installed.stage()
     for number in (0, 2):
@@ -111,7 +77,7 @@ def test_a_segment_between_two_that_came_before_it_makes_one_person_of_two(insta
 
 
 def test_old_footage_is_recorded_and_nobody_is_told(tmp_path: Path) -> None:
-    installed = Installed(tmp_path, now=NOON + timedelta(minutes=16))
+    installed = AlerterDesk(tmp_path, now=NOON + timedelta(minutes=16))
     work(installed.stage(), *installed.messages(("BBBB",)))
     (alert,) = alerts_on(installed.desk)
     assert (alert.is_sent, alert.escalate_at) == (False, None)
@@ -122,7 +88,7 @@ def test_old_footage_is_recorded_and_nobody_is_told(tmp_path: Path) -> None:
 
 def test_a_crash_anywhere_in_ten_batches_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     timelines = [("BBBBBBBBBB", "CCCCCCCCCB"), ("CCCCCCCCCC", "BCCCCCCCCC"), ("BBBBBBBBBB", "CCCCCCCCCC")] * 4
-    calm, shaken = Installed(tmp_path / "calm"), Installed(tmp_path / "shaken")
+    calm, shaken = AlerterDesk(tmp_path / "calm"), AlerterDesk(tmp_path / "shaken")
     work(calm.stage(), *calm.messages(*timelines))
     expected = calm.alert_ids()
     assert len(expected) >= 2
@@ -138,28 +104,9 @@ def test_a_crash_anywhere_in_ten_batches_loses_nothing_and_doubles_nothing(tmp_p
         assert session.scalar(select(func.count()).select_from(OutboxRecord)) == 2 * len(expected)
 
 
-def deliver(installed: Installed, messages: Sequence[Received[SegmentAnalyzed]]) -> None:
-    """A new alerter goes on from where the desk says, three messages at a time."""
-    stage = installed.stage()
-    start = stage.first_offset(PLACE, "i1") or 0
-    rest = [message for message in messages if message.offset >= start]
-    for begin in range(0, len(rest), 3):
-        work(stage, *rest[begin : begin + 3])
-
-
-def fail_at_statement(desk: DeskDatabase, number: int) -> None:
-    """Let the database fail at its `number`-th change from now on, as if the disk were full."""
-    count = itertools.count(1)
-
-    def fail(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        if statement.split(" ", 1)[0] in ("INSERT", "UPDATE", "DELETE") and next(count) == number:
-            event.remove(desk.engine, "before_cursor_execute", fail)
-            raise OperationalError(statement, {}, OSError("the disk is full"))
-
-    event.listen(desk.engine, "before_cursor_execute", fail)
-
-
-def test_what_names_no_manifest_is_a_dead_letter_and_the_offset_waits_for_its_publication(installed: Installed) -> None:
+def test_what_names_no_manifest_is_a_dead_letter_and_the_offset_waits_for_it(
+    installed: AlerterDesk,
+) -> None:
     good = installed.messages(("BBBB",), ("BBBB",))
     gone = received(
         good[0].message.model_copy(update={"segment_id": "x", "manifest_uri": "media:///results/g/x.json"}), 1
@@ -172,12 +119,14 @@ def test_what_names_no_manifest_is_a_dead_letter_and_the_offset_waits_for_its_pu
     assert stage.first_offset(PLACE, "i1") == 3
 
 
-ODD = st.sampled_from([None, -1, 0, 1e300, float("inf"), "", "\0", "a" * 70, [], {}, [0] * 4, "2026-01-01T00:00:00Z"])
+ODD_NUMBERS = [-1, 0, 1, True, 2**63, 10**40, -0.0, 5e-324, 1e300, float("inf"), float("-inf"), float("nan")]
+ODD_WORDS = ["", "\0", "\ud800", "a" * 70, "a" * 100_000, "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z"]
+ODD = st.sampled_from([None, *ODD_NUMBERS, *ODD_WORDS, [], {}, [0] * 4, {"yes": float("nan")}, {"": {"": 1}}])
 
 
-@settings(max_examples=160, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_manifest_brings_the_alerter_down(installed: Installed, data: st.DataObject) -> None:
+def test_no_manifest_brings_the_alerter_down(installed: AlerterDesk, data: st.DataObject) -> None:
     result = a_result(f"odd{data.draw(st.integers(0, 10**9))}", "BC?B", "B", previous="gate0")
     content = result.model_dump(mode="json")
     node: dict[str, object] | list[object] = content
@@ -194,7 +143,40 @@ def test_no_manifest_brings_the_alerter_down(installed: Installed, data: st.Data
         assert "\n" not in publication.message.reason
 
 
-def test_an_alert_nobody_acknowledges_is_escalated_once_and_a_snoozed_one_wakes(installed: Installed) -> None:
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_message_brings_the_alerter_down_and_a_good_one_beside_it_is_decided(
+    installed: AlerterDesk, data: st.DataObject
+) -> None:
+    name = f"m{data.draw(st.integers(0, 10**9))}"
+    stated = json.loads(stored(installed.store, a_result(name, "BC?B")).model_dump_json())
+    kind = data.draw(st.sampled_from(["field", "field", "without", "cut", "bytes"]))
+    field = data.draw(st.sampled_from(sorted(stated)))
+    if kind == "field":
+        stated[field] = data.draw(ODD)
+    elif kind == "without":
+        del stated[field]
+    payload = json.dumps(stated).encode()
+    if kind == "cut":
+        payload = payload[: data.draw(st.integers(0, len(payload) - 1))]
+    elif kind == "bytes":
+        payload = data.draw(st.binary(max_size=200))
+    arrived = typed(PEOPLE, SimpleNamespace(value=payload, partition=0, offset=0), "i1")
+    if isinstance(arrived, Unreadable):
+        assert "\n" not in arrived.rejected().reason
+        return
+    good = received(stored(installed.store, a_result(f"good-{name}", "CCCC")), 1)
+    published = installed.stage().work([arrived, good], lambda: False)
+    assert published[1] == ()
+    for publication in published[0]:
+        assert "\n" not in publication.message.reason
+    with installed.desk.reading() as session:
+        decided = set(session.scalars(select(SeenSegmentRecord.segment_id)))
+    assert f"good-{name}" in decided
+    assert bool(published[0]) != (arrived.message.segment_id in decided)
+
+
+def test_an_alert_nobody_acknowledges_is_escalated_once_and_a_snoozed_one_wakes(installed: AlerterDesk) -> None:
     work(installed.stage(), *installed.messages(("BBBB", "BBBB")))
     told = []
     tending = Tending(
@@ -217,6 +199,6 @@ def test_an_alert_nobody_acknowledges_is_escalated_once_and_a_snoozed_one_wakes(
     assert told == [installed.rules.look()], "told once, as nothing has changed"
 
 
-def test_nothing_is_written_for_a_batch_of_nothing(installed: Installed) -> None:
+def test_nothing_is_written_for_a_batch_of_nothing(installed: AlerterDesk) -> None:
     with installed.desk.writing() as session:
         assert write(session, Additions(), now=NOON, notify_within=timedelta(minutes=15)) == []

@@ -71,7 +71,7 @@ def test_what_yaml_allows_and_rules_do_not_need_is_refused(content: str) -> None
         parse_rules(content, PATH)
 
 
-@settings(max_examples=170, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_rules_or_refused(content: bytes) -> None:
     _rules_or_refused(content)
@@ -84,7 +84,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=170, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_a_rule_with_anything_in_one_place_is_a_rule_or_refused(data: st.DataObject) -> None:
     whole = yaml.safe_load(EXAMPLE.read_text().replace("[yes]", "['yes']"))

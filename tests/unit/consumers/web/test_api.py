@@ -13,7 +13,9 @@ from fastapi.testclient import TestClient
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import SearchUnavailableError
 from consumers.indexer.people import PeopleTable
-from consumers.search_client import IndexStatus, SearchAnswer
+from consumers.search.client import IndexStatus
+from consumers.search.hits import AlsoSeen, FoundPeople
+from consumers.search.query import SearchQuery
 from model.questions import CANNOT_TELL
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -27,7 +29,10 @@ CROP = np.full((80, 40, 3), 120, np.uint8)
 class SearchThatIsDown:
     """Answers nothing, as when the indexer is not running."""
 
-    def search(self, text: str, k: int = 20, *, camera: str | None = None) -> SearchAnswer:
+    def find(self, query: SearchQuery) -> FoundPeople:
+        raise SearchUnavailableError("http://127.0.0.1:1", "connection refused")
+
+    def elsewhere(self, person_id: str, k: int) -> tuple[AlsoSeen, ...]:
         raise SearchUnavailableError("http://127.0.0.1:1", "connection refused")
 
     def status(self) -> IndexStatus:

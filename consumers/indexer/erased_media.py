@@ -1,0 +1,43 @@
+"""What the media store holds of whoever is erased: crops, entries in manifests, clips of nobody else."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from streamer.bus.errors import MediaStoreError
+from streamer.bus.manifest import Manifest
+from streamer.bus.media import MediaStore
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was taken away of one manifest's people, and who is still in it."""
+
+    crops: int
+    is_rewritten: bool
+    others: int
+
+
+def erase_from_manifest(store: MediaStore, uri: str, person_ids: Collection[str] | None) -> Erased:
+    """Remove people's crops, then their entries; none: everyone's. A manifest that is gone holds nobody.
+
+    An emptied manifest stays: whoever asks for the segment again finds that it was analysed and that nobody is in it.
+
+    Raises:
+        MediaStoreError: The store cannot be read or written, or what lies there is no manifest.
+    """
+    if not store.exists(uri):
+        return Erased(0, is_rewritten=False, others=0)
+    try:
+        manifest = Manifest.model_validate_json(store.read(uri))
+    except ValidationError as error:
+        raise MediaStoreError(uri, f"not a manifest: {error.errors(include_url=False)[0]['msg']}") from error
+    gone = [person for person in manifest.people if person_ids is None or person.person_id in person_ids]
+    others = tuple(person for person in manifest.people if person not in gone)
+    crops = [look.crop_uri for person in gone for look in person.looks]
+    for crop in crops:
+        store.remove(crop)
+    if gone:
+        store.write(uri, manifest.model_copy(update={"people": others}).model_dump_json().encode())
+    return Erased(len(crops), is_rewritten=bool(gone), others=len(others))

@@ -1,0 +1,129 @@
+"""Completes the wishes that people be erased: rows, then vectors, then media, then evidence, then it is said."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+from consumers.alerts.desk_database import DeskDatabase
+from consumers.errors import ConsumerError
+from consumers.evidence.erasing import EvidenceErased, erase_evidence_of_footage, erase_evidence_of_people
+from consumers.indexer.erased_media import erase_from_manifest
+from consumers.indexer.erasures import Erasure, Erasures, Report, Wish, Work
+from consumers.indexer.people import PeopleTable
+from consumers.search.vector_index import VectorIndex
+from streamer.bus.errors import MediaStoreError
+from streamer.bus.media import MediaStore
+
+logger = logging.getLogger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class EvidenceErasing:
+    """Takes away the copies of alerts about whoever is erased; the desk is opened only for that."""
+
+    def __init__(self, desk_url: str, store: MediaStore, *, now: Callable[[], datetime] = _now) -> None:
+        """Of the desk at an SQLAlchemy URL, in `store`."""
+        self._desk_url, self._store, self._now = desk_url, store, now
+
+    def __call__(self, wish: Wish, work: Work) -> EvidenceErased:
+        """Erase what a wish touches.
+
+        Raises:
+            DeskError: The desk cannot be read or written.
+            MediaStoreError: A copy cannot be removed.
+        """
+        desk = DeskDatabase(self._desk_url)
+        try:
+            if wish.camera_id is not None and wish.since is not None and wish.until is not None:
+                place = wish.camera_id, wish.since, wish.until
+                return erase_evidence_of_footage(desk, *place, self._store.remove, at=self._now())
+            return erase_evidence_of_people(desk, work.person_ids, self._store.remove, at=self._now())
+        finally:
+            desk.close()
+
+
+class Erasing:
+    """Belongs to one thread.
+
+    A crash between any two steps repeats the wish, whose every step is harmless when it is repeated.
+    """
+
+    def __init__(
+        self,
+        table: PeopleTable,
+        index: VectorIndex,
+        store: MediaStore,
+        erase_evidence: Callable[[Wish, Work], EvidenceErased],
+        entering: AbstractContextManager[object],
+        *,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        """Erase from these.
+
+        Args:
+            table: The people database, with its wishes.
+            index: Their vectors.
+            store: Their crops, manifests and clips.
+            erase_evidence: Takes away the copies of alerts about them.
+            entering: Held by whoever enters people: nobody comes in between rows that go and vectors that go.
+            now: The clock.
+        """
+        self._table, self._index, self._store, self._now = table, index, store, now
+        self._erasures, self._erase_evidence, self._entering = Erasures(table), erase_evidence, entering
+
+    def step(self) -> bool:
+        """Complete every wish that is pending; false when one has to be tried again later, or there is none.
+
+        Raises:
+            PeopleTableError: The people database cannot be read or written.
+        """
+        done = [self._complete(erasure) for erasure in self._erasures.pending()]
+        if any(done):
+            self._table.leave_no_trace()
+        return bool(done) and all(done)
+
+    def _complete(self, erasure: Erasure) -> bool:
+        with self._entering:
+            work = self._erasures.begin(erasure, at=self._now())
+            try:
+                vectors = self._index.remove(work.keys)
+            except ConsumerError as error:
+                return self._put_off(erasure, work, error)
+        try:
+            report = self._media(erasure.wish, work).model_copy(update={"vectors": vectors})
+            evidence = self._erase_evidence(erasure.wish, work)
+        except (MediaStoreError, ConsumerError) as error:
+            return self._put_off(erasure, work, error)
+        report = report.model_copy(update={"evidence": evidence.copies, "held": evidence.held})
+        self._erasures.finish(erasure, report, at=self._now())
+        logger.info("people were erased", extra={"erasure": erasure.id, "people": report.people})
+        return True
+
+    def _media(self, wish: Wish, work: Work) -> Report:
+        crops, manifests = 0, 0
+        clips: list[str] = []
+        shared: list[str] = []
+        for clip, uris in work.segments.items():
+            erased = [
+                erase_from_manifest(self._store, uri, None if wish.is_footage else work.person_ids) for uri in uris
+            ]
+            crops += sum(one.crops for one in erased)
+            manifests += sum(one.is_rewritten for one in erased)
+            if not wish.is_footage and any(one.others for one in erased):
+                shared.append(clip)
+                continue
+            self._store.remove(clip)
+            clips.append(clip)
+        return Report(
+            people=len(work.keys), crops=crops, manifests=manifests, clips=tuple(clips), shared_clips=tuple(shared)
+        )
+
+    def _put_off(self, erasure: Erasure, work: Work, error: Exception) -> bool:
+        logger.warning("an erasure is not complete", extra={"erasure": erasure.id, "reason": str(error)})
+        report = erasure.report or Report(people=len(work.keys))
+        self._erasures.finish(erasure, report.model_copy(update={"waits_for": str(error)}), at=None)
+        return False

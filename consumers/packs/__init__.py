@@ -1,0 +1,1 @@
+"""Question packs: typed questions to start from, chosen by one setting."""

@@ -1,0 +1,1 @@
+"""Captions and keywords of pictures, written beside them for other programs."""

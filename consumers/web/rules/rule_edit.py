@@ -1,0 +1,85 @@
+"""Adds a rule to the text of a rules file, or takes one out; every other character stays as it is. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+
+def with_rule(text: str, rule: Mapping[str, Any]) -> str:
+    r"""The text of a rules file that fits, with one more rule at its end.
+
+    >>> print(with_rule("rules:\n  - id: a\n    title: A\n", {"id": "b", "title": "B"}), end="")
+    rules:
+      - id: a
+        title: A
+      - id: b
+        title: B
+    >>> with_rule("rules: [{id: a}]", {"id": "b"}), with_rule("# none\nrules: []\n", {"id": "b"})
+    ('rules: [{id: a}, {"id": "b"}]', '# none\nrules:\n  - id: b\n')
+    """
+    root, rules = _rules_of(text)
+    if rules is not None and not rules.flow_style and rules.value:
+        end = _line_start(text, rules.end_mark.index)
+        before = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
+        return before + _block(rule, rules.start_mark.column) + text[end:]
+    if rules is not None and (rules.value or root.flow_style):
+        end = rules.end_mark.index - 1
+        separator = ", " if rules.value else ""
+        return f"{text[:end].rstrip()}{separator}{json.dumps(rule, ensure_ascii=False)}{text[end:]}"
+    if rules is not None:
+        rest = text[rules.end_mark.index :].lstrip(" ").removeprefix("\n")
+        return f"{text[: rules.start_mark.index].rstrip()}\n{_block(rule, 2)}{rest}"
+    body = text if not text or text.endswith("\n") else text + "\n"
+    return f"{body}rules:\n{_block(rule, 2)}"
+
+
+def without_rule(text: str, rule_id: str) -> str:
+    r"""The text of a rules file that fits, without the rule of that id; the same text where there is none.
+
+    >>> without_rule("rules:\n  - id: a\n    title: A\n  - id: b\n", "a")
+    'rules:\n  - id: b\n'
+    >>> without_rule("rules:\n  - id: a\n", "a"), without_rule("rules: [{id: a}, {id: b}]", "a")
+    ('rules: []\n', 'rules: [{id: b}]')
+    """
+    _, rules = _rules_of(text)
+    places = [place for place, rule in enumerate(rules.value if rules else []) if _id_of(rule) == rule_id]
+    if rules is None or not places:
+        return text
+    place = places[0]
+    if len(rules.value) == 1:
+        start, end = rules.start_mark.index, rules.end_mark.index
+        kept = "" if rules.flow_style or not text[start:end].endswith("\n") else "\n"
+        return f"{text[:start].rstrip()} []{kept}{text[end:]}"
+    if rules.flow_style:
+        if place + 1 < len(rules.value):
+            return text[: rules.value[place].start_mark.index] + text[rules.value[place + 1].start_mark.index :]
+        return text[: rules.value[place - 1].end_mark.index] + text[rules.value[place].end_mark.index :]
+    starts = [_line_start(text, text.rindex("-", 0, rule.start_mark.index)) for rule in rules.value]
+    ends = [*starts[1:], rules.end_mark.index]
+    return text[: starts[place]] + text[ends[place] :]
+
+
+def _block(rule: Mapping[str, Any], indent: int) -> str:
+    written = yaml.safe_dump([dict(rule)], allow_unicode=True, sort_keys=False, width=110)
+    return "".join(f"{' ' * indent}{line}\n" for line in written.splitlines())
+
+
+def _rules_of(text: str) -> tuple[yaml.MappingNode, yaml.SequenceNode | None]:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        return yaml.MappingNode("", []), None
+    rules = next((node for key, node in root.value if key.value == "rules"), None)
+    return root, rules if isinstance(rules, yaml.SequenceNode) else None
+
+
+def _id_of(rule: yaml.Node) -> str | None:
+    if not isinstance(rule, yaml.MappingNode):
+        return None
+    return next((str(node.value) for key, node in rule.value if key.value == "id"), None)
+
+
+def _line_start(text: str, index: int) -> int:
+    """Where the line begins in which something stands; the end of the text, where it stands there."""
+    return index if index >= len(text) else text.rfind("\n", 0, index) + 1

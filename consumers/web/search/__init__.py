@@ -1,0 +1,1 @@
+"""Finding people: what can be asked, saved searches, and guards."""

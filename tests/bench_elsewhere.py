@@ -1,0 +1,89 @@
+"""How alike the embedding finds one person to themselves, and how alike to others: what *likely* is worth.
+
+    python -m tests.bench_elsewhere
+
+Every track of the clips is cut in two; the halves are one person, seconds apart, before one camera. Two tracks of one
+clip that are seen in the same frame are two people for certain; so, as good as certain, are tracks of two clips.
+"""
+
+import argparse
+import itertools
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from consumers.analyzer.decode import sample_frames
+from consumers.analyzer.eyes import Eyes
+from model.crops import best_looks
+from model.tracker import Track, track_people
+
+CLIPS = ("one-by-one.mp4", "pedestrians.avi", "worker-zone.mp4", "store-aisle.mp4", "classroom.mp4")
+FPS, LEAST_LOOKS = 5.0, 4
+THRESHOLDS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """One track of one clip, as two unit vectors (d,)."""
+
+    clip: str
+    track: Track
+    first: Any
+    last: Any
+
+    def is_seen_with(self, other: "Halves") -> bool:
+        return self.clip == other.clip and bool(set(self.track.frame_positions) & set(other.track.frame_positions))
+
+
+def unit(vectors: Any) -> Any:
+    middle = vectors.mean(axis=0)
+    return middle / np.linalg.norm(middle)
+
+
+def halves(folder: Path, clip: str, eyes: Eyes) -> list[Halves]:
+    """Every track of a clip that is seen long enough."""
+    sampled = sample_frames(folder / clip, target_fps=FPS)
+    tracks = track_people(eyes.detector.detect(sampled.frames), sampling_fps=sampled.fps, frame_size_wh=sampled.size_wh)
+    found = []
+    for track in tracks:
+        looks = best_looks(track, sampled.frames, sampled.at_s, at_most=8, others=tracks)
+        if len(looks) >= LEAST_LOOKS:
+            vectors = eyes.vlm.read(eyes.vlm.see([look.crop for look in looks]), ()).vectors
+            cut = len(looks) // 2
+            found.append(Halves(clip, track, unit(vectors[:cut]), unit(vectors[cut:])))
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="embedded", help="`embedded`, or a folder with a HumanVLM.")
+    model = parser.parse_args().model
+    folder = Path(os.environ["CREWSIGHT_TEST_DATA"]) / "videos"
+    with tempfile.TemporaryDirectory() as cache:
+        eyes = Eyes.open(cache_dir=Path(cache), sampling_fps=FPS, vlm=model)
+        people = [each for clip in CLIPS for each in halves(folder, clip, eyes)]
+    same = np.asarray([float(each.first @ each.last) for each in people])
+    pairs = list(itertools.permutations(people, 2))
+    beside = np.asarray([float(a.first @ b.last) for a, b in pairs if a.is_seen_with(b)])
+    apart = np.asarray([float(a.first @ b.last) for a, b in pairs if a.clip != b.clip])
+    table = Table("cosine from", "same person", "another beside", "another elsewhere", title=f"{len(people)} tracks")
+    for threshold in THRESHOLDS:
+        row = (f"{np.mean(values >= threshold):.3f}" for values in (same, beside, apart))
+        table.add_row(f"{threshold:g}", *row)
+    console = Console(width=100)
+    console.print(table)
+    first = sum(max(people, key=lambda other: float(each.first @ other.last)) is each for each in people)
+    console.print(
+        f"pairs: {len(same)} same, {len(beside)} beside, {len(apart)} elsewhere; nearest is the same: {first}"
+    )
+
+
+if __name__ == "__main__":
+    main()
