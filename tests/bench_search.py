@@ -280,8 +280,10 @@ def main() -> None:
     if asked.one:
         print(json.dumps(asdict(measured(asked.one))))  # noqa: T201 — read by the process that started this one
         return
-    figures = [_in_a_process(people) for people in asked.sizes]
-    show(figures)
+    figures: list[Figures] = []
+    for people in asked.sizes:
+        figures.append(_in_a_process(people))
+        show(figures)  # the last takes minutes
     if asked.picture:
         drawn(figures, asked.picture)
 
