@@ -45,7 +45,8 @@ test: $(VENV)/dev-ready test-tools  ## Every test
 bench: $(VENV)/dev-ready  ## Measure throughput, side by side in one run
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_alerts
-	$(BIN)/python -m tests.bench_search
+	$(BIN)/python -m tests.bench_search --picture docs/images/search-growth.png
+	$(BIN)/python -m tests.bench_search_http
 
 bench-latency: $(VENV)/dev-ready  ## Measure how long an alert takes, from the frame to the desk and to a channel
 	$(BIN)/python -m tests.bench_latency

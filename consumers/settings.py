@@ -168,6 +168,9 @@ class Search(Group):
         2048, description="MiB of vectors in memory; beyond it those of the oldest days are read from the disk."
     )
 
+    keep_days: PositiveFloat | None = Field(
+        None, description="Days that people stay findable, in whole UTC days; empty: for good."
+    )
     index_url: str = Field(
         "",
         description="Where vectors are kept; empty: in the state folder. A Milvus server such as http://milvus:19530, "

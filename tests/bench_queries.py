@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("YOLO_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -26,12 +25,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from consumers.indexer.people import PeopleReader
+from consumers.indexer.rows import Person
 from streamer.ledger import FileState, Ledger
 from tests.builders_bus import free_port
 from tests.conftest import DATA
 
 QUERIES = Path(__file__).with_name("described_queries.yaml")
-MOST_HITS = 1000
+MOST_HITS = 200
 LONGEST_S = 1800.0
 
 
@@ -68,20 +68,12 @@ def described() -> list[Described]:
     return TypeAdapter(list[Described]).validate_python(yaml.safe_load(QUERIES.read_text(encoding="utf-8")))
 
 
-def is_right(person: dict[str, Any], wanted: Described, began_at: dict[str, datetime]) -> bool:
-    """Whether a person whom the search found is the one described.
-
-    Args:
-        person: As `crewsight search --json` says them.
-        wanted: Who was described.
-        began_at: When each camera's clip begins.
-    """
-    camera_id = person["camera_id"]
-    if camera_id not in wanted.clips:
+def is_right(person: Person, wanted: Described, began_at: dict[str, datetime]) -> bool:
+    """Whether a person whom the search found is the one described; `began_at`: when each camera's clip begins."""
+    if person.camera_id not in wanted.clips:
         return False
-    began = datetime.fromisoformat(person["segment_started_at"]) - began_at[camera_id]
-    (left, top, right, bottom), (width, height) = person["box_xyxy"], person["frame_size_wh"]
-    at_s = began.total_seconds() + person["best_at_s"]
+    (left, top, right, bottom), (width, height) = person.box_xyxy, person.frame_size_wh
+    at_s = (person.segment_started_at - began_at[person.camera_id]).total_seconds() + person.best_at_s
     return any(seen.holds(at_s, (left + right) / 2 / width, (top + bottom) / 2 / height) for seen in wanted.seen)
 
 
@@ -133,19 +125,19 @@ def _is_indexed(state: Path, clips: int) -> bool:
     return is_cut and counts.segments + counts.rejections >= segments
 
 
-def found(config: Path, query: str) -> list[dict[str, Any]]:
-    """The people whom a search finds, best first, as `crewsight search --json` says them."""
+def found(config: Path, query: str, people: PeopleReader) -> list[Person]:
+    """The people whom `crewsight search` finds, best first."""
     words = (query, "--json", "--count", str(MOST_HITS))
     answer = subprocess.run(command("search", config, *words), check=True, capture_output=True, text=True)
-    return [json.loads(line)["person"] for line in answer.stdout.splitlines()]
+    names = [json.loads(line)["person"]["person_id"] for line in answer.stdout.splitlines()]
+    return [person for name in names if (person := people.person(name))]
 
 
-def row(wanted: Described, people: Sequence[dict[str, Any]], began_at: dict[str, datetime]) -> str:
+def row(wanted: Described, people: Sequence[Person], began_at: dict[str, datetime]) -> str:
     """One line of the table."""
     right = [rank for rank, person in enumerate(people, 1) if is_right(person, wanted, began_at)]
     first = str(right[0]) if right else "not found"
-    best = people[0] if people else None
-    told = f"{best['camera_id']}: {best['caption']}" if best else "nobody"
+    told = f"{people[0].camera_id}: {people[0].caption}" if people else "nobody"
     return f"| {wanted.query} | {' or '.join(wanted.clips)} | {first} | {len(right)} of {len(people)} | {told} |"
 
 
@@ -160,8 +152,11 @@ def main() -> None:
         ledger.close()
         sys.stdout.write("| described as | clip | first right at rank | right among those found | best hit |\n")
         sys.stdout.write("| --- | --- | --- | --- | --- |\n")
+        people = PeopleReader(f"sqlite:///{folder}/state/people.sqlite3")
         for wanted in described():
-            sys.stdout.write(row(wanted, found(config, wanted.query), began_at) + "\n")
+            sys.stdout.write(row(wanted, found(config, wanted.query, people), began_at) + "\n")
+            sys.stdout.flush()
+        people.close()
 
 
 if __name__ == "__main__":

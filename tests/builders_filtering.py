@@ -33,7 +33,7 @@ class FilteringSearch(CaptionSearch):
         known = {word for person in everybody for word in words_of(person.caption)}
         end = cursor.place + query.k
         following = cursor_text(query, Cursor(cursor.horizon, end)) if len(found) > end else None
-        unknown = [word for word in words_of(query.words) if word not in known]
+        unknown = [term.said for term in terms_of(query.words) if term.indexed not in known]
         return FoundPeople(tuple(found[cursor.place : end]), tuple(unknown), following)
 
     def elsewhere(self, person_id: str, k: int) -> tuple[AlsoSeen, ...]:

@@ -5,7 +5,7 @@ import os
 import signal
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -54,10 +54,30 @@ def clip_frames(clip: Path, count: int, *, size_wh: tuple[int, int]) -> Iterator
 
 
 def write_stream(
-    path: Path, frames: Iterable[NDArray[np.uint8]], *, fps: int = 10, keyframe_every: int = 10, codec: str = "h264"
+    path: Path,
+    frames: Iterable[NDArray[np.uint8]],
+    *,
+    fps: int = 10,
+    keyframe_every: int = 10,
+    codec: str = "h264",
+    missing: Container[int] = (),
+    b_frames: int = 0,
 ) -> Path:
-    """Encode `frames` as a camera would and write them where the server reads them; replaces what was there."""
+    """Encode `frames` as a camera would and write them where the server reads them; replaces what was there.
+
+    Args:
+        path: The stream's file.
+        frames: Pictures of one size.
+        fps: Frames a second.
+        keyframe_every: Frames from one keyframe to the next.
+        codec: h264 or h265.
+        missing: Frames that the camera never sends.
+        b_frames: Frames between others that need what is shown after them (h264 only).
+    """
     encoder_name, options = ENCODERS[codec]
+    if b_frames:
+        shape = f"scenecut=0:repeat-headers=1:bframes={b_frames}:b-adapt=0:open-gop=0"
+        options = {"preset": "ultrafast", "x264-params": shape}
     encoder: Any = av.CodecContext.create(encoder_name, "w")
     packed = bytearray()
     for index, picture in enumerate(frames):
@@ -67,15 +87,16 @@ def write_stream(
             encoder.gop_size, encoder.options, encoder.thread_count = keyframe_every, options, 1
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts = index
-        packed += _packed(encoder.encode(frame))
-    packed += _packed(encoder.encode(None))
+        packed += _packed(encoder.encode(frame), missing)
+    packed += _packed(encoder.encode(None), missing)
     path.write_bytes(packed)
     Path(f"{path}.json").write_text(json.dumps({"codec": codec, "fps": fps}))
     return path
 
 
-def _packed(packets: Iterable[Any]) -> bytes:
-    return b"".join(struct.pack(">I", packet.size) + bytes(packet) for packet in packets)
+def _packed(packets: Iterable[Any], missing: Container[int]) -> bytes:
+    units = [(b"" if packet.pts in missing else bytes(packet), packet.pts) for packet in packets]
+    return b"".join(struct.pack(">II", len(unit), shown) + unit for unit, shown in units)
 
 
 class RtspServer:

@@ -1,8 +1,9 @@
 """A real RTSP server (GStreamer's) that plays prepared streams for ever, as cameras do.
 
 Run by Debian's own Python, which has GStreamer's bindings: `/usr/bin/python3 rtsp_server.py '{"mounts": …}'`. It says
-its port in one line. A stream is a file of access units, each behind its length (4 bytes, big endian), see
-`tests.builders_rtsp`; a file that is replaced is read anew by whoever connects next.
+its port in one line. A stream is a file of access units, each behind its length and the number of the frame it shows
+(4 bytes each, big endian; nothing is sent of an empty one), see `tests.builders_rtsp`. A file that is replaced is read
+anew by whoever connects next.
 """
 
 import json
@@ -18,6 +19,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found,unused-ignore]  # noqa: E402
 
 PUSH_EVERY_MS = 20
+REORDERED = 2  # frames that may be shown later than they come
 
 
 class Playing:
@@ -31,10 +33,15 @@ class Playing:
     def push(self):
         """Hand on every frame that is due; after a pause all that were missed, as a network does."""
         while self.wanted and (time.monotonic() - self.began_s) * self.fps >= self.count:
-            frame = Gst.Buffer.new_wrapped(self.units[self.count % len(self.units)])
-            frame.pts = frame.dts = self.count * Gst.SECOND // self.fps
-            frame.duration = Gst.SECOND // self.fps
+            unit, shown = self.units[self.count % len(self.units)]
+            first = self.count // len(self.units) * len(self.units)
             self.count += 1
+            if not unit:
+                continue
+            frame = Gst.Buffer.new_wrapped(unit)
+            frame.dts = (self.count - 1) * Gst.SECOND // self.fps
+            frame.pts = (first + shown + REORDERED) * Gst.SECOND // self.fps
+            frame.duration = Gst.SECOND // self.fps
             self.wanted = self.appsrc.emit("push-buffer", frame) == Gst.FlowReturn.OK
         return self.wanted
 
@@ -59,9 +66,9 @@ class Mount(GstRtspServer.RTSPMediaFactory):
     def configure(self, factory, media):
         packed, position, units = Path(self.mount).read_bytes(), 0, []
         while position < len(packed):
-            (length,) = struct.unpack_from(">I", packed, position)
-            units.append(packed[position + 4 : position + 4 + length])
-            position += 4 + length
+            length, shown = struct.unpack_from(">II", packed, position)
+            units.append((packed[position + 8 : position + 8 + length], shown))
+            position += 8 + length
         playing = Playing(media.get_element().get_by_name("source"), units, self.described()["fps"])
         media.connect("unprepared", lambda media: setattr(playing, "wanted", False))
 

@@ -1,15 +1,18 @@
 """Puts the indexer together from its settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any
 
 from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
+from consumers.indexer.faiss_library import load_faiss
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
+from consumers.indexer.retention import Retention
 from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
 from consumers.indexer.tending import tended
@@ -32,10 +35,12 @@ def build_index(settings: IndexerSettings) -> KeptIndex:
     """The index that the settings name.
 
     Raises:
-        VectorIndexError: A Milvus server does not answer, or what it needs is not installed.
+        FaissMissingError: FAISS is not installed, and the index is to be on this machine.
+        VectorIndexError: The index folder cannot be used, or a Milvus server does not answer.
     """
     search = settings.search
     if not search.index_url:
+        load_faiss()  # now, and not when people have become many
         return LocalIndex(settings.index_folder, memory_bytes=search.memory_mb * 2**20)
     from consumers.indexer.milvus_index import MilvusIndex
 
@@ -66,12 +71,14 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index)
     further = FurtherVectors(index, table, indexing.entering)
-    with (
-        served(service, listening),
-        tended("tending", index.tend),
-        tended("erasing", erasing.step),
-        tended("further vectors", further.step),
-    ):
+    steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
+    if settings.search.keep_days is not None:
+        keep = timedelta(days=settings.search.keep_days)
+        steps["retention"] = Retention(table, index, keep, indexing.entering).step
+    with ExitStack() as running:
+        running.enter_context(served(service, listening))
+        for name, step in steps.items():
+            running.enter_context(tended(name, step))
         yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
     indexing.save()
     index.close()

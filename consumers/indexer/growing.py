@@ -1,5 +1,6 @@
 """Arrays that grow at their end while others read them. Pure."""
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy.typing as npt
 
 FIRST_CAPACITY = 16
 GROWTH = 1.5
+# Memory of its own, given back whole: of what malloc gets for arrays that grow side by side, a third stays unused.
+MAPPED_FROM_BYTES = 2**18
 
 
 class Growing:
@@ -52,12 +55,20 @@ class Growing:
     def fit(self) -> None:
         """Let go of what is held in reserve."""
         if len(self._array) > self.count:
-            self._array = self._array[: self.count].copy()
+            fitting = self._made(self.count)
+            fitting[:] = self._array[: self.count]
+            self._array = fitting
 
     def _reserve(self, count: int) -> None:
         if count <= len(self._array):
             return
         ahead = max(FIRST_CAPACITY, int(len(self._array) * GROWTH), count)
-        larger = np.empty((ahead, *self._shape), dtype=self._array.dtype)
+        larger = self._made(ahead)
         larger[: self.count] = self._array[: self.count]
         self._array = larger
+
+    def _made(self, count: int) -> npt.NDArray[Any]:
+        size_bytes = count * int(np.prod(self._shape, dtype=np.int64)) * self._array.dtype.itemsize
+        if size_bytes < MAPPED_FROM_BYTES:
+            return np.empty((count, *self._shape), dtype=self._array.dtype)
+        return np.frombuffer(mmap.mmap(-1, size_bytes), dtype=self._array.dtype).reshape(count, *self._shape)

@@ -182,19 +182,6 @@ def sight_of(row: Row[Any]) -> Sight:
     return Sight(*tuple(row))
 
 
-def indexed_person(row: PersonRecord, partition: int) -> IndexedPerson:
-    """What the vector index keeps of the person in a row."""
-    return IndexedPerson(
-        key=row.id,
-        camera_id=row.camera_id,
-        partition=partition,
-        first_seen_at=row.first_seen_at,
-        detection_score=row.detection_score,
-        answers=row.answers,
-        caption=row.caption,
-    )
-
-
 def indexed_seen(key: int, manifest: Manifest, person: PersonSeen, partition: int) -> IndexedPerson:
     """What the vector index keeps of one person of a manifest."""
     return IndexedPerson(

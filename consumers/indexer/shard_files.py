@@ -62,7 +62,7 @@ class SavedShards(BaseModel):
 class ShardFiles:
     """The folder of the local index; belongs to one thread at a time.
 
-    Raises (but from `load`): `VectorIndexError` when the folder cannot be written.
+    Raises (every method): `VectorIndexError` when the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -88,7 +88,10 @@ class ShardFiles:
                 logger.warning("a shard cannot be read, it is made anew", extra={"reason": str(error)})
                 continue
             self._saved[saved.embedding_space, saved.place] = saved
-        self._sweep()
+        try:
+            self._sweep()
+        except OSError as error:
+            raise self._unwritable(error) from error
         return found
 
     def save(self, embedding_space: str, shard: Shard) -> bool:

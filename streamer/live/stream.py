@@ -10,6 +10,7 @@ import av.error
 
 from streamer.bus.camera_url import scrubbed, shown_url
 from streamer.errors import CameraError, CameraRefusedError
+from streamer.live.times import PacketTimes
 
 RTSP = {"rtsp_transport": "tcp", "allowed_media_types": "video"}
 # A playlist may name other places: never files of this machine.
@@ -59,25 +60,10 @@ class LiveStream:
         self._container.close()
 
     def packets(self) -> Iterator[Any]:
-        """Packets as they come, each with `pts` and a `dts` that grows; ends only by an error."""
-        held: list[Any] = []  # without a time, until the first that has one
-        last_dts: int | None = None
+        """Packets as they come, each with a `pts` and a `dts` that grows; ends only by an error."""
+        times = PacketTimes(frame_ticks=self.frame_ticks, tremor_ticks=self._tremor_ticks)
         for packet in self._demuxed():
-            if packet.pts is None and packet.dts is None and last_dts is None:
-                held.append(packet)
-                continue
-            if packet.pts is None:
-                packet.pts = packet.dts if packet.dts is not None else (last_dts or 0) + self.frame_ticks
-            for back, early in enumerate(reversed(held), 1):
-                early.pts = early.dts = packet.pts - back * self.frame_ticks
-            for each in (*held, packet):
-                each.dts = each.pts if each.dts is None else each.dts
-                if last_dts is not None and 0 <= last_dts - each.dts < self._tremor_ticks:
-                    each.dts = last_dts + 1
-                    each.pts = max(each.pts, each.dts)
-                last_dts = each.dts
-                yield each
-            held = []
+            yield from times.add(packet)
 
     def is_break(self, before: Any | None, packet: Any) -> bool:
         """Whether stream time leaps between two packets: what lies between is missing, or the camera set its clock."""
@@ -132,7 +118,7 @@ def parameter_set(start: bytes, codec: str) -> bytes:
     is_sps = SPS.get(codec)
     if is_sps is None:
         return WITHOUT_SPS
-    for unit in start.split(b"\x00\x00\x01")[1:]:
+    for unit in start.split(b"\x00\x00\x01")[1:-1]:  # the last one may go on beyond these bytes
         if unit and is_sps(unit[0]):
             return unit.rstrip(b"\x00")
     return WITHOUT_SPS

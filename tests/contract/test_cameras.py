@@ -14,6 +14,7 @@ import av
 import pytest
 from pydantic import SecretStr
 
+from consumers.analyzer.decode import sample_frames
 from streamer.bus.camera_file import CameraSpec
 from streamer.bus.camera_report import Connection
 from streamer.bus.errors import MediaStoreError
@@ -69,6 +70,37 @@ def test_a_stream_is_copied_into_chained_segments_without_losing_a_frame(
     assert {(segment.width_px, segment.height_px) for segment in segments} == {(192, 108)}
     assert {segment.gap_before_s for segment in segments} == {None}
     assert not (tmp_path / "work").exists()
+    assert len(sample_frames(camera.path(segments[1]), target_fps=5).frames) == 5  # as the analyzer reads it
+
+
+def test_frames_that_need_later_ones_are_copied_in_their_order(tmp_path: Path) -> None:
+    write_stream(tmp_path / "b", numbered_frames(LOOP), fps=FPS, keyframe_every=FPS, b_frames=2)
+    with rtsp_server({"gate": tmp_path / "b"}) as server:
+        with watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate"))) as camera:
+            camera.wait_for(3)
+        segments = camera.wait_for(3)
+    numbers = camera.numbers(segments[:3])
+    assert are_successive(numbers, loop=LOOP)
+    assert numbers[0] == 0
+    assert is_one_chain(segments)
+
+
+def test_frames_that_the_camera_never_sent_are_a_gap(tmp_path: Path) -> None:
+    never = range(3 * FPS + 5, 6 * FPS - 5)
+    write_stream(tmp_path / "holes", numbered_frames(LOOP), fps=FPS, keyframe_every=FPS, missing=never)
+    patient = QUICK.model_copy(update={"stall_s": 8.0})
+    with (
+        rtsp_server({"gate": tmp_path / "holes"}) as server,
+        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate")), patient) as camera,
+    ):
+        wait_until(lambda: any(segment.gap_reason for segment in camera.wait_for(1)))
+        segments = list(camera.wait_for(len(camera.segments) + 1))
+        assert camera.camera.state.connects == 1
+    (position,) = [index for index, segment in enumerate(segments) if segment.gap_reason]
+    assert segments[position].gap_reason == "its stream time leapt"
+    assert segments[position].gap_before_s == pytest.approx(3 * FPS / FPS - 5 / FPS, abs=0.1)
+    assert camera.numbers(segments[:position]) == list(range(3 * FPS + 5))
+    assert camera.numbers(segments[position : position + 1])[0] == 6 * FPS
 
 
 def test_times_are_the_cameras_own_and_follow_one_another(tmp_path: Path, streams: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from consumers.analyzer.manifests import announcement
 from consumers.indexer.build import indexing_service
-from consumers.indexer.people import PeopleReader
+from consumers.indexer.erasures import Erasures, Wish
+from consumers.indexer.people import PeopleReader, PeopleTable
 from consumers.search.client import SearchClient
 from consumers.search.people_search import PeopleSearch
 from consumers.search.query import SearchQuery
@@ -161,3 +162,26 @@ def test_a_broker_without_memory_costs_nothing_that_was_entered(tmp_path: Path) 
                 assert client.status().keys == 4
                 other.close()
         bus.close()
+
+
+def test_whoever_is_erased_stays_away_when_the_topic_is_read_from_its_start_into_a_new_index(
+    make_bus: MakeBus, tmp_path: Path
+) -> None:
+    bus, installed = make_bus(), Installed(tmp_path)
+    bus.ensure_topics()
+    installed.announce(bus, 0, 1, 2)
+    gone = installed.manifests[1].people[0]
+    with installed.indexing(bus) as client:
+        wait_until(people(client, 3))
+        table = PeopleTable(installed.settings.database_url)
+        Erasures(table).request(Wish(person_ids=(gone.person_id,)), at=NOON)
+        table.close()
+        wait_until(people(client, 2))
+        wait_until(lambda: client.status().keys == 2)
+    assert gone.person_id.encode() not in installed.store.read(manifest_uri("gate", "s1", "r1"))
+    shutil.rmtree(installed.settings.index_folder)
+    installed.announce(bus, 3)
+    with installed.indexing(make_bus()) as client:
+        wait_until(people(client, 3))
+        assert client.status().keys == 3
+    assert gone.person_id not in {person for person, _ in installed.chains()}

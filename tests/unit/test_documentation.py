@@ -69,6 +69,7 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
         "docs/questions.md",
         "docs/search-queries.md",
         "docs/cameras.md",
+        "docs/search-index.md",
     ],
 )
 def test_every_command_named_in_a_document_exists(document: str) -> None:

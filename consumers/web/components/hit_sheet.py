@@ -80,22 +80,14 @@ class HitSheet:
 
     def pick(self, group: HitGroup) -> None:
         """Choose everybody of a group, or no longer."""
-        is_picked = group.best.person.person_id in self.picked
-        for person_id in group.person_ids:
-            if is_picked:
-                self.picked.pop(person_id, None)
-            else:
-                self.picked[person_id] = None
-        card = self._cards.get(chain(group))
-        if card is not None:
-            card.pick(is_picked=not is_picked)
+        self._mark(group, is_picked=group.best.person.person_id not in self.picked)
         self._on_pick()
 
     def pick_all(self) -> None:
         """Choose everybody who is shown."""
         for group in self.groups:
-            if group.best.person.person_id not in self.picked:
-                self.pick(group)
+            self._mark(group, is_picked=True)
+        self._on_pick()
 
     def pick_none(self) -> None:
         """Choose nobody."""
@@ -103,6 +95,16 @@ class HitSheet:
         for card in self._cards.values():
             card.pick(is_picked=False)
         self._on_pick()
+
+    def _mark(self, group: HitGroup, *, is_picked: bool) -> None:
+        for person_id in group.person_ids:
+            if is_picked:
+                self.picked[person_id] = None
+            else:
+                self.picked.pop(person_id, None)
+        card = self._cards.get(chain(group))
+        if card is not None:
+            card.pick(is_picked=is_picked)
 
     def _draw(self, group: HitGroup, place: int) -> None:
         assert self._sheet is not None

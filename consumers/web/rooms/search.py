@@ -163,6 +163,7 @@ class SearchRoom:
     async def _search(self) -> None:
         asked = self._address or Address(SEARCH)
         self._query, self._next, self._is_off = None, None, False
+        self._selection.let_go()
         self._ask.classes(add="" if is_asking(asked) else "alone", remove="alone" if is_asking(asked) else "")
         for place in (self._notes, self._rest, self._example):
             place.clear()

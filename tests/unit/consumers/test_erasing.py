@@ -29,6 +29,7 @@ from streamer.bus.media import MediaStore, evidence_uri, manifest_uri
 from tests.builders_alerts import enter_alert
 from tests.builders_consumers import NOON, SPACE, WIDTH, a_manifest, a_segment, unit_vector, walking
 from tests.builders_index import clustered
+from tests.postgres import postgres_url
 
 BOX = (100.0, 100.0, 150.0, 250.0)
 THEIRS = clustered(1, WIDTH, seed=3).astype("<f2").tobytes()
@@ -38,7 +39,8 @@ APART = (500.0, 100.0, 550.0, 250.0)
 class Site:
     """Three segments in a row: a man walks through all of them, a woman stands in the first two."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
+        self.database_url = database_url or f"sqlite:///{folder}/people.sqlite3"
         self.folder, self.store = folder, MediaStore(str(folder / "media"))
         self.desk_url = f"sqlite:///{folder}/desk.sqlite3"
         self.manifests: list[Manifest] = []
@@ -64,7 +66,7 @@ class Site:
         self.enter()
 
     def open(self) -> None:
-        self.table = PeopleTable(f"sqlite:///{self.folder}/people.sqlite3")
+        self.table = PeopleTable(self.database_url)
         self.index = LocalIndex(self.folder / "index")
         self.indexing = Indexing(self.table, self.store, self.index, SnapshotFolder(self.folder / "index"))
         evidence = EvidenceErasing(self.desk_url, self.store, now=lambda: NOON)
@@ -121,6 +123,21 @@ def test_whoever_is_erased_is_not_found_and_not_on_disk_after_a_replay_without_i
     assert site.index.newest(9, PeopleFilter(described=("zebra",))) == []
     assert len(site.index) == 2
     assert site.on_disk(b"zebra") == []
+
+
+def test_people_and_footage_are_erased_on_postgresql_too(tmp_path: Path) -> None:
+    with postgres_url(tmp_path, is_wanted=True) as url:
+        site = Site(tmp_path, url)
+        site.wish(Wish(person_ids=tuple(site.man)))
+        assert site.erasing.step()
+        assert site.table.text.count_with("zebra") == 0
+        assert site.captions() == {"a woman in a coat"}
+        site.wish(Wish(camera_id="gate", since=NOON, until=NOON + timedelta(seconds=5)))
+        assert site.erasing.step()
+        assert [person.segment_id for person in site.table.newest()] == ["s1"]
+        site.enter()
+        assert len(site.index) == 1
+        site.table.close()
 
 
 def test_a_manifest_that_comes_back_after_the_erasure_brings_nobody_back(site: Site) -> None:

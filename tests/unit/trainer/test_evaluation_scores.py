@@ -193,8 +193,11 @@ def test_a_half_shows_nothing_of_the_part_that_it_hides(tmp_path: Path) -> None:
     (photo, *_) = labelled_photos(photo_folder(tmp_path / "val", count=1))
     worker = people_in(photo, smallest_px=64)[0]  # a yellow hat from 20 to 50, an orange vest from 60 to 115
     without_head, without_torso = half_without(worker, "head"), half_without(worker, "torso")
+    without_face = half_without(worker, "face")
     assert without_head is not None
     assert without_torso is not None
+    assert without_face is not None
+    assert without_face.pixels.shape[0] < without_head.pixels.shape[0]  # a hat's label ends above the mask
     assert abs(without_head.pixels.shape[0] - (180 + 8 - 50)) <= 2
     assert abs(without_torso.pixels.shape[0] - (60 - 20 + 8)) <= 2
     assert half_without(replace(worker, torso_xyxy=None), "torso") is None
