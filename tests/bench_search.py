@@ -24,6 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from consumers.indexer.faiss_library import load_faiss
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.tending import tended
 from consumers.search.filters import EVERYONE, AnswerWanted, PeopleFilter
@@ -118,6 +119,7 @@ def measured(people: int) -> Figures:
 
 def index_of_few(folder: Path) -> None:
     """Use everything once."""
+    load_faiss()
     crowd, index = Crowd(1), LocalIndex(folder)
     index.add(SPACE, crowd.people(BATCH), crowd.vectors(BATCH))
     index.search(SPACE, crowd.vectors(1)[0], K)

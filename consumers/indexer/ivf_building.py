@@ -1,7 +1,5 @@
 """Builds and feeds the inverted file of a space while searches go on: what it lacks is searched exactly."""
 
-import contextlib
-import ctypes
 import logging
 from contextlib import AbstractContextManager
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from consumers.indexer.columns import NOBODY
 from consumers.indexer.ivf import SAMPLES_PER_LIST, Ivf, list_count
+from consumers.indexer.memory import give_back
 from consumers.indexer.space_index import EXACT_BELOW, SpaceIndex, places_of
 
 logger = logging.getLogger(__name__)
@@ -40,8 +39,7 @@ def build(space: SpaceIndex, width: int, changing: Lock, *, seed: int = 0) -> Iv
         pass
     fitted = ivf.fitted()
     del ivf
-    with contextlib.suppress(OSError, AttributeError):  # glibc keeps what building took, and it is as much as the index
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back()
     return fitted
 
 

@@ -13,6 +13,7 @@ from consumers.indexer import ivf_building, ivf_files
 from consumers.indexer.columns import NOBODY, Codes, Rows
 from consumers.indexer.filtering import made_ready
 from consumers.indexer.key_map import Keys
+from consumers.indexer.memory import give_back
 from consumers.indexer.shard import Shard
 from consumers.indexer.shard_files import ShardFiles
 from consumers.indexer.space_index import SpaceIndex
@@ -153,8 +154,10 @@ class LocalIndex:
                     if not self._files.save(name, shard):
                         with self._adding:
                             shard.fit()  # its day is over, for all that is known
-            self._files.commit()
-            self._keep_within_memory()
+            if self._files.is_behind:
+                self._files.commit()
+                self._keep_within_memory()
+                give_back()
 
     def tend(self) -> bool:
         """Do the next piece of work on the inverted files; false when there is none. Belongs to one thread."""
