@@ -6,6 +6,7 @@ Every track of the clips is cut in two; the halves are one person, seconds apart
 clip that are seen in the same frame are two people for certain; so, as good as certain, are tracks of two clips.
 """
 
+import argparse
 import itertools
 import os
 import tempfile
@@ -61,9 +62,12 @@ def halves(folder: Path, clip: str, eyes: Eyes) -> list[Halves]:
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="embedded", help="`embedded`, or a folder with a HumanVLM.")
+    model = parser.parse_args().model
     folder = Path(os.environ["CREWSIGHT_TEST_DATA"]) / "videos"
     with tempfile.TemporaryDirectory() as cache:
-        eyes = Eyes.open(cache_dir=Path(cache), sampling_fps=FPS)
+        eyes = Eyes.open(cache_dir=Path(cache), sampling_fps=FPS, vlm=model)
         people = [each for clip in CLIPS for each in halves(folder, clip, eyes)]
     same = np.asarray([float(each.first @ each.last) for each in people])
     pairs = list(itertools.permutations(people, 2))

@@ -155,6 +155,7 @@ def main() -> None:
         people = PeopleReader(f"sqlite:///{folder}/state/people.sqlite3")
         for wanted in described():
             sys.stdout.write(row(wanted, found(config, wanted.query, people), began_at) + "\n")
+            sys.stdout.flush()
         people.close()
 
 

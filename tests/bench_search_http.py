@@ -208,7 +208,7 @@ def main() -> None:
         return
     tower = HumanVLM.load_text()
     width = len(tower.embed_text("person").vector)
-    folder = asked.folder / str(asked.people)
+    folder = asked.folder / f"{asked.people}-{tower.embedding_space}"
     build(folder, asked.people, tower.embedding_space, width)
     if asked.build:
         return

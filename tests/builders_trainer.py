@@ -38,7 +38,7 @@ def tiny_compact_recipe(folder: Path, photos: Path, *, epochs: int = 2) -> Path:
     }
     run = {"work": str(folder / "work"), "save_every_steps": 1, "trainer": trainer, "data": data}
     warm_up = {"steps": 6, "people_a_batch": 4}
-    steps = {"frozen_backbone_layers": 2}
+    steps = {"frozen_backbone_layers": 2, "averaging_decay": 0.5}
     return write_recipe(
         folder / "recipe.yaml",
         align={

@@ -100,7 +100,7 @@ def _figures(report: Report) -> dict[str, str]:
     figures = {text: str(score.strict_balanced_accuracy) for text, score in photos.answering.scores.items()}
     return figures | {
         "calibration error, pooled": str(photos.answering.calibration_error),
-        "*cannot tell* of halves that hide the part": str(photos.answering.told_when_hidden),
+        "*cannot tell* of cuts that hide the part": str(photos.answering.told_when_hidden),
         "caption F1, mean over attributes": str(photos.captions.mean_f1),
         **{f"captions that say the {thing}'s colour": str(e) for thing, e in photos.captions.colour_right.items()},
         "search recall at 10": str(photos.retrieval.recall_at[10]),

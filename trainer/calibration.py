@@ -60,18 +60,19 @@ class Answered:
         weights = (counts.sum() / counts.clamp(min=1) / len(counts)).clamp(max=_STRONGEST)
         log_temperature = torch.zeros((), requires_grad=True)
         leaning = torch.zeros(len(counts), requires_grad=True)
+        low, high = _TEMPERATURES
         search = torch.optim.LBFGS([log_temperature, leaning], max_iter=100, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             search.zero_grad()
-            logits = (self.logits - leaning * moved) / log_temperature.exp()
+            # Bounded here too: where every answer is right, colder is better without end.
+            logits = (self.logits - leaning * moved) / log_temperature.clamp(np.log(low), np.log(high)).exp()
             # The second term keeps the sum of the leanings, of which the answers know nothing, near 0.
             found = functional.cross_entropy(logits, self.right, weights.float()) + 1e-3 * leaning.square().sum()
             found.backward()  # type: ignore[no-untyped-call]
             return found
 
         search.step(loss)  # type: ignore[no-untyped-call]
-        low, high = _TEMPERATURES
         temperature = float(log_temperature.detach().exp().clamp(low, high))
         return round(temperature, 3), tuple(round(float(b), 3) for b in leaning.detach() * moved)
 

@@ -7,7 +7,6 @@ matches are taken newest first and ranked by whoever asks.
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from sqlalchemy import Connection, Engine, text
 
@@ -34,8 +33,7 @@ class SqliteText:
     def __init__(self, engine: Engine) -> None:
         """Read and write through `engine`."""
         self._engine = engine
-        self._stemmer = _Stemmer()
-        self._stems_of_text = lru_cache(WORDS_KEPT // 10)(self._stemmed)
+        self._stems = _Stems()
 
     def lay_out(self, connection: Connection) -> None:
         """Make the table, where it is missing."""
@@ -61,7 +59,7 @@ class SqliteText:
 
     def stems(self, words: Sequence[str]) -> list[str | None]:
         """What each word is compared by."""
-        return [self._stemmer.stem(word) for word in words]
+        return [self._stems[word] or None for word in words]
 
     def count_with(self, stem: str) -> int:
         """How many people have a word, counted up to 200,000."""
@@ -77,33 +75,31 @@ class SqliteText:
     def stems_of(self, keys: Sequence[int]) -> dict[int, frozenset[str]]:
         """Every word of some people, by key."""
         with self._engine.connect() as connection:
-            among = ",".join(
-                str(int(key)) for key in keys
-            )  # hundreds: as parameters they would take longer than the query
-            rows = connection.exec_driver_sql(f"SELECT rowid, said FROM people_text WHERE rowid IN ({among})").all()
-        return {key: self._stems_of_text(said) for key, said in rows}
-
-    def _stemmed(self, said: str) -> frozenset[str]:
-        return frozenset(stem for word in words_of(said) if (stem := self._stemmer.stem(word)) is not None)
+            among = ",".join(map(str, map(int, keys)))  # as parameters, hundreds take longer than the query
+            rows = connection.exec_driver_sql(f"SELECT id, c0 FROM people_text_content WHERE id IN ({among})").all()
+        return {key: frozenset(map(self._stems.__getitem__, words_of(said))) for key, said in rows}
 
 
 def _quoted(stem: str) -> str:
     return f'"{stem}"'
 
 
-class _Stemmer:
-    """Asks FTS5 itself what it makes of a word, so that both agree; a word is asked about once."""
+class _Stems(dict[str, str]):
+    """What FTS5 itself makes of a word, so that both agree; empty: nothing. A word is asked about once."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._scratch = sqlite3.connect(":memory:", check_same_thread=False)
         self._scratch.execute(f"CREATE VIRTUAL TABLE scratch USING fts5(said, tokenize='{TOKENIZER}')")
         self._scratch.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(scratch, row)")
-        self.stem = lru_cache(WORDS_KEPT)(self._stem)
 
-    def _stem(self, word: str) -> str | None:
+    def __missing__(self, word: str) -> str:
         with self._lock:
+            if len(self) >= WORDS_KEPT:
+                self.clear()
             self._scratch.execute("INSERT INTO scratch(rowid, said) VALUES (1, ?)", (word,))
             found = self._scratch.execute("SELECT term FROM terms").fetchone()
             self._scratch.execute("DELETE FROM scratch WHERE rowid = 1")
-        return None if found is None else str(found[0])
+            stem = self[word] = "" if found is None else str(found[0])
+        return stem

@@ -18,7 +18,7 @@ from consumers.search.filters import PeopleFilter
 from consumers.search.terms import Term, terms_of
 from consumers.search.vector_index import VectorIndex
 
-CANDIDATES = 300  # newest people who have the words, and newest whom a filter wants
+CANDIDATES = 200  # newest people who have the words, and newest whom a filter wants
 CHUNK = 1500  # matches looked through at once where a filter leaves few of them
 CHUNKS = 4
 COUNTED_FOR_S = 600.0  # how common a word is changes slowly

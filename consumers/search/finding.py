@@ -19,7 +19,7 @@ from consumers.search.towers import Placed, Towers
 from consumers.search.vector_index import Neighbour, VectorIndex, Vectors
 
 Ranked = TypeVar("Ranked")
-POOL = 300  # nearest by picture that words are fused with: the same for every page, so that pages agree
+POOL = 200  # nearest by picture that words are fused with: the same for every page, so that pages agree
 DIGITS = 5  # of a score; beyond, it is noise of float16
 
 

@@ -22,6 +22,7 @@ from consumers.web.alerts.acting import AlertActs
 from consumers.web.alerts.api import alerts_router, tell_alert_problems
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.alerts.frames import Frames
+from consumers.web.body_limit import BodyLimit
 from consumers.web.desk import Desk, Search
 from consumers.web.documenting import PROBLEM, documented
 from consumers.web.exports.api import exports_router, tell_export_problems
@@ -104,6 +105,7 @@ def create_api(
     tell_search_problems(api, _problem)
     tell_export_problems(api, _problem)
     tell_saved_problems(api, _problem)
+    api.add_middleware(BodyLimit)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)
     api.openapi = documented(api)  # type: ignore[method-assign]

@@ -81,7 +81,8 @@ class LiveLedger:
             )
             session.merge(LiveCameraRow(camera_id=ready.camera_id, last_end=naive(end_of(ready))))
             if gap_since is not None:
-                note_gap(session, ready.camera_id, gap_since, ready.started_at, ready.gap_reason or "")
+                until = max(gap_since, ready.started_at)  # two clocks may have told them
+                note_gap(session, ready.camera_id, gap_since, until, ready.gap_reason or "")
 
     def last_end(self, camera_id: str) -> datetime | None:
         """Where this camera's footage ended; None when it never had any."""

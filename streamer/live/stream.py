@@ -118,7 +118,7 @@ def parameter_set(start: bytes, codec: str) -> bytes:
     is_sps = SPS.get(codec)
     if is_sps is None:
         return WITHOUT_SPS
-    for unit in start.split(b"\x00\x00\x01")[1:]:
+    for unit in start.split(b"\x00\x00\x01")[1:-1]:  # the last one may go on beyond these bytes
         if unit and is_sps(unit[0]):
             return unit.rstrip(b"\x00")
     return WITHOUT_SPS

@@ -101,9 +101,9 @@ def test_both_rooms_stand_with_footage_behind_them(demo: Household, open_page: O
             page.goto(demo.url + path)
             page.locator(card).first.wait_for()
             page.evaluate("document.activeElement.blur()")
-            # One below the fold is not loaded until it is scrolled to.
-            is_below = "image.getBoundingClientRect().top >= innerHeight"
-            page.wait_for_function(f"[...document.images].every(image => image.complete || {is_below})")
+            # One below the fold, or folded away, is not loaded until it is to be seen.
+            is_unseen = "!image.checkVisibility() || image.getBoundingClientRect().top >= innerHeight"
+            page.wait_for_function(f"[...document.images].every(image => image.complete || {is_unseen})")
             picture = ARTEFACTS / f"demo-{room}-{size[0]}x{size[1]}-{theme}.png"
             page.screenshot(path=picture)
             if (size, theme) == LOOKS[0] and os.environ.get("CREWSIGHT_UPDATE_PICTURES") == "1":

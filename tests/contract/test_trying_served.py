@@ -18,9 +18,10 @@ from consumers.indexer.people import Links, PeopleTable
 from consumers.settings import AlerterSettings
 from model.decisions import DecisionSheet, MeasuredQuestion
 from streamer.bus.media import MediaStore
+from tests.builders_llava import tiny_llava
 from tests.builders_model import tiny_humanvlm
 from tests.builders_rules import NOON, a_result, a_rule, a_standing, stored
-from tests.builders_served import Desk, llava_pipeline, tiny_llava
+from tests.builders_served import Desk, llava_pipeline
 
 HAT = a_rule("hat", question={"text": "Is this person wearing a hard hat?", "complying": ["yes"]})
 

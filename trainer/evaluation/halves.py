@@ -1,6 +1,7 @@
-"""Halves of people that hide a part. Pure.
+"""Crops of people that hide a part: plain lower halves, and cuts along the label's edge, which are harder. Pure.
 
-Cut by the labels alone, and not as training cuts people: a test that follows the training would follow its mistakes.
+Cut by the box and the labels alone, and not as training cuts people: a test that follows the training would follow its
+mistakes.
 """
 
 from typing import Literal
@@ -30,8 +31,23 @@ def half_without(person: Person, part: Part) -> Crop | None:
         window[1] = labelled[3]
     else:
         window[3] = labelled[1]
+    return _cut(person, window, labelled)
+
+
+def lower_half_without(person: Person, part: Literal["head", "face"]) -> Crop | None:
+    """The lower half of a person, as a crop tall enough to ask about.
+
+    None where the part is not labelled or more than a tenth of it is in that half, or the half is too short.
+    """
+    labelled = {"head": person.head_xyxy, "face": person.face_xyxy}[part]
+    window = _with_margin(person)
+    window[1] = (window[1] + window[3]) / 2
+    return None if labelled is None else _cut(person, window, labelled)
+
+
+def _cut(person: Person, window: Box, hidden: Box) -> Crop | None:
     x0, y0, x1, y1 = np.round(window).astype(int)
-    if y1 - y0 < SHORTEST_HALF_PX or x1 <= x0 or _share_seen(labelled, window) > _HIDDEN_BELOW:
+    if y1 - y0 < SHORTEST_HALF_PX or x1 <= x0 or _share_seen(hidden, window) > _HIDDEN_BELOW:
         return None
     return Crop(person.pixels[y0:y1, x0:x1], SMALLEST_PERSON_PX)
 

@@ -1,22 +1,31 @@
 """Closed questions: how well each is answered, and whether *cannot tell* is said where it should be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import numpy as np
 
+from model.crops import Crop
 from model.humanvlm import HumanVLM, ImageTokens
 from model.questions import CANNOT_TELL, NOT_TRAINED, Decision, Question
 from trainer.evaluation.estimates import NOTHING, Estimate, mean_estimate
-from trainer.evaluation.halves import Part, half_without
+from trainer.evaluation.halves import Part, half_without, lower_half_without
 from trainer.evaluation.looks import LabelledLook
 from trainer.evaluation.scores import QuestionScore, ReliabilityBin, Sureness, score_question
+from trainer.people import Person
 from trainer.texts import FACE_MASK, HARD_HAT, HAT_COLOUR, QUESTIONS, SAFETY_VEST, VEST_COLOUR
+
+SomePart = TypeVar("SomePart", bound=Part)
 
 _SHOWN_BY: dict[Part, tuple[Question, ...]] = {
     "head": (HARD_HAT, HAT_COLOUR),
     "face": (FACE_MASK,),
     "torso": (SAFETY_VEST, VEST_COLOUR),
+}
+_OUT_OF_LOWER_HALVES: dict[Literal["head", "face"], tuple[Question, ...]] = {
+    "head": _SHOWN_BY["head"],
+    "face": _SHOWN_BY["face"],
 }
 _PREDICATES = frozenset(question.text for question in QUESTIONS if question.kind == "predicate")
 
@@ -30,8 +39,10 @@ class Answering:
         unanswered: Questions that the model was not trained on, so that it answers none of them.
         calibration_error: Pooled over the questions.
         reliability: The same, by bin.
-        told_when_hidden: Share of halves hiding a part of which *cannot tell* is said, over the yes/no questions.
+        told_when_hidden: Share of crops cut along a part's label, so that it is out of sight, of which *cannot tell* is
+            said, over the yes/no questions.
         told_when_hidden_by_question: The same of every question.
+        told_of_lower_halves: The same of people's plain lower halves, by every question about heads and faces.
         told_when_labelled: Share of people whose part is labelled of whom *cannot tell* is said, over the same.
     """
 
@@ -41,6 +52,7 @@ class Answering:
     reliability: tuple[ReliabilityBin, ...]
     told_when_hidden: Estimate
     told_when_hidden_by_question: dict[str, Estimate]
+    told_of_lower_halves: dict[str, Estimate]
     told_when_labelled: Estimate
 
 
@@ -59,7 +71,9 @@ def measure_answers(model: HumanVLM, looks: Sequence[LabelledLook], seen: ImageT
             sureness.append(Sureness.of(decisions, right))
             told += _told(decisions) if question.text in _PREDICATES else []
     pooled = Sureness.together(sureness)
-    hidden = _told_when_hidden(model, looks, [question for question in QUESTIONS if question.text not in unanswered])
+    asked = [question for question in QUESTIONS if question.text not in unanswered]
+    hidden = _told_when_hidden(model, looks, asked, _SHOWN_BY, half_without)
+    halved = _told_when_hidden(model, looks, asked, _OUT_OF_LOWER_HALVES, lower_half_without)
     return Answering(
         scores=scores,
         unanswered=tuple(unanswered),
@@ -67,17 +81,22 @@ def measure_answers(model: HumanVLM, looks: Sequence[LabelledLook], seen: ImageT
         reliability=pooled.bins(),
         told_when_hidden=_share([is_told for text in _PREDICATES & hidden.keys() for is_told in hidden[text]]),
         told_when_hidden_by_question={text: _share(found) for text, found in hidden.items()},
+        told_of_lower_halves={text: _share(found) for text, found in halved.items()},
         told_when_labelled=_share(told),
     )
 
 
 def _told_when_hidden(
-    model: HumanVLM, looks: Sequence[LabelledLook], questions: Sequence[Question]
+    model: HumanVLM,
+    looks: Sequence[LabelledLook],
+    questions: Sequence[Question],
+    shown_by: Mapping[SomePart, Sequence[Question]],
+    cut: Callable[[Person, SomePart], Crop | None],
 ) -> dict[str, list[bool]]:
-    """Of every half that hides what a question is about: whether *cannot tell* is said."""
+    """Of every crop that hides what a question is about: whether *cannot tell* is said."""
     told: dict[str, list[bool]] = {}
-    for part, shown in _SHOWN_BY.items():
-        halves = [half_without(look.person, part) for look in looks]
+    for part, shown in shown_by.items():
+        halves = [cut(look.person, part) for look in looks]
         crops = [half for half in halves if half is not None]
         asked = [question for question in questions if question in shown]
         for column, decisions in enumerate(zip(*model.decide(crops, asked), strict=True)):

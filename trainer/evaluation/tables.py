@@ -81,9 +81,10 @@ def _photo_figures(photos: PhotoScores) -> str:
     figures: dict[str, object] = {
         "people": photos.people,
         "calibration error, pooled over questions": answering.calibration_error,
-        "*cannot tell* of halves that hide the part": answering.told_when_hidden,
+        "*cannot tell* of cuts that hide the part": answering.told_when_hidden,
         "*cannot tell* where the part is labelled": answering.told_when_labelled,
-        **_named("*cannot tell* of such halves: {}", answering.told_when_hidden_by_question),
+        **_named("*cannot tell* of such cuts: {}", answering.told_when_hidden_by_question),
+        **_named("*cannot tell* of lower halves: {}", answering.told_of_lower_halves),
         "caption F1, mean over attributes": captions.mean_f1,
         **_named("caption F1: {}", captions.f1),
         **_named("captions read as an answer, balanced accuracy: {}", captions.balanced_accuracy),

@@ -16,7 +16,27 @@ from consumers.web.wording import count, seen_time
 ROWS = 3  # hits one above the other at one time; more become a number that leads closer
 SLOT = 0.05  # a picture's width as a share of a lane
 TICKS = 6  # at most
-STEPS_S = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000)
+STEPS_S = (
+    1,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    900,
+    1800,
+    3600,
+    7200,
+    10_800,
+    21_600,
+    43_200,
+    86_400,
+    172_800,
+    604_800,
+    2_592_000,
+)
 LEAST_S = 10.0
 
 

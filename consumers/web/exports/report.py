@@ -5,7 +5,8 @@ from datetime import datetime
 from consumers.web.components.markup import Markup, tag, together
 from consumers.web.exports.record import SUMS, Export, PackedFile, PackedPerson
 from consumers.web.schemas import AnswerShape
-from consumers.web.wording import ORIGINS, count, lasted
+from consumers.web.wording import count, lasted, time_from
+from streamer.bus.media import is_picture_uri
 from streamer.bus.messages import TimeOrigin
 
 HOW_TO_VERIFY = (
@@ -65,21 +66,21 @@ def instant(at: datetime, export: Export) -> str:
 
 def facts_of(packed: PackedPerson, export: Export) -> list[tuple[str, str]]:
     """What is known of one person, and from whom."""
-    person = packed.person
+    person, origin = packed.person, TimeOrigin(packed.person.time_origin)
     first, last = (instant(at, export) for at in (person.first_seen_at, person.last_seen_at))
+    is_picture = is_picture_uri(person.clip.url)
+    begun = instant(person.clip.started_at, export)
+    seen = [
+        ("Seen", f"{first} until {last} ({lasted(person.first_seen_at, person.last_seen_at)})"),
+        ("In the clip", f"best at second {person.clip.at_s:.1f}; the clip begins {begun}"),
+    ]
+    shown = f"{person.crop.width_px} × {person.crop.height_px} px, sure it is a person: {person.detection_score:.0%}"
     said = person.revisions
     return [
         ("Camera", person.camera_id),
-        ("Seen", f"{first} until {last} ({lasted(person.first_seen_at, person.last_seen_at)})"),
-        ("Time from", ORIGINS[TimeOrigin(person.time_origin)]),
-        (
-            "In the clip",
-            f"best at second {person.clip.at_s:.1f}; the clip begins {instant(person.clip.started_at, export)}",
-        ),
-        (
-            "Picture",
-            f"{person.crop.width_px} × {person.crop.height_px} px, sure it is a person: {person.detection_score:.0%}",
-        ),
+        *([("Taken", first)] if is_picture else seen),
+        ("Time from", time_from(origin, is_picture=is_picture)),
+        ("Picture", shown),
         ("Models", ", ".join(f"{name.replace('_', ' ')} {revision}" for name, revision in sorted(said.items()))),
         ("Person", person.person_id),
         ("Track", person.track_id),
@@ -160,7 +161,7 @@ def _footage(packed: PackedPerson) -> Markup:
     """The clip, which begins at the second of the best look, or the picture."""
     if packed.clip is None:
         return Markup()
-    if not packed.clip.name.endswith(".mp4"):
+    if is_picture_uri(packed.clip.name):
         return tag("img", src=packed.clip.name, alt="", class_="whole")
     begin = f"{packed.clip.name}#t={packed.person.clip.at_s:.1f}"
     return tag("video", src=begin, preload="metadata", controls="", muted="")

@@ -13,7 +13,7 @@ from trainer.evaluation.captions import score_captions
 from trainer.evaluation.claims import Claim, claims_of
 from trainer.evaluation.comparing import compare
 from trainer.evaluation.estimates import NOTHING, Estimate, calibration_estimate, estimate, share
-from trainer.evaluation.halves import half_without
+from trainer.evaluation.halves import half_without, lower_half_without
 from trainer.evaluation.looks import LabelledLook
 from trainer.evaluation.matching import is_match
 from trainer.evaluation.questions import Answering
@@ -50,7 +50,7 @@ def report_of(model: str, shares: dict[str, float], *, search: float = 0.5) -> R
     photos = PhotoScores(
         people=2000,
         fingerprint="0",
-        answering=Answering(scores, unanswered, NOTHING, (), NOTHING, {}, NOTHING),
+        answering=Answering(scores, unanswered, NOTHING, (), NOTHING, {}, {}, NOTHING),
         captions=score_captions([], []),
         retrieval=RetrievalScore(10, 2000, recall),
         speed=Speed(1, 1),
@@ -193,11 +193,21 @@ def test_a_half_shows_nothing_of_the_part_that_it_hides(tmp_path: Path) -> None:
     (photo, *_) = labelled_photos(photo_folder(tmp_path / "val", count=1))
     worker = people_in(photo, smallest_px=64)[0]  # a yellow hat from 20 to 50, an orange vest from 60 to 115
     without_head, without_torso = half_without(worker, "head"), half_without(worker, "torso")
+    without_face = half_without(worker, "face")
     assert without_head is not None
     assert without_torso is not None
+    assert without_face is not None
+    assert without_face.pixels.shape[0] < without_head.pixels.shape[0]  # a hat's label ends above the mask
     assert abs(without_head.pixels.shape[0] - (180 + 8 - 50)) <= 2
     assert abs(without_torso.pixels.shape[0] - (60 - 20 + 8)) <= 2
     assert half_without(replace(worker, torso_xyxy=None), "torso") is None
+    lower = lower_half_without(worker, "head")
+    assert lower is not None
+    assert abs(lower.pixels.shape[0] - (180 + 8 - 20 + 8) / 2) <= 2
+    assert lower_half_without(replace(worker, head_xyxy=None), "head") is None
+    assert (
+        lower_half_without(replace(worker, head_xyxy=worker.torso_xyxy), "head") is None
+    )  # some of it is in that half
 
 
 def test_at_a_tie_the_model_in_force_stays() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from model.backbone import Backbone
 from model.tokens import PAD, WordTokens
@@ -22,7 +23,7 @@ from trainer.photos_data import PhotosData
 from trainer.recipe import StepsRecipe
 from trainer.stages import Stage
 from trainer.task import CompactTask
-from trainer.texts import HARD_HAT, all_texts
+from trainer.texts import HARD_HAT, agrees, all_texts, search_text_of
 
 WORDS = WordTokens.of(all_texts())
 VISION = VisionSizes(height_px=64, width_px=32, base_channels=4)
@@ -100,6 +101,28 @@ def test_an_epoch_is_drawn_from_the_seed_and_its_number(people: list[Person]) ->
 
     assert torch.equal(drawn(0), drawn(0))
     assert not torch.equal(drawn(0), drawn(1))
+
+
+def test_more_processes_and_longer_epochs_draw_the_same_batches(people: list[Person]) -> None:
+    looks = LooksOfEpoch(people, WORDS, VISION, batch=3, seed=1, epoch=0, rounds=4)
+    assert len(looks) == 4 * len(people) // 3
+    alone = list(looks)
+    together = list(DataLoader(looks, batch_size=None, num_workers=2))
+    assert len(alone) == len(together) == len(looks)
+    for one, other in zip(alone, together, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_each_text_is_judged_of_each_person(people: list[Person]) -> None:
+    chance = np.random.default_rng(0)
+    views = [plain_view(person) for person in people]
+    looks = looks_of(views, WORDS, VISION, chance)
+    again = np.random.default_rng(0)
+    texts = [search_text_of(view.attributes, again) for view in views]
+    verdict = {True: 1, False: 0, None: -1}
+    told = [text for text in texts if text is not None]
+    judged = [[verdict[agrees(text.stated, view.attributes)] for text in told] for view in views]
+    assert looks.agreement.tolist() == judged
 
 
 def test_people_like_the_held_out_ones_are_not_learnt_from(people: list[Person]) -> None:

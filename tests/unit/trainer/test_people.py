@@ -8,7 +8,7 @@ import pytest
 
 from model.tokens import WordTokens
 from tests.builders_photos import photo_folder
-from trainer.augment import Donors, changed_view, hidden_view, plain_view
+from trainer.augment import Donors, barely_hidden_view, changed_view, hidden_view, plain_view
 from trainer.cameras import filmed, shrunk
 from trainer.colours import clothing_colour, equipment_colour, is_colourless
 from trainer.errors import PhotosError
@@ -118,6 +118,25 @@ def test_a_half_that_hides_the_torso_says_so(people: list[Person]) -> None:
     assert (view.attributes.hard_hat, view.attributes.vest) == ("yes", "hidden")
     assert view.attributes.vest_colour is None
     assert view.attributes.trousers_colour is None
+
+
+def test_a_face_is_left_below_a_hat_that_is_cut_off(people: list[Person]) -> None:
+    face, below = barely_hidden_view(people[0], "head"), barely_hidden_view(people[0], "face")
+    assert face is not None
+    assert below is not None
+    assert (face.attributes.hard_hat, face.attributes.mask) == ("hidden", None)  # half of the face's label is seen
+    assert (below.attributes.hard_hat, below.attributes.mask) == ("hidden", "hidden")
+    assert face.pixels.shape[0] > below.pixels.shape[0]
+    assert barely_hidden_view(replace(people[0], head_xyxy=None), "head") is None
+    assert barely_hidden_view(replace(people[0], face_xyxy=None), "face") is None
+
+
+def test_a_person_is_cut_off_at_each_edge_of_the_picture(people: list[Person]) -> None:
+    chance, person = np.random.default_rng(0), replace(people[0], attributes=Attributes(hard_hat="yes", vest="yes"))
+    shapes = np.array([changed_view(person, chance).pixels.shape[:2] for _ in range(300)])
+    narrow, short = shapes[:, 0] > 3.5 * shapes[:, 1], shapes[:, 0] < 1.2 * shapes[:, 1]
+    assert narrow.any()
+    assert short.any()
 
 
 def test_what_is_cut_off_at_random_is_hidden_however_little_is_left(people: list[Person]) -> None:

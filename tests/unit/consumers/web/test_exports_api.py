@@ -8,7 +8,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,8 @@ from consumers.web.desk import Desk
 from consumers.web.exports.direct import export_people
 from consumers.web.exports.exports import MOST_WAITING, Exports
 from consumers.web.exports.packing import Packer
-from consumers.web.exports.record import SUMS, Export
+from consumers.web.exports.record import SUMS, Export, PackedFile, PackedPerson
+from consumers.web.exports.report import html_report
 from consumers.web.exports.shapes import ExportAsked
 from consumers.web.schemas import PersonDetailShape
 from streamer.bus.manifest import Manifest
@@ -251,7 +252,7 @@ def test_an_archive_that_grows_too_large_is_refused_in_one_line(
     desk = Desk(CaptionSearch(table), table, store, Access(database))
     person = desk.person(gate.people[0].person_id)
     assert person is not None
-    export = Export("North Yard", "anna", NOON, NOON.tzinfo or datetime.now().astimezone().tzinfo, "", (), ())
+    export = Export("North Yard", "anna", NOON, UTC, "", (), ())
     with pytest.raises(ExportError, match="larger than"):
         Packer(tmp_path / "a.zip", store, NOON, most_bytes=1000).pack(export, [person])
     with pytest.raises(ExportError, match="cannot be written"):
@@ -277,3 +278,18 @@ def test_the_command_line_packs_straight_into_a_file_and_never_over_one(
     access = Access(DeskDatabase(settings.desk_url))
     assert [line.action for line in access.entries(10)] == ["exported", "export"]
     access.close()
+
+
+def test_a_picture_is_shown_as_one_with_the_time_it_was_taken(
+    store: MediaStore, table: PeopleTable, gate: Manifest, database: DeskDatabase
+):
+    person = Desk(CaptionSearch(table), table, store, Access(database)).person(gate.people[0].person_id)
+    assert person is not None
+    taken = person.clip.model_copy(update={"url": "/media/media/gate/2026-03-01/ab12.jpg"})
+    person = person.model_copy(update={"clip": taken, "time_origin": "exif"})
+    file = PackedFile("clips/ab12.jpg", 3, "ab" * 32)
+    packed = PackedPerson(1, person, file, None, file)
+    told = html_report(Export("North Yard", "anna", NOON, UTC, "", (packed,), ()))
+    assert '<img src="clips/ab12.jpg"' in told
+    assert "<dt>Taken</dt><dd>2026-03-01 12:00:00 UTC</dd>" in told
+    assert "In the clip" not in told

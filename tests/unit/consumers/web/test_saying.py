@@ -8,10 +8,11 @@ from consumers.indexer.people import Counts
 from consumers.search.client import IndexStatus
 from consumers.web.components.answers import answer_chips, answer_lengths, length_of
 from consumers.web.components.clip_player import walk_keyframes
-from consumers.web.components.person_card import Now, card_body, crop_image, hit_body
+from consumers.web.components.hit_card import hit_body
+from consumers.web.components.hit_groups import HitGroup
+from consumers.web.components.person_card import Now, card_body, crop_image
 from consumers.web.light import Standing, judge
 from consumers.web.rooms.live import why_empty
-from consumers.web.rooms.search import one_a_person
 from consumers.web.schemas import (
     AnswerShape,
     CameraShape,
@@ -21,7 +22,7 @@ from consumers.web.schemas import (
     PersonShape,
     StepShape,
 )
-from consumers.web.search.shapes import HitShape
+from consumers.web.search.shapes import HitShape, WhyShape
 from model.questions import CANNOT_TELL
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -68,8 +69,9 @@ def person(chain: str = "c1", caption: str = "a person", **more: object) -> Pers
 
 def test_words_from_outside_are_escaped_wherever_they_stand():
     evil = "<script>alert(1)</script>\"'"
-    hit = HitShape(score=1, person=person(caption=evil))
-    shown = card_body(person(caption=evil)) + hit_body(hit, 1, 1, NOW)
+    reason = WhyShape(similarity=0.5, matched_words=(evil,), embedding_space="")
+    hit = HitShape(score=1, person=person(caption=evil), why=reason)
+    shown = card_body(person(caption=evil)) + hit_body(HitGroup(1, (hit,)), NOW)
     assert "<script" not in shown
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;" in shown
 
@@ -115,12 +117,6 @@ def test_only_an_enlarged_crop_says_its_real_size():
     small = crop_image(CropShape(url="/1.jpg", width_px=40, height_px=88), 176)
     assert "40 × 88 px" in small
     assert 'title="Shown 2.0 times its real size"' in small
-
-
-def test_hits_of_one_chain_are_one_person_in_the_order_of_nearness():
-    hits = [HitShape(score=s, person=person(chain)) for s, chain in ((0.9, "b"), (0.8, "a"), (0.7, "b"))]
-    people = [(hit.person.chain_id, hit.score, seen) for hit, seen in one_a_person(hits)]
-    assert people == [("b", 0.9, 2), ("a", 0.8, 1)]
 
 
 def test_a_walk_known_at_one_second_stands_still_and_a_longer_one_moves():

@@ -129,6 +129,12 @@ def test_what_cannot_be_is_refused_with_the_reason(site: Site, asked: Any, why: 
     assert why in site.refusal(**asked)
 
 
+def test_what_is_larger_than_any_picture_is_not_even_read(site: Site) -> None:
+    answer = site.client.post("/api/v1/search", content=b" " * (17 << 20), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_a_box_on_a_frame_is_searched_with(site: Site, tmp_path: Path) -> None:
     person = site.searched.table.person(site.ids[0])
     assert person is not None
