@@ -4,7 +4,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from consumers.errors import SearchQueryError
 from model.crops import Crop, crop_person
@@ -29,7 +29,8 @@ def decoded(picture: bytes) -> Frame:
             warnings.simplefilter("ignore")  # of its size, which is bounded here before anything is decoded
             is_too_large = image.width * image.height > MOST_PIXELS
             pixels = np.zeros((0, 0, 3), np.uint8) if is_too_large else _upright(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError) as error:
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError, ImportError) as error:
+        # An ImportError where Ultralytics has patched Pillow: it looks for a reader of HEIC.
         raise SearchQueryError("picture: this is no JPEG or PNG that can be read") from error
     if is_too_large:
         raise SearchQueryError(f"picture: at most {MOST_PIXELS // 1_000_000} million pixels")

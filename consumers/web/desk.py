@@ -54,7 +54,7 @@ class Desk:
         """Answer from these; searches go into the log of `access`."""
         self._search, self._people, self.media, self._access = search, people, media, access
         self._known: tuple[float, Questions] | None = None
-        self._json = PeopleJson(people, self._questions)
+        self._json = PeopleJson(people, self._kept_questions)
 
     def newest(
         self, limit: int, *, before: int | None = None, after: int | None = None, camera: str | None = None
@@ -192,10 +192,13 @@ class Desk:
             return judge(Standing(table_error=str(error), search_error=search_error))
 
     def _questions(self) -> Questions:
+        return {question.question_id: question for question in self._people.questions()}
+
+    def _kept_questions(self) -> Questions:
+        """The same for searches, of which there are many a second."""
         known, now = self._known, time.monotonic()
         if known is None or now - known[0] > QUESTIONS_KEPT_S:
-            asked = {question.question_id: question for question in self._people.questions()}
-            known = self._known = (now, asked)
+            known = self._known = (now, self._questions())
         return known[1]
 
     def _manifest(self, person: Person) -> Manifest | None:

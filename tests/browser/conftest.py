@@ -44,7 +44,7 @@ FLAGS = (
     "--disable-sync",
 )
 WIDE, THUMB = (1440, 900), (390, 844)
-START_S, END_S = 60, 5
+START_S, END_S = 60, 20
 PATIENCE_MS = 30_000
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Open = Callable[..., "Page"]
 PICTURES = ROOT / "docs" / "images"
 DEADLINE_S = 240
-END_S = 15
+END_S = 40
 ROOMS = (
     ("live", "/", "a.person"),
     ("search", f"/search?{httpx.QueryParams(q='person in a dark top, no hard hat')}", ".hit a.open"),

@@ -119,6 +119,7 @@ def test_filters_are_chosen_from_menus_stand_as_chips_and_stand_in_the_address(s
     page.keyboard.press("Enter")
     page.wait_for_url("**said=jacket*")
     page.locator(".hit a.open", has_text="jacket").first.wait_for()
+    page.locator(".held").nth(2).wait_for()
     assert page.locator(".held").count() == 3
     captions = page.locator(".hit .caption").all_inner_texts()
     assert all("jacket" in caption for caption in captions)
