@@ -26,7 +26,7 @@ def test_three_packs_come_with_the_package_and_can_be_asked_together() -> None:
 
 def test_whoever_chooses_a_pack_is_told_how_much_of_it_the_model_can_answer() -> None:
     assert coverage(read_pack("safety"), EMBEDDED) == (
-        "Question pack safety: 4 of 9 questions can be answered by embedded; the rest are answered cannot tell "
+        "Question pack safety: 5 of 9 questions can be answered by embedded; the rest are answered cannot tell "
         "(not trained). `crewsight questions show safety` says which, and what could answer."
     )
     assert coverage(read_pack("retail"), EMBEDDED).startswith("Question pack retail: 0 of 5")
@@ -42,7 +42,7 @@ def test_no_draft_of_a_pack_comes_into_force_on_a_question_that_was_not_measured
     )
     measured = {question.question_id for question in EMBEDDED.answering.questions}
     assert {rule.question.asked.question_id for rule in forced.in_force} <= measured
-    assert len(forced.in_force) == (2 if name == "safety" else 0)
+    assert len(forced.in_force) == (3 if name == "safety" else 0)
     assert all(one.why_draft for one in forced.rules if one.status != IN_FORCE)
 
 
@@ -56,7 +56,7 @@ def test_a_served_model_is_relied_on_for_what_its_own_sheet_lists_and_nothing_el
         "Question pack safety: 0 of 9 questions can be answered by humanvlm; the rest are not measured."
     )
     measured = measured_by(settings(checkpoint_folder("embedded") / DECISIONS))
-    assert coverage(read_pack("safety"), measured).startswith("Question pack safety: 4 of 9")
+    assert coverage(read_pack("safety"), measured).startswith("Question pack safety: 5 of 9")
 
 
 def test_a_pack_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
