@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,34 +20,15 @@ from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_access import enter_users, session_of
 from tests.builders_alerts import VEST_RULE, api_over, enter_alert, enter_evidence
-from tests.builders_web import HAT, NOON, REVISIONS, VEST, CaptionSearch, Walk, enter_segment, panned_clip, sure
+from tests.builders_web import HAT, NOON, REVISIONS, VEST, CaptionSearch, Walk, enter_segment, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
 CROP = np.full((80, 40, 3), 120, np.uint8)
 
 
-@pytest.fixture(scope="module")
-def grey_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return panned_clip(np.full((480, 640, 3), 90, np.uint8), tmp_path_factory.mktemp("clip") / "grey.mp4", seconds=2)
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> MediaStore:
     return MediaStore(str(tmp_path / "media"))
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[PeopleTable]:
-    table = PeopleTable(f"sqlite:///{tmp_path / 'people.sqlite3'}")
-    yield table
-    table.close()
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[DeskDatabase]:
-    desk = DeskDatabase(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

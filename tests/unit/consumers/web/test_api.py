@@ -1,6 +1,5 @@
 """The API over a real person table and a real media store, local and not."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from model.questions import CANNOT_TELL
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_alerts import api_over
-from tests.builders_web import HAT, NOON, VEST, CaptionSearch, Walk, enter_segment, panned_clip, sure
+from tests.builders_web import HAT, NOON, VEST, CaptionSearch, Walk, enter_segment, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
 CROP = np.full((80, 40, 3), 120, np.uint8)
@@ -41,30 +40,6 @@ class SearchThatIsDown:
 
 def walk(caption: str, *, hat: str = "yes") -> Walk:
     return Walk([(0.4, BOX), (1.4, BOX)], CROP, caption, sure(HAT, hat) | sure(VEST, "no"), best=1)
-
-
-@pytest.fixture(scope="session")
-def grey_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return panned_clip(np.full((480, 640, 3), 90, np.uint8), tmp_path_factory.mktemp("clip") / "grey.mp4", seconds=2)
-
-
-@pytest.fixture(params=["folder", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MediaStore:
-    return MediaStore(str(tmp_path / "media") if request.param == "folder" else f"memory://{tmp_path.name}")
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[PeopleTable]:
-    table = PeopleTable(f"sqlite:///{tmp_path / 'people.sqlite3'}")
-    yield table
-    table.close()
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[DeskDatabase]:
-    desk = DeskDatabase(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
-    yield desk
-    desk.close()
 
 
 @pytest.fixture

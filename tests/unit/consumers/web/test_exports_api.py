@@ -36,36 +36,12 @@ from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_access import enter_user, session_of
 from tests.builders_alerts import api_over
-from tests.builders_web import HAT, NOON, CaptionSearch, Walk, enter_segment, panned_clip, sure
+from tests.builders_web import HAT, NOON, CaptionSearch, Walk, enter_segment, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
 CROP = np.full((80, 40, 3), 120, np.uint8)
 DEADLINE_S = 30
 ZONE = "Europe/Berlin"
-
-
-@pytest.fixture(scope="session")
-def grey_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return panned_clip(np.full((480, 640, 3), 90, np.uint8), tmp_path_factory.mktemp("clip") / "grey.mp4", seconds=2)
-
-
-@pytest.fixture(params=["folder", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> MediaStore:
-    return MediaStore(str(tmp_path / "media") if request.param == "folder" else f"memory://{tmp_path.name}")
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[PeopleTable]:
-    table = PeopleTable(f"sqlite:///{tmp_path / 'people.sqlite3'}")
-    yield table
-    table.close()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[DeskDatabase]:
-    database = DeskDatabase(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -78,8 +54,8 @@ def gate(store: MediaStore, table: PeopleTable, grey_clip: Path) -> Manifest:
 
 
 @pytest.fixture
-def api(store: MediaStore, table: PeopleTable, database: DeskDatabase, tmp_path: Path) -> Iterator[FastAPI]:
-    api = api_over(CaptionSearch(table), table, store, database, tmp_path)
+def api(store: MediaStore, table: PeopleTable, desk: DeskDatabase, tmp_path: Path) -> Iterator[FastAPI]:
+    api = api_over(CaptionSearch(table), table, store, desk, tmp_path)
     yield api
     api.state.exports.close()
 
@@ -200,11 +176,11 @@ def test_an_export_of_nobody_is_none_and_an_unknown_one_is_not_found(client: Tes
 
 
 def test_viewers_export_nothing_and_nobody_sees_the_export_of_somebody_else(
-    client: TestClient, database: DeskDatabase, api: FastAPI, gate: Manifest
+    client: TestClient, desk: DeskDatabase, api: FastAPI, gate: Manifest
 ):
     cookies = {}
     for name, role in (("vera", Role.VIEWER), ("anna", Role.ANALYST), ("otto", Role.OFFICER), ("root", Role.ADMIN)):
-        enter_user(database, name, role)
+        enter_user(desk, name, role)
         cookies[name] = {"cookie": f"{COOKIE}={session_of(api.state.access, name)}"}
     body = {"person_ids": people_of(gate)}
     assert client.post("/api/v1/exports", json=body, headers=cookies["vera"]).status_code == 403
@@ -214,15 +190,15 @@ def test_viewers_export_nothing_and_nobody_sees_the_export_of_somebody_else(
 
 
 def test_too_many_waiting_exports_are_refused_and_archives_go_after_an_hour(
-    store: MediaStore, table: PeopleTable, database: DeskDatabase, gate: Manifest
+    store: MediaStore, table: PeopleTable, desk: DeskDatabase, gate: Manifest
 ):
     clock, may_begin = [NOON], threading.Event()
-    access = Access(database)
-    desk = Desk(CaptionSearch(table), table, store, access)
+    access = Access(desk)
+    page_desk = Desk(CaptionSearch(table), table, store, access)
 
     def known(person_id: str) -> PersonDetailShape | None:
         assert may_begin.wait(DEADLINE_S)
-        return desk.person(person_id)
+        return page_desk.person(person_id)
 
     exports = Exports(known, store, access, site_name="North Yard", now=lambda: clock[0])
     who, asked = Identity("this machine", Role.ADMIN, "machine"), ExportAsked(person_ids=tuple(people_of(gate)))
@@ -247,10 +223,10 @@ def test_too_many_waiting_exports_are_refused_and_archives_go_after_an_hour(
 
 
 def test_an_archive_that_grows_too_large_is_refused_in_one_line(
-    store: MediaStore, table: PeopleTable, gate: Manifest, tmp_path: Path, database: DeskDatabase
+    store: MediaStore, table: PeopleTable, gate: Manifest, tmp_path: Path, desk: DeskDatabase
 ):
-    desk = Desk(CaptionSearch(table), table, store, Access(database))
-    person = desk.person(gate.people[0].person_id)
+    page_desk = Desk(CaptionSearch(table), table, store, Access(desk))
+    person = page_desk.person(gate.people[0].person_id)
     assert person is not None
     export = Export("North Yard", "anna", NOON, UTC, "", (), ())
     with pytest.raises(ExportError, match="larger than"):
@@ -281,9 +257,9 @@ def test_the_command_line_packs_straight_into_a_file_and_never_over_one(
 
 
 def test_a_picture_is_shown_as_one_with_the_time_it_was_taken(
-    store: MediaStore, table: PeopleTable, gate: Manifest, database: DeskDatabase
+    store: MediaStore, table: PeopleTable, gate: Manifest, desk: DeskDatabase
 ):
-    person = Desk(CaptionSearch(table), table, store, Access(database)).person(gate.people[0].person_id)
+    person = Desk(CaptionSearch(table), table, store, Access(desk)).person(gate.people[0].person_id)
     assert person is not None
     taken = person.clip.model_copy(update={"url": "/media/media/gate/2026-03-01/ab12.jpg"})
     person = person.model_copy(update={"clip": taken, "time_origin": "exif"})

@@ -18,13 +18,6 @@ from tests.builders_web import HAT, VEST, CaptionSearch, Walk, enter_segment, pa
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Iterator[PeopleTable]:
-    table = PeopleTable(f"sqlite:///{tmp_path / 'people.sqlite3'}")
-    yield table
-    table.close()
-
-
-@pytest.fixture
 def client(tmp_path: Path, table: PeopleTable) -> Iterator[TestClient]:
     desk = DeskDatabase(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
     api = api_over(CaptionSearch(table), table, MediaStore(str(tmp_path / "media")), desk, tmp_path)
