@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import transformers
 from torch import Tensor, nn
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+
+from model.errors import LibraryTooOldError
 
 BEGIN_ID = 1  # `tokens.SPECIAL_WORDS` fixes it
 LEAST_SCORE = torch.finfo(torch.float32).min  # closes a way of attention
@@ -91,7 +94,7 @@ class LanguageModel(nn.Module):
         packed = self.packed(image_tokens.shape[1], [ids.shape[1] for ids in texts])
         mask, positions = packed.mask.to(image_tokens), packed.positions.to(image_tokens.device)
         ids = torch.cat([ids.expand(image_tokens.shape[0], -1) for ids in texts], dim=1)
-        return list(self.read_packed(image_tokens, ids, mask, positions).split(packed.lengths, dim=1))
+        return list(self.read_packed(image_tokens, ids, mask, positions).split(packed.lengths, dim=1))  # type: ignore[no-untyped-call]
 
     def packed(self, patches: int, lengths: Sequence[int]) -> Packed:
         """How texts of some lengths lie behind the image tokens of one crop."""
@@ -135,6 +138,9 @@ class LanguageModel(nn.Module):
             end_id: The token that ends a text.
             never: Tokens that no text may hold, (n,) int64.
             at_most: Words of one text.
+
+        Raises:
+            LibraryTooOldError: transformers lets the cache go unused: every word would be chosen blind.
         """
         batch, device = image_tokens.shape[0], image_tokens.device
         first = self.embedded(torch.full((batch, 1), first_id, device=device))
@@ -144,6 +150,8 @@ class LanguageModel(nn.Module):
         ended = torch.zeros(batch, dtype=torch.bool, device=device)
         for _ in range(at_most):
             hidden = self.llama.model(inputs_embeds=fed, cache=cache, use_cache=True).last_hidden_state
+            if not cache.get_seq_length():  # an older one calls it otherwise, and says nothing
+                raise LibraryTooOldError("transformers", transformers.__version__, "keeps nothing of what was read")
             logits = self.logits(hidden[:, -1])
             logits[:, never] = -torch.inf
             word = logits.argmax(dim=-1)
