@@ -21,6 +21,7 @@ def pytest_configure() -> None:
 
 
 SYSTEM_TEST_S = 900  # whole runs of all processes over all clips, beside another worker
+BROWSER_TEST_S = 900  # the same, and several waits of a minute and a half: a slow machine is no fault of the page
 
 
 @pytest.hookimpl(tryfirst=True)  # before the workers' plugin reads the groups
@@ -34,7 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("system" if is_system else item.path.as_posix()))
         if is_system:
             item.add_marker(pytest.mark.timeout(SYSTEM_TEST_S))
-        if "tests/browser/" in item.path.as_posix():
+        elif "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.timeout(BROWSER_TEST_S))
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
