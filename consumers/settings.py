@@ -170,7 +170,7 @@ class Search(Group):
 
     keep_days: PositiveFloat | None = Field(
         None,
-        description="Whole UTC days that people stay findable and footage stays, by when it was filmed; empty: for good.",
+        description="Whole UTC days that people stay findable and their footage stays; empty: for good.",
     )
     index_url: str = Field(
         "",
