@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -59,6 +59,22 @@ class Media(Group):
     url: str = Field("", description="Folder or fsspec URL of the media store; empty: `media` in the state folder.")
 
 
+class Metrics(Group):
+    """Where each process serves `/metrics`, `/live` and `/ready`; the page serves them at its own address."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; nobody is asked who they are.")
+    port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of this process; empty: streamer 9100, analyzer 9101, indexer 9102, alerter 9103, notifier "
+        "9104, broker 9105; 0: none. One that is taken gives way to any free one.",
+    )
+    stall_after_s: PositiveFloat = Field(
+        120.0, description="`/live` fails once the main loop has not turned for this long."
+    )
+
+
 class ProcessSettings(BaseSettings):
     """The base of every process's settings, made only of groups: a misspelt key inside a group is refused.
 
@@ -71,6 +87,7 @@ class ProcessSettings(BaseSettings):
     state: State = State()
     bus: Bus = Bus()
     media: Media = Media()
+    metrics: Metrics = Metrics()
 
     @property
     def media_url(self) -> str:
