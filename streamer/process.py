@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.cameras import CameraTable
 from streamer.bus.client import Bus
-from streamer.bus.errors import CameraFileError
+from streamer.bus.errors import CameraFileError, MediaStoreAwayError
 from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.signals import stop_signals
 from streamer.ledger import Ledger
 from streamer.live.backlog import Limits
@@ -42,7 +43,7 @@ def run(settings: StreamerSettings, *, once: bool) -> None:
     with stop_signals() as is_stopping:
         refuse_cameras_once(settings, once=once)
         feeds = [feed_of(source, settings.folders, once=once) for source in settings.sources]
-        media = MediaStore(settings.media_url)
+        media = open_media(settings, is_stopping=is_stopping)
         media.check_writable()
         ledger = Ledger.open(settings.state.folder)
         bus = Bus(
@@ -63,6 +64,9 @@ def run(settings: StreamerSettings, *, once: bool) -> None:
                 live=None if once else live_watch(settings, ledger, bus, media),
                 look_every_s=settings.folders.look_every_s,
             ).run(once=once, is_stopping=is_stopping)
+        except MediaStoreAwayError:
+            if not is_stopping():  # else: told to stop while waiting, and what is not stored will be cut again
+                raise
         finally:
             publisher.close()
             bus.close()

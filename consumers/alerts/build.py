@@ -22,7 +22,7 @@ from consumers.served import served_model
 from consumers.settings import AlerterSettings, DeskSettings
 from model.questions import Question
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.messages import SegmentAnalyzed
 from streamer.bus.topics import PEOPLE
 
@@ -51,7 +51,7 @@ def explaining(settings: DeskSettings) -> Explaining:
         DeskError: The desk does not open.
     """
     desk = DeskDatabase(settings.desk_url)
-    return Explaining(PeopleReader(settings.database_url), MediaStore(settings.media_url), desk)
+    return Explaining(PeopleReader(settings.database_url), open_media(settings), desk)
 
 
 def tried_on_footage(
@@ -71,7 +71,7 @@ def tried_on_footage(
         One of what `try_rules` raises, or PeopleTableError: the person table does not open, or SettingsError: the
             file with the model server's key cannot be read.
     """
-    people, store = PeopleReader(settings.database_url), MediaStore(settings.media_url)
+    people, store = PeopleReader(settings.database_url), open_media(settings)
     vlm = settings.vlm
     asking = AskingAgain(store, vlm=vlm.name, device=vlm.device, served=served_model(vlm), is_stopping=is_stopping)
     try:
@@ -104,7 +104,7 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]
     stage = Alerting(
         desk,
-        MediaStore(settings.media_url),
+        open_media(settings),
         rules,
         notify_within=timedelta(seconds=settings.alerts.notify_within_s),
     )

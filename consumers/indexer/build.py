@@ -23,7 +23,7 @@ from consumers.search.finding import Finder
 from consumers.search.towers import open_towers
 from consumers.settings import IndexerSettings
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
 
 GROUP = "indexer"
@@ -62,7 +62,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     table = PeopleTable(settings.database_url)
     towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
     table.fill_text()
-    store = MediaStore(settings.media_url)
+    store = open_media(settings)
     index = build_index(settings)
     notes = SnapshotFolder(settings.index_folder)
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
