@@ -74,7 +74,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
     if settings.search.keep_days is not None:
         keep = timedelta(days=settings.search.keep_days)
-        steps["retention"] = Retention(table, index, keep, indexing.entering).step
+        steps["retention"] = Retention(table, index, store, keep, indexing.entering).step
     with ExitStack() as running:
         running.enter_context(served(service, listening))
         for name, step in steps.items():
