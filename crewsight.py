@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from operations.watch import Sighting
     from streamer.bus.manifest import Manifest, PersonSeen
 
+SOON_S = 5.0  # for which whoever starts all waits for a media store that does not answer
 EXPECTED = (BusError, StreamerError, ModelError, ConsumerError, TrainerError, OperationsError)
 
 app = typer.Typer(
@@ -232,7 +233,7 @@ class Household:
         from model.folders import checkpoint_folder
         from streamer.bus.broker import EmbeddedBroker
         from streamer.bus.camera_file import CameraFile
-        from streamer.bus.media import MediaStore
+        from streamer.bus.media_opening import open_media
         from streamer.process import feed_of, refuse_cameras_once
 
         refuse_cameras_once(self.streamer, once=self._once)
@@ -242,7 +243,7 @@ class Household:
             raise SettingsError(origin, "sources", f"names no footage; {wanted}")
         for source in self.streamer.sources:
             feed_of(source, self.streamer.folders, once=self._once)
-        MediaStore(self.streamer.media_url).check_writable()
+        open_media(self.streamer, patience_s=SOON_S).check_writable()
         DetectorFolder.open(self.analyzer.detector.name)
         checkpoint_folder(self.analyzer.vlm.tower_name)
         if self.streamer.bus.embedded:

@@ -26,7 +26,7 @@ from consumers.settings import IndexerSettings
 from operations.seeing.health import Health
 from operations.seeing.meters import ask
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
 
 GROUP = "indexer"
@@ -65,7 +65,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None 
     table = PeopleTable(settings.database_url)
     towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
     table.fill_text()
-    store = MediaStore(settings.media_url)
+    store = open_media(settings)
     index = build_index(settings)
     notes = SnapshotFolder(settings.index_folder)
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)

@@ -30,11 +30,12 @@ from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
 from consumers.web.seeing import RequestMeter, seeing_router
 from operations.seeing.serving import forget, note_page, tell_of_machine
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 
 SHUTDOWN_S = 1  # an open page is a connection that never ends by itself
 LEAVE_AFTER_S = 3
 SEARCH_TIMEOUT_S = 5.0
+MEDIA_PATIENCE_S = 3.0  # whoever looks at a page does not wait for a minute
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 LOCALTIME = Path("/etc/localtime")
 
@@ -81,7 +82,7 @@ def build_page(settings: PageSettings) -> FastAPI:
     people = PeopleReader(settings.database_url)
     search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
     page = settings.page
-    media, desk = MediaStore(settings.media_url), DeskDatabase(settings.desk_url)
+    media, desk = open_media(settings, patience_s=MEDIA_PATIENCE_S), DeskDatabase(settings.desk_url)
     explaining = Explaining(people, media, desk)
     api = create_api(
         search,
