@@ -77,7 +77,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None 
     steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
     if settings.search.keep_days is not None:
         keep = timedelta(days=settings.search.keep_days)
-        steps["retention"] = Retention(table, index, keep, indexing.entering).step
+        steps["retention"] = Retention(table, index, store, keep, indexing.entering).step
     ask("crewsight_index_vectors", "Vectors in the index.", lambda: len(index), ConsumerError)
     if health is not None:
         health.has("models")
