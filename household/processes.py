@@ -59,7 +59,7 @@ class Household:
         """
         from consumers.access.binding import check_address
         from consumers.alerts.rules_file import read_rules
-        from consumers.listening import listen
+        from consumers.listening import listen, listen_for_searches
         from consumers.notifying.senders import senders_of
         from consumers.packs.packs import read_packs
         from model.detector_network import DetectorFolder
@@ -87,7 +87,8 @@ class Household:
         read_packs(self.indexer.questions.packs)
         senders_of(self.notifier.notifying.channels)
         listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
-        listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
+        search = self.indexer.search
+        listen_for_searches(search.bound_host, search.port, token=search.shown_token).close()
 
     def children(self) -> Sequence["ChildSpec"]:
         """The processes, in the order in which they are started."""

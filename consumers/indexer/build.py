@@ -17,7 +17,7 @@ from consumers.indexer.retention import Retention
 from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
 from consumers.indexer.tending import tended
-from consumers.listening import listen
+from consumers.listening import listen_for_searches
 from consumers.runner import Runner
 from consumers.search.described import Descriptions
 from consumers.search.finding import Finder
@@ -61,7 +61,8 @@ def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None 
         FaissMissingError: FAISS is not installed.
         VectorIndexError: A snapshot cannot be written.
     """
-    listening = listen(settings.search.host, settings.search.port, setting="search")
+    search = settings.search
+    listening = listen_for_searches(search.bound_host, search.port, token=search.shown_token)
     table = PeopleTable(settings.database_url)
     towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
     table.fill_text()
@@ -72,7 +73,7 @@ def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None 
     erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
     finder = Finder(index, towers, Descriptions(table.text, index), table)
-    service = create_service(finder, table, index)
+    service = create_service(finder, table, index, token=settings.search.shown_token)
     further = FurtherVectors(index, table, indexing.entering)
     steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
     if settings.search.keep_days is not None:

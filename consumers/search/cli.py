@@ -123,7 +123,7 @@ def _of_this_machine(asked: "SearchAsked", settings: PageSettings) -> "SearchSha
 
     people, media = PeopleReader(settings.database_url), open_media(settings)
     access = Access(DeskDatabase(settings.desk_url))
-    desk = Desk(SearchClient(settings.search.url), people, media, access)
+    desk = Desk(SearchClient(settings.search.url, token=settings.search.shown_token), people, media, access)
     groups = RulesWatch(settings.rules_path).look().book.camera_groups
     query = Asking(people, desk.asked_questions, lambda: groups, Frames(media)).query(asked)
     try:

@@ -80,7 +80,7 @@ def build_page(settings: PageSettings) -> FastAPI:
         DeskError: the desk database cannot be opened.
     """
     people = PeopleReader(settings.database_url)
-    search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
+    search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S, token=settings.search.shown_token)
     page = settings.page
     media, desk = open_media(settings, patience_s=MEDIA_PATIENCE_S), DeskDatabase(settings.desk_url)
     explaining = Explaining(people, media, desk)

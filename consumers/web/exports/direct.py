@@ -27,7 +27,7 @@ def export_people(settings: PageSettings, person_ids: Sequence[str], path: Path,
         raise ExportError(f"{path} is there already; choose another name")
     people, media = PeopleReader(settings.database_url), open_media(settings)
     access, now = Access(DeskDatabase(settings.desk_url)), datetime.now(UTC)
-    desk = Desk(SearchClient(settings.search.url), people, media, access)
+    desk = Desk(SearchClient(settings.search.url, token=settings.search.shown_token), people, media, access)
     access.log(who, "export", str(path), people=list(person_ids), note="")
     known = [desk.person(person_id) for person_id in person_ids]
     gone = tuple(person_id for person_id, person in zip(person_ids, known, strict=True) if person is None)
