@@ -25,14 +25,19 @@ from consumers.listening import is_loopback, listen
 from consumers.search.client import SearchClient
 from consumers.settings import PageSettings
 from consumers.web.api import create_api
+from consumers.web.cameras.cameras_desk import Watched
+from consumers.web.cameras.hearing import BusReports
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
+from streamer.bus.camera_file import CameraFile
+from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 
 SHUTDOWN_S = 1  # an open page is a connection that never ends by itself
 LEAVE_AFTER_S = 3
 SEARCH_TIMEOUT_S = 5.0
+BUS_TIMEOUT_S = 4.0
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 LOCALTIME = Path("/etc/localtime")
 
@@ -83,6 +88,7 @@ def build_page(settings: PageSettings) -> FastAPI:
         media,
         desk,
         RulesDesk(settings.rules_path, measured_by(settings), _try_on(settings), explaining),
+        _watched(settings),
         session_h=page.session_h,
         site_name=page.site_name,
     )
@@ -93,6 +99,21 @@ def build_page(settings: PageSettings) -> FastAPI:
         # Elsewhere it would come without a session, so any name will do.
         api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     return api
+
+
+def _watched(settings: PageSettings) -> Watched:
+    """The cameras file, and a listener to the streamers that ends with the process."""
+    reports = BusReports(
+        Bus(
+            settings.bus.bootstrap_servers,
+            partitions=settings.bus.partitions,
+            replication_factor=settings.bus.replication_factor,
+            client_id="page",
+            timeout_s=BUS_TIMEOUT_S,
+        )
+    )
+    reports.start()
+    return Watched(CameraFile(settings.live.cameras_in(settings.state.folder)), reports)
 
 
 def _try_on(settings: PageSettings) -> TryOn:

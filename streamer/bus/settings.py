@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -57,6 +57,24 @@ class Media(Group):
     """The media store."""
 
     url: str = Field("", description="Folder or fsspec URL of the media store; empty: `media` in the state folder.")
+
+
+class Live(Group):
+    """How cameras are watched: by the streamer, and their file is changed by the page."""
+
+    cameras: Path | None = Field(None, description="The cameras file; empty: `cameras.yaml` in the state folder.")
+    segment_s: PositiveFloat = Field(2.0, description="Seconds of a segment, about: it ends before a keyframe.")
+    longest_gop_s: PositiveFloat = Field(5.0, description="A stream with rarer keyframes is encoded anew.")
+    connect_s: PositiveFloat = Field(10.0, description="Seconds in which a camera must answer and show a picture.")
+    stall_s: PositiveFloat = Field(10.0, description="A camera that sends nothing for this long is connected anew.")
+    retry_at_most_s: PositiveFloat = Field(60.0, description="The longest wait between two tries to connect.")
+    clock_off_at_most_s: PositiveFloat = Field(
+        60.0, description="A camera's clock is believed when it is off from ours by less."
+    )
+
+    def cameras_in(self, folder: Path) -> Path:
+        """Where the cameras file is, `folder` being the state folder."""
+        return self.cameras or folder / "cameras.yaml"
 
 
 class ProcessSettings(BaseSettings):
