@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -257,23 +257,24 @@ class Household:
 
     def children(self) -> Sequence["ChildSpec"]:
         """The processes, in the order in which they are started."""
+        from operations.seeing.serving import metrics_port
         from operations.supervisor import ChildSpec
 
-        def command(*words: str) -> list[str]:
+        def child(name: str, *words: str, **promises: Any) -> ChildSpec:
             chosen = ["--config", str(self._config)] if self._config else []
-            return [sys.executable, "-m", "crewsight", *words, *chosen]
+            command = [sys.executable, "-m", "crewsight", name, *words, *chosen]
+            return ChildSpec(name, command, environment=metrics_port(self.streamer.metrics.port, name), **promises)
 
-        # The broker binds its port or refuses at once; later it can only be killed.
-        broker = ChildSpec("broker", command("broker"), refuses_within_s=3.0, stop_last=True)
-        streamer_words = ["streamer", "--once"] if self._once else ["streamer"]
         return [
-            *([broker] if self.streamer.bus.embedded else []),
-            ChildSpec("streamer", command(*streamer_words), is_expected_to_end=self._once, again_with="broker"),
-            ChildSpec("analyzer", command("analyzer")),
-            ChildSpec("indexer", command("indexer")),
-            ChildSpec("alerter", command("alerter")),
-            ChildSpec("notifier", command("notifier")),
-            ChildSpec("page", command("page")),
+            # The broker binds its port or refuses at once; later it can only be killed.
+            *([child("broker", refuses_within_s=3.0, stop_last=True)] if self.streamer.bus.embedded else []),
+            child(
+                "streamer",
+                *(["--once"] if self._once else []),
+                is_expected_to_end=self._once,
+                again_with="broker",
+            ),
+            *(child(name) for name in ("analyzer", "indexer", "alerter", "notifier", "page")),
         ]
 
 

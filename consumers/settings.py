@@ -169,7 +169,8 @@ class Search(Group):
     )
 
     keep_days: PositiveFloat | None = Field(
-        None, description="Days that people stay findable, in whole UTC days; empty: for good."
+        None,
+        description="Whole UTC days that people stay findable and their footage stays; empty: for good.",
     )
     index_url: str = Field(
         "",

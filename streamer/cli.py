@@ -21,22 +21,28 @@ def streamer(
     once: Annotated[bool, typer.Option("--once", help="Stop when all present footage is cut and published.")] = False,
 ) -> None:
     """Cut footage into segments and publish them."""
+    from operations.seeing.serving import seen
     from streamer.process import run
     from streamer.settings import StreamerSettings
 
-    run(StreamerSettings.read(config), once=once)
+    settings = StreamerSettings.read(config)
+    with seen("streamer", settings, "broker") as health:
+        run(settings, once=once, health=health)
 
 
 @app.command()
 def broker(config: Config = None) -> None:
     """Serve the embedded Kafka-protocol broker on loopback, with its topics."""
+    from operations.seeing.serving import seen
     from streamer.bus.broker import serve
     from streamer.bus.settings import ProcessSettings
 
     settings = ProcessSettings.read(config)
-    serve(
-        settings.bus.bootstrap_servers,
-        settings.state.folder / "logs" / "tansu.log",
-        partitions=settings.bus.partitions,
-        replication_factor=settings.bus.replication_factor,
-    )
+    with seen("broker", settings, "topics") as health:
+        serve(
+            settings.bus.bootstrap_servers,
+            settings.state.folder / "logs" / "tansu.log",
+            partitions=settings.bus.partitions,
+            replication_factor=settings.bus.replication_factor,
+            on_turn=lambda: health.beat(has="topics"),
+        )

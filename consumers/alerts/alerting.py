@@ -37,6 +37,7 @@ from consumers.alerts.observing import OddManifestError, pieces_of
 from consumers.alerts.offsets import offset_of, raise_offset, take_place
 from consumers.alerts.schema import AlertRecord
 from consumers.alerts.standing import RulesInForce, Standing
+from consumers.measuring import note_alert, note_decided
 from consumers.runner import IsStopping, Publication
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.manifest import Manifest
@@ -109,12 +110,17 @@ class Alerting:
         read = [self._read(received.message.manifest_uri) for received in batch]
         try:
             with self._desk.writing() as session:
-                publications, alerts = self._enter(session, batch, read, standing)
+                publications, alerts, entered = self._enter(session, batch, read, standing)
         except BaseException:
             self._cameras.clear()  # what it remembers may be of a batch that never became durable
             raise
         self._standing = standing
+        for manifest in read:
+            if isinstance(manifest, Manifest) and manifest.segment_id in entered:
+                entered.discard(manifest.segment_id)  # a batch may hold it twice
+                note_decided(manifest, self._now())
         for alert in alerts:
+            note_alert(alert.camera_id, alert.severity, alert.met_at, alert.raised_at, is_sent=alert.is_sent)
             facts = {"alert_id": alert.alert_id, "rule_id": alert.rule_id, "camera_id": alert.camera_id}
             logger.info("alert raised", extra={**facts, "met_at": alert.met_at.isoformat(), "is_sent": alert.is_sent})
         return publications
@@ -142,7 +148,8 @@ class Alerting:
         batch: Sequence[Received[SegmentAnalyzed]],
         read: Sequence[Manifest | str],
         standing: Standing,
-    ) -> tuple[list[tuple[Publication, ...]], list[AlertRecord]]:
+    ) -> tuple[list[tuple[Publication, ...]], list[AlertRecord], set[str]]:
+        """What is to be published for each message, the alerts that are new, and the segments that were counted."""
         now, additions = self._now(), Additions()
         self._forget_what_others_wrote(session, batch)
         segment_ids = [each.message.segment_id for each in batch if "\0" not in each.message.segment_id]
@@ -160,7 +167,7 @@ class Alerting:
         if self._forgot_at is None or now - self._forgot_at > FORGET_EVERY:
             forget_old_segments(session, now)
             self._forgot_at = now
-        return publications, alerts
+        return publications, alerts, set(additions.seen)
 
     def _decide(
         self,

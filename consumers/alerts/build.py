@@ -21,6 +21,7 @@ from consumers.runner import Runner
 from consumers.served import served_model
 from consumers.settings import AlerterSettings, DeskSettings
 from model.questions import Question
+from operations.seeing.health import Health
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentAnalyzed
@@ -92,7 +93,7 @@ def tried_on_footage(
 
 
 @contextmanager
-def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnalyzed]]:
+def alerter(settings: AlerterSettings, bus: Bus, health: Health | None = None) -> Iterator[Runner[SegmentAnalyzed]]:
     """The alerter, its desk tended as long as the block runs.
 
     Raises:
@@ -101,6 +102,8 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     """
     desk = DeskDatabase(settings.desk_url)
     rules = rules_in_force(settings)
+    if health is not None:
+        health.has("database")
     of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]
     stage = Alerting(
         desk,
@@ -108,7 +111,7 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
         rules,
         notify_within=timedelta(seconds=settings.alerts.notify_within_s),
     )
-    runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE)
+    runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE, leg="alert", health=health)
     tending = Tending(
         desk, rules, tell=lambda standing: _tell(bus, standing, of_packs), incarnation=bus.current_incarnation
     )

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
+from consumers.errors import ConsumerError
 from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.faiss_library import load_faiss
@@ -22,6 +23,8 @@ from consumers.search.described import Descriptions
 from consumers.search.finding import Finder
 from consumers.search.towers import open_towers
 from consumers.settings import IndexerSettings
+from operations.seeing.health import Health
+from operations.seeing.meters import ask
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
@@ -48,7 +51,7 @@ def build_index(settings: IndexerSettings) -> KeptIndex:
 
 
 @contextmanager
-def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any]]:
+def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None = None) -> Iterator[Runner[Any]]:
     """The indexer, answering searches as long as the block runs; a snapshot is written at its end.
 
     Raises:
@@ -74,12 +77,16 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
     if settings.search.keep_days is not None:
         keep = timedelta(days=settings.search.keep_days)
-        steps["retention"] = Retention(table, index, keep, indexing.entering).step
+        steps["retention"] = Retention(table, index, store, keep, indexing.entering).step
+    ask("crewsight_index_vectors", "Vectors in the index.", lambda: len(index), ConsumerError)
+    if health is not None:
+        health.has("models")
+        health.has("database")
     with ExitStack() as running:
         running.enter_context(served(service, listening))
         for name, step in steps.items():
             running.enter_context(tended(name, step))
-        yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
+        yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE, leg="index", health=health)
     indexing.save()
     index.close()
     table.close()

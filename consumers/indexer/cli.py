@@ -147,6 +147,9 @@ def _say(report: "Report") -> None:
         f"{_counted(report.crops, 'crop')}, entries in {_counted(report.manifests, 'manifest')}, "
         f"{_counted(len(report.clips), 'clip')}, {_counted(report.evidence, 'copy', 'copies')} of alerts."
     )
+    if report.elsewhere:
+        found = _counted(report.elsewhere, "track")
+        typer.echo(f"{found} of other analyses in the same place and time: erased next, by the indexer.")
     for alert_id in report.held:
         typer.echo(f"Kept: the copies of alert {alert_id}, which are under legal hold.")
     for clip in report.shared_clips:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     DateTime,
     Engine,
     Float,
@@ -163,6 +164,29 @@ class ErasedFootage(Table):
     since: Mapped[datetime] = mapped_column(UtcDateTime)
     until: Mapped[datetime] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ErasedPath(Table):
+    """Where somebody who was erased was in the picture: whichever model finds them anew may not enter them."""
+
+    __tablename__ = "erased_paths"
+
+    person_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    camera_id: Mapped[str] = mapped_column(String(200), index=True)
+    segment_id: Mapped[str] = mapped_column(String(64))  # of the result that had them
+    analysis_revision: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    path: Mapped[list[list[float]]] = mapped_column(JSON)  # of each: seconds since 1970, the box in shares of the frame
+    is_whole: Mapped[bool] = mapped_column(Boolean)  # false: one box alone, as no manifest was there to be read
+
+
+class MediaGone(Table):
+    """A result whose clip and crops went when their days were over."""
+
+    __tablename__ = "media_gone"
+
+    segment_row: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)  # `segments.id`
 
 
 class ErasureRecord(Table):

@@ -22,6 +22,7 @@ from consumers.search.client import ElsewhereAsked, IndexStatus
 from consumers.search.finding import Finder
 from consumers.search.query import SearchQuery
 from consumers.search.vector_index import VectorIndex
+from operations.seeing.meters import SEARCH
 
 CLOSE_S = 2
 JSON = "application/json"
@@ -57,7 +58,9 @@ async def _answered(kind: TypeAdapter[Any], body: bytes, work: Callable[[Any], o
     """What `work` makes of a body; 422 or 404 with the reason where it refuses."""
     try:
         asked = kind.validate_json(body)
-        return Response(orjson.dumps(await run_in_threadpool(work, asked)), media_type=JSON)
+        with SEARCH.time():
+            found = await run_in_threadpool(work, asked)
+        return Response(orjson.dumps(found), media_type=JSON)
     except ValidationError as error:
         return Response(error.errors()[0]["msg"], 422, media_type="text/plain")
     except SearchQueryError as error:

@@ -12,6 +12,7 @@ from consumers.errors import DeliveryError
 from consumers.notifying.notice import Notice
 from consumers.notifying.outbox import Outbox, Owed, backoff_s
 from consumers.notifying.senders import Sender
+from operations.seeing.meters import NOTIFICATIONS, leg
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +72,16 @@ class Notifier:
         except DeliveryError as error:
             self._put_off(owed, error)
             return
-        self._outbox.delivered(owed, self._now())
+        now = self._now()
+        self._outbox.delivered(owed, now)
+        NOTIFICATIONS.labels(owed.channel, "delivered").inc()
+        leg(owed.alert.camera_id, "notify", (now - owed.created_at).total_seconds())
 
     def _put_off(self, owed: Owed, error: DeliveryError) -> None:
         now = self._now()
         wait_s = max(backoff_s(owed.attempts), error.retry_after_s or 0.0)
         again_at = now + timedelta(seconds=wait_s) if now - owed.created_at < self._give_up_after else None
+        NOTIFICATIONS.labels(owed.channel, "failed" if again_at else "given up").inc()
         logger.warning(
             "not delivered" if again_at else "not delivered, given up",
             extra={

@@ -30,6 +30,8 @@ from consumers.web.cameras.hearing import BusReports
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
+from consumers.web.seeing import RequestMeter, seeing_router
+from operations.seeing.serving import forget, note_page, tell_of_machine
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
@@ -51,7 +53,11 @@ def serve_page(settings: PageSettings) -> None:
         DeskError: the desk database cannot be opened.
     """
     check_address(settings)
-    serve(lambda: build_page(settings), settings.page.host, settings.page.port)
+    note = note_page(settings, f"{settings.page.host}:{settings.page.port}")
+    try:
+        serve(lambda: build_page(settings), settings.page.host, settings.page.port)
+    finally:
+        forget(note)
 
 
 def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
@@ -93,11 +99,14 @@ def build_page(settings: PageSettings) -> FastAPI:
         site_name=page.site_name,
     )
     zone = zone_of(page.time_zone)
+    tell_of_machine(settings)
+    api.include_router(seeing_router(people, desk))
     create_page(api, PageLook(page.site_name, zone, is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))
     if is_loopback(page.host):
         # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
         # Elsewhere it would come without a session, so any name will do.
         api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
+    api.add_middleware(RequestMeter)
     return api
 
 

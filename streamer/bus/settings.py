@@ -77,6 +77,22 @@ class Live(Group):
         return self.cameras or folder / "cameras.yaml"
 
 
+class Metrics(Group):
+    """Where each process serves `/metrics`, `/live` and `/ready`; the page serves them at its own address."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; nobody is asked who they are.")
+    port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of this process; empty: streamer 9100, analyzer 9101, indexer 9102, alerter 9103, notifier "
+        "9104, broker 9105; 0: none. One that is taken gives way to any free one.",
+    )
+    stall_after_s: PositiveFloat = Field(
+        120.0, description="`/live` fails once the main loop has not turned for this long."
+    )
+
+
 class ProcessSettings(BaseSettings):
     """The base of every process's settings, made only of groups: a misspelt key inside a group is refused.
 
@@ -89,6 +105,7 @@ class ProcessSettings(BaseSettings):
     state: State = State()
     bus: Bus = Bus()
     media: Media = Media()
+    metrics: Metrics = Metrics()
 
     @property
     def media_url(self) -> str:

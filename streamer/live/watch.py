@@ -45,6 +45,7 @@ class LiveWatch:
         reporter: Publisher,
         results: ResultsFollower,
         partition_of: Callable[[str], int],
+        show: Callable[[CamerasReport], None] = lambda _: None,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Put the parts together.
@@ -57,15 +58,17 @@ class LiveWatch:
             reporter: Publishes reports; this thread's alone.
             results: Tells what was analysed.
             partition_of: Which partition a camera's messages travel on.
+            show: Told of every report, whether or not there is a broker.
             utc_now: The clock.
         """
+        self._show = show
         self._roster, self._outbox, self._ledger, self._publisher = roster, outbox, ledger, publisher
         self._reporter, self._results, self._partition_of, self._utc_now = reporter, results, partition_of, utc_now
         self._since = utc_now()
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._last_segments: dict[str, SegmentReady] = {}
-        self._next_look_s = self._next_report_s = self._next_forget_s = 0.0
+        self._next_look_s = self._next_report_s = self._next_show_s = self._next_forget_s = 0.0
         self._told: list[object] = []
 
     def start(self) -> None:
@@ -99,6 +102,8 @@ class LiveWatch:
             except BrokerUnreachableError as error:
                 logger.debug("broker away", extra={"reason": error.reason})
                 self._reporter.forget()
+        if now_s >= self._next_show_s:  # a broker that is away is no reason to see nothing
+            self._shown(now_s)
         return is_busy
 
     def close(self) -> None:
@@ -160,9 +165,15 @@ class LiveWatch:
         told: list[object] = [self._roster.fault, *(self._pressing(camera) for camera in self._roster.cameras)]
         if told == self._told and now_s < self._next_report_s:
             return
-        self._reporter.publish(CAMERAS, self.report(), partition=0)
+        self._reporter.publish(CAMERAS, self._shown(now_s), partition=0)
         self._reporter.flush(FLUSH_S)
         self._told, self._next_report_s = told, now_s + REPORT_EVERY_S
+
+    def _shown(self, now_s: float) -> CamerasReport:
+        report = self.report()
+        self._show(report)
+        self._next_show_s = now_s + REPORT_EVERY_S
+        return report
 
     def _pressing(self, camera: LiveCamera) -> tuple[object, ...]:
         """What is told of a camera as soon as it changes."""
@@ -214,6 +225,7 @@ class LiveWatch:
                 thinned_segments=self._publisher.thinned[name],
                 skipped_segments=self._publisher.skipped[name],
                 skipped_s=round(self._publisher.skipped_s[name], 3),
+                skipped_over_quota=self._publisher.skipped_over_quota[name],
             ),
             last_gaps=self._ledger.gaps(name, LAST_GAPS),
         )
