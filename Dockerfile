@@ -10,6 +10,7 @@ COPY model model
 COPY trainer trainer
 COPY consumers consumers
 COPY operations operations
+COPY household household
 RUN pip install --no-cache-dir '.[cpu,postgres]'
 
 USER crewsight

@@ -9,6 +9,7 @@
     * PackError                a question pack that cannot be read, does not fit or is not there
   * ChannelError               a channel that names nothing that can be notified
   * DeliveryError              a notification that a channel's receiver did not take
+  * DeadLetterError            a dead letter that is not there, or with which that cannot be done
   * EvidenceError              evidence that cannot be held, released or proven whole
   * FeedbackError              corrections that cannot be exported
   * SidecarError               a sidecar that cannot be read or written
@@ -124,6 +125,17 @@ class DeliveryError(ConsumerError):
 
     def __str__(self) -> str:
         return f"channel {self.channel}: not delivered: {self.reason}"
+
+
+class DeadLetterError(ConsumerError):
+    """A dead letter that is not there, or with which that cannot be done."""
+
+    def __init__(self, rejected_id: str, reason: str) -> None:
+        super().__init__(rejected_id, reason)
+        self.rejected_id, self.reason = rejected_id, reason
+
+    def __str__(self) -> str:
+        return f"dead letter {self.rejected_id}: {self.reason}"
 
 
 class EvidenceError(ConsumerError):
