@@ -5,6 +5,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
+import torch
+
 from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.faiss_library import load_faiss
@@ -58,6 +60,9 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
         FaissMissingError: FAISS is not installed.
         VectorIndexError: A snapshot cannot be written.
     """
+    # A query is one text of some twenty words: two threads would wait for each other longer than they work, and the
+    # other core is the next query's.
+    torch.set_num_threads(1)
     listening = listen(settings.search.host, settings.search.port, setting="search")
     table = PeopleTable(settings.database_url)
     towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
