@@ -30,5 +30,6 @@ def configure_logging(level: int = logging.INFO) -> None:
     handler.setFormatter(FactsFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kafka").setLevel(logging.ERROR)  # it narrates every reconnect; the bus tells what matters
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it narrates every plugin that it sets up
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("faiss").setLevel(logging.WARNING)  # it narrates which of its builds it did not find

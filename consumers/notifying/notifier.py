@@ -3,6 +3,7 @@
 Nothing of the stream waits for it: the alerter writes a line and goes on. A slow receiver holds up no other channel.
 """
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ MakeNotice = Callable[[Owed], Notice]
 
 GIVE_UP_AFTER_S = 3 * 24 * 3600.0
 STRANGERS_EVERY_S = 60.0
+DELIVERED, FAILED, GIVEN_UP = OUTCOMES = ("delivered", "failed", "given up")
 
 
 def _now() -> datetime:
@@ -47,6 +49,8 @@ class Notifier:
         self._pool = ThreadPoolExecutor(max(1, len(senders)), thread_name_prefix="channel")
         self._busy: dict[str, Future[None]] = {}
         self._strangers_at: datetime | None = None
+        for channel, outcome in itertools.product(senders, OUTCOMES):
+            NOTIFICATIONS.labels(channel, outcome)  # from the start: the first one is an increase, too
 
     def step(self) -> int:
         """Give each idle channel its next notification; returns how many are on their way."""
@@ -74,14 +78,14 @@ class Notifier:
             return
         now = self._now()
         self._outbox.delivered(owed, now)
-        NOTIFICATIONS.labels(owed.channel, "delivered").inc()
+        NOTIFICATIONS.labels(owed.channel, DELIVERED).inc()
         leg(owed.alert.camera_id, "notify", (now - owed.created_at).total_seconds())
 
     def _put_off(self, owed: Owed, error: DeliveryError) -> None:
         now = self._now()
         wait_s = max(backoff_s(owed.attempts), error.retry_after_s or 0.0)
         again_at = now + timedelta(seconds=wait_s) if now - owed.created_at < self._give_up_after else None
-        NOTIFICATIONS.labels(owed.channel, "failed" if again_at else "given up").inc()
+        NOTIFICATIONS.labels(owed.channel, FAILED if again_at else GIVEN_UP).inc()
         logger.warning(
             "not delivered" if again_at else "not delivered, given up",
             extra={
