@@ -18,6 +18,7 @@ COPY model model
 COPY trainer trainer
 COPY consumers consumers
 COPY operations operations
+COPY household household
 RUN pip install ".[${FAISS},postgres,s3]" "transformers[serving]" && pip uninstall --yes pip
 
 FROM python:${PYTHON}

@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 
 from consumers.notifying.channels import Channel
 from streamer.bus.errors import SettingsError
-from streamer.bus.settings import Group, ProcessSettings, ZoneName
+from streamer.bus.settings import Group, Live, ProcessSettings, ZoneName
 
 
 class Sampling(Group):
@@ -298,6 +298,7 @@ class PageSettings(DeskSettings):
     """What `crewsight page` reads."""
 
     page: Page = Page()
+    live: Live = Live()
 
 
 class NotifierSettings(DeskSettings):

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from consumers.access.audit import note_act
+from consumers.access.audit import Line, note_act
 from consumers.access.bearer import digest, new_session_secret, new_token_secret
 from consumers.access.identity import THIS_MACHINE, Identity
-from consumers.access.noting import Line, Noting
+from consumers.access.noting import Noting
 from consumers.access.passwords import hash_password, is_password
 from consumers.access.people import Entry, Token, User, entry_of, token_of, user_of
 from consumers.access.roles import Role

@@ -96,6 +96,24 @@ class SecretFiles(BaseSettings):
     secrets_folder: Path = Path("/run/secrets")
 
 
+class Live(Group):
+    """How cameras are watched: by the streamer, and their file is changed by the page."""
+
+    cameras: Path | None = Field(None, description="The cameras file; empty: `cameras.yaml` in the state folder.")
+    segment_s: PositiveFloat = Field(2.0, description="Seconds of a segment, about: it ends before a keyframe.")
+    longest_gop_s: PositiveFloat = Field(5.0, description="A stream with rarer keyframes is encoded anew.")
+    connect_s: PositiveFloat = Field(10.0, description="Seconds in which a camera must answer and show a picture.")
+    stall_s: PositiveFloat = Field(10.0, description="A camera that sends nothing for this long is connected anew.")
+    retry_at_most_s: PositiveFloat = Field(60.0, description="The longest wait between two tries to connect.")
+    clock_off_at_most_s: PositiveFloat = Field(
+        60.0, description="A camera's clock is believed when it is off from ours by less."
+    )
+
+    def cameras_in(self, folder: Path) -> Path:
+        """Where the cameras file is, `folder` being the state folder."""
+        return self.cameras or folder / "cameras.yaml"
+
+
 class Metrics(Group):
     """Where each process serves `/metrics`, `/live` and `/ready`; the page serves them at its own address."""
 
