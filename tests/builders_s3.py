@@ -56,7 +56,8 @@ class S3Server:
     def keys(self, prefix: str = "site") -> list[str]:
         """Everything that lies in the bucket under a prefix, as another program sees it."""
         files, _ = fsspec.core.url_to_fs(f"s3://{BUCKET}", **storage_options("s3://", self.access))
-        return [found.removeprefix(f"{BUCKET}/{prefix}/") for found in files.find(f"{BUCKET}/{prefix}")]
+        folder = f"{BUCKET}/{prefix}".rstrip("/")
+        return [found.removeprefix(f"{folder}/") for found in files.find(folder)]
 
     @contextmanager
     def running(self) -> Iterator["S3Server"]:
