@@ -11,7 +11,7 @@ from consumers.indexer.people import PeopleReader
 from consumers.indexer.retention import kept_since
 from consumers.indexer.schema import MediaGone, PersonRecord, SegmentRecord
 from consumers.settings import NotifierSettings
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 
 
 def people_over(settings: NotifierSettings, keep: timedelta, now: datetime) -> tuple[int, int]:
@@ -41,5 +41,5 @@ def let_copies_go(settings: NotifierSettings, now: datetime, *, is_dry: bool) ->
     with desk.reading() as session:
         count, size_bytes = session.execute(chosen).one()
     if not is_dry:
-        count = EvidenceTable(desk).drop_expired(now, MediaStore(settings.media_url).remove)
+        count = EvidenceTable(desk).drop_expired(now, open_media(settings).remove)
     return count, int(size_bytes or 0)

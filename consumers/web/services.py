@@ -6,8 +6,11 @@ from consumers.access.access import Access
 from consumers.web.alerts.acting import AlertActs
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.alerts.frames import Frames
+from consumers.web.cameras.cameras_desk import CamerasDesk
+from consumers.web.cameras.zones import Zones
 from consumers.web.desk import Desk
 from consumers.web.exports.exports import Exports
+from consumers.web.plays import Plays
 from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.search.asking import Asking
 from consumers.web.search.kept_pictures import KeptPictures
@@ -27,4 +30,7 @@ class Services:
     saved: SavedSearches
     exports: Exports
     frames: Frames
+    plays: Plays
+    cameras: CamerasDesk
+    zones: Zones
     pictures: KeptPictures = field(default_factory=KeptPictures)

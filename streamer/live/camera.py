@@ -24,12 +24,12 @@ from streamer.bus.errors import CameraFileError, MediaStoreError
 from streamer.bus.identity import live_segment_id
 from streamer.bus.media import MediaStore, segment_uri
 from streamer.bus.messages import SegmentReady, TimeOrigin
+from streamer.bus.settings import Live
 from streamer.errors import CameraError, CameraRefusedError
 from streamer.live.connection import CameraConnection
 from streamer.live.segmenter import LiveVideo
 from streamer.live.state import CameraFailed, CameraState, LiveSegment, Told
 from streamer.live.stream import LiveStream
-from streamer.settings import Live
 
 logger = logging.getLogger(__name__)
 

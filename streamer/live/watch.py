@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from streamer.bus.camera_report import CameraCounts, CameraReport, CamerasReport, Pressure
 from streamer.bus.client import Publisher
 from streamer.bus.errors import BrokerUnreachableError
+from streamer.bus.messages import SegmentReady
 from streamer.bus.topics import CAMERAS
 from streamer.live.camera import LiveCamera
 from streamer.live.ledger import LiveLedger
@@ -66,6 +67,7 @@ class LiveWatch:
         self._since = utc_now()
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._last_segments: dict[str, SegmentReady] = {}
         self._next_look_s = self._next_report_s = self._next_show_s = self._next_forget_s = 0.0
         self._told: list[object] = []
 
@@ -149,6 +151,7 @@ class LiveWatch:
             gap_since=segment.gap_since,
             now=self._utc_now(),
         )
+        self._last_segments[ready.camera_id] = ready
         counts, seconds = self._counts[ready.camera_id], self._seconds[ready.camera_id]
         counts["segments"] += 1
         counts["segments_bytes"] += segment.size_bytes
@@ -187,7 +190,7 @@ class LiveWatch:
     def _report(self, camera: LiveCamera, analysed: dict[str, int]) -> CameraReport:
         state, name = camera.state, camera.spec.camera
         backlog = self._publisher.backlogs.get(name, NONE)
-        counts, seconds = self._counts[name], self._seconds[name]
+        counts, seconds, last = self._counts[name], self._seconds[name], self._last_segments.get(name)
         return CameraReport(
             camera_id=name,
             url=camera.spec.shown_url,
@@ -195,6 +198,8 @@ class LiveWatch:
             reason=state.reason,
             since=state.since,
             last_frame_at=state.last_frame_at,
+            last_segment_at=last.started_at if last else None,
+            last_segment_uri=last.uri if last else None,
             codec=state.codec,
             fps=state.fps,
             width_px=state.size_wh[0] if state.size_wh else None,

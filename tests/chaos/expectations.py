@@ -34,7 +34,7 @@ class Expectations:
         """Take what an undisturbed pass has led to, one file of each clip, for what is right."""
         (self.revision,) = {person.revision for person in found.people}
         for file in self.dropped:
-            if file.recipe not in self.learnt:
+            if file.recipe not in self.learnt and set(file.segments) <= set(found.analysed):
                 self.learnt[file.recipe] = _learnt(file, found.people, found.alerts)
 
     def segments(self) -> set[str]:
