@@ -13,6 +13,7 @@ from consumers.errors import DeliveryError
 from consumers.notifying.notice import Notice
 from consumers.notifying.outbox import Outbox, Owed, backoff_s
 from consumers.notifying.senders import Sender
+from operations.logs import about
 from operations.seeing.meters import NOTIFICATIONS, leg
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,10 @@ class Notifier:
                 sending.result()  # a broken desk is raised here
 
     def _deliver(self, owed: Owed) -> None:
+        with about(camera_id=owed.alert.camera_id, segment_id=owed.alert.segment_id, person_id=owed.alert.person_id):
+            self._try(owed)
+
+    def _try(self, owed: Owed) -> None:
         try:
             self._senders[owed.channel].send(self._make_notice(owed))
         except DeliveryError as error:

@@ -31,6 +31,7 @@ from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
 from consumers.web.seeing import RequestMeter, seeing_router
+from operations.logs import configure_logging
 from operations.seeing.serving import forget, note_page, tell_of_machine
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.client import Bus
@@ -54,6 +55,7 @@ def serve_page(settings: PageSettings) -> None:
         DeskError: the desk database cannot be opened.
     """
     check_address(settings)
+    configure_logging(form=settings.logs.form, process="page")
     note = note_page(settings, f"{settings.page.host}:{settings.page.port}")
     try:
         serve(lambda: build_page(settings), settings.page.host, settings.page.port)
