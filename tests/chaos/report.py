@@ -15,8 +15,8 @@ HEAD = """\
 What this page says was written by `{command}`; it is made anew by every such run, and `make chaos` is a shorter one.
 
 Eight real processes run as compose runs them (a broker, the streamer, two analyzers with the packaged models, indexer,
-alerter, notifier and page), over a real PostgreSQL, on a disk of their own, with a receiver of webhooks; whoever ends is
-started again as `restart: unless-stopped` does. Short clips of real footage keep coming in, one frame a second of them
+alerter, notifier and page), over a real PostgreSQL, on a disk of their own, with a receiver of webhooks; whoever ends
+is started again as `restart: unless-stopped` does. Short clips of real footage keep coming in, one frame a second of them
 looked at. After an undisturbed pass over every clip, faults are drawn from a seed and made one after another:
 
 | fault | what is done |
@@ -66,8 +66,8 @@ def _result(outcome: Outcome, asked_for: int) -> Iterator[str]:
     load = f"{min(loads, default=0):.0f} to {max(loads, default=0):.0f} (median {statistics.median(loads or [0]):.0f})"
     yield (
         f"Seed {outcome.seed}, **{len(outcome.rounds)} of {asked_for} faults** in {outcome.lasted_s / 60:.0f} minutes, "
-        f"on {os.cpu_count()} {platform.machine()} cores with {memory:.0f} GB, under a load of {load}, most of it other "
-        "work on the same machine."
+        f"on {os.cpu_count()} {platform.machine()} cores with {memory:.0f} GB, under a load of {load}, most of it "
+        "other work on the same machine."
     )
     for kind, reason in outcome.left_out.items():
         yield f"\nLeft out: *{kind}*, because {reason}."

@@ -17,7 +17,7 @@ from tests.chaos.schedule import Fault, draw
 from tests.chaos.world import CAMERAS, World, running_world
 
 NAMES = ("broker", "streamer", "analyzer", "analyzer-2", "indexer", "alerter", "notifier", "page")
-START_S = 420.0
+START_S = 900.0
 RECOVERED_WITHIN_S = 30.0
 GIVE_UP_S = 180.0  # after which a fault counts as never recovered from
 LOOK_EVERY_S = 0.2
