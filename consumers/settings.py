@@ -270,6 +270,7 @@ class PageSettings(DeskSettings):
 
     page: Page = Page()
     live: Live = Live()
+    evidence: EvidenceKeeping = EvidenceKeeping()
 
 
 class NotifierSettings(DeskSettings):
