@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,6 @@ def test_the_build_takes_neither_secrets_nor_tests_along() -> None:
     taken = {line.removeprefix("!") for line in lines if line.startswith("!")}
     copied = set(re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
     assert taken == {word for line in copied for word in line.split()}
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = {package.removesuffix("*") for package in setuptools["packages"]["find"]["include"]}
+    assert packages <= taken
