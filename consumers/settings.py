@@ -299,6 +299,7 @@ class PageSettings(DeskSettings):
 
     page: Page = Page()
     live: Live = Live()
+    evidence: EvidenceKeeping = EvidenceKeeping()
 
 
 class NotifierSettings(DeskSettings):

@@ -17,9 +17,9 @@ from consumers.errors import ConsumerError
 from consumers.settings import AnalyzerSettings, IndexerSettings
 from household.databases import standings
 from household.processes import SOON_S, refuse_unknown
-from household.scraping import scraped, targets
 from model.errors import ModelError
 from operations.databases import Standing, shown
+from operations.seeing.scraping import scraped, targets
 from streamer.bus.client import Bus, Received
 from streamer.bus.errors import BusError, MediaStoreError
 from streamer.bus.media import SCHEME

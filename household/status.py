@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from household.options import AsJson, Config
-from household.scraping import Scraped, scraped, targets
+from operations.seeing.scraping import Scraped, scraped, targets
 
 EVERY_S = 2.0
 STEPS = ("", "waits", "thinned", "skipping")

@@ -25,7 +25,9 @@ from consumers.web.cameras.cameras_desk import Watched
 from consumers.web.cameras.hearing import Heard, Reports
 from consumers.web.desk import Search
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch
+from consumers.web.system.system_desk import Installation
 from streamer.bus.camera_file import CameraFile
+from streamer.bus.client import Bus
 from streamer.bus.manifest import Manifest, PersonSeen
 from streamer.bus.media import MediaStore, manifest_uri
 from tests.builders_web import HAT, VEST
@@ -111,9 +113,17 @@ def watched(folder: Path, reports: Reports | None = None) -> Watched:
     return Watched(CameraFile(folder / "cameras.yaml"), reports or Silent())
 
 
+def installation(folder: Path, broker: str = "127.0.0.1:9") -> Installation:
+    """What the page is told of an installation whose state is in a folder; nobody listens at port 9."""
+    return Installation(
+        folder, broker, str(folder / "media"), None, 90.0, bus=lambda: Bus(broker, partitions=1, timeout_s=2)
+    )
+
+
 def api_over(search: Search, people: PeopleReader, media: MediaStore, desk: DeskDatabase, folder: Path) -> FastAPI:
     """The API, its rules in `folder`."""
-    return create_api(search, people, media, desk, rules_desk(folder, people, media, desk), watched(folder))
+    rules = rules_desk(folder, people, media, desk)
+    return create_api(search, people, media, desk, rules, watched(folder), installation(folder))
 
 
 def enter_alert(

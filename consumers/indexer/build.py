@@ -5,6 +5,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
+import torch
+
 from consumers.errors import ConsumerError
 from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
@@ -61,6 +63,9 @@ def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None 
         FaissMissingError: FAISS is not installed.
         VectorIndexError: A snapshot cannot be written.
     """
+    # A query is one text of some twenty words: two threads would wait for each other longer than they work, and the
+    # other core is the next query's.
+    torch.set_num_threads(1)
     search = settings.search
     listening = listen_for_searches(search.bound_host, search.port, token=search.shown_token)
     table = PeopleTable(settings.database_url)

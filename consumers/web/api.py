@@ -49,6 +49,8 @@ from consumers.web.search.asking import Asking
 from consumers.web.search.saved import SavedSearches
 from consumers.web.search.saved_api import saved_router, tell_saved_problems
 from consumers.web.services import Services
+from consumers.web.system.api import tell_upkeep_problems, upkeep_router
+from consumers.web.system.system_desk import Installation, SystemDesk
 from consumers.web.who import Who, needs
 from streamer.bus.media import MediaStore
 
@@ -65,11 +67,12 @@ def create_api(
     alerts: DeskDatabase,
     rules: RulesDesk,
     watched: Watched,
+    installation: Installation,
     *,
     session_h: float = SESSION_H,
     site_name: str = "Crewsight",
 ) -> FastAPI:
-    """The API over these six, testable alone: `/api/v1/…` and `/media/…`.
+    """The API over these seven, testable alone: `/api/v1/…` and `/media/…`.
 
     Args:
         search: Finds people by words.
@@ -78,6 +81,7 @@ def create_api(
         alerts: The desk database: alerts, and who may see them.
         rules: The rules, and why they say what they say.
         watched: The cameras, and what is said of them.
+        installation: What there is to know of the rest of it.
         session_h: Hours after which whoever signed in has to do so again.
         site_name: What reports call this place.
     """
@@ -107,8 +111,10 @@ def create_api(
     cameras, zones = CamerasDesk(watched, people, frames), Zones(rules, access)
     api.include_router(cameras_router(cameras, access, plays), prefix="/api/v1")
     api.include_router(zones_router(zones), prefix="/api/v1")
+    system = SystemDesk(installation, cameras, people, media, access)
+    api.include_router(upkeep_router(system), prefix="/api/v1")
     api.state.services = Services(
-        desk, board, acts, access, rules, asking, saved, exports, frames, plays, cameras, zones
+        desk, board, acts, access, rules, asking, saved, exports, frames, plays, cameras, zones, system
     )
     api.include_router(alerts_router(board, acts, frames, access), prefix="/api/v1")
     api.include_router(rules_router(rules, access), prefix="/api/v1")
@@ -118,6 +124,7 @@ def create_api(
     tell_export_problems(api, _problem)
     tell_saved_problems(api, _problem)
     tell_camera_problems(api, _problem)
+    tell_upkeep_problems(api, _problem)
     api.add_middleware(BodyLimit)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)

@@ -29,13 +29,14 @@ from consumers.web.rooms.live import LiveRoom
 from consumers.web.rooms.room import PageLook, Room, Surroundings
 from consumers.web.rooms.rules import RulesRoom
 from consumers.web.rooms.search import SearchRoom
+from consumers.web.rooms.system import SystemRoom
 from consumers.web.schemas import PersonDetailShape
 from consumers.web.services import Services
 from consumers.web.sign_in import THEME_COOKIE, sign_in_router, theme_style
 from consumers.web.who import identity_of, needs
 from consumers.web.wording import clock_time
 
-ROOMS_IN_ORDER = (LiveRoom, AlertsRoom, SearchRoom, CamerasRoom, RulesRoom)
+ROOMS_IN_ORDER = (LiveRoom, AlertsRoom, SearchRoom, CamerasRoom, RulesRoom, SystemRoom)
 YEAR_S = 365 * 86_400
 FAVICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"

@@ -31,8 +31,11 @@ from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
 from consumers.web.seeing import RequestMeter, seeing_router
+from consumers.web.system.system_desk import Installation
+from operations.logs import configure_logging
 from operations.seeing.serving import forget, note_page, tell_of_machine
 from streamer.bus.camera_file import CameraFile
+from streamer.bus.camera_url import shown_url
 from streamer.bus.client import Bus
 from streamer.bus.media_opening import open_media
 
@@ -54,6 +57,7 @@ def serve_page(settings: PageSettings) -> None:
         DeskError: the desk database cannot be opened.
     """
     check_address(settings)
+    configure_logging(form=settings.logs.form, process="page")
     note = note_page(settings, f"{settings.page.host}:{settings.page.port}")
     try:
         serve(lambda: build_page(settings), settings.page.host, settings.page.port)
@@ -96,6 +100,7 @@ def build_page(settings: PageSettings) -> FastAPI:
         desk,
         RulesDesk(settings.rules_path, measured_by(settings), _try_on(settings), explaining),
         _watched(settings),
+        _installation(settings),
         session_h=page.session_h,
         site_name=page.site_name,
     )
@@ -111,19 +116,33 @@ def build_page(settings: PageSettings) -> FastAPI:
     return api
 
 
+def _bus(settings: PageSettings) -> Bus:
+    return Bus(
+        settings.bus.bootstrap_servers,
+        partitions=settings.bus.partitions,
+        replication_factor=settings.bus.replication_factor,
+        client_id="page",
+        timeout_s=BUS_TIMEOUT_S,
+    )
+
+
 def _watched(settings: PageSettings) -> Watched:
     """The cameras file, and a listener to the streamers that ends with the process."""
-    reports = BusReports(
-        Bus(
-            settings.bus.bootstrap_servers,
-            partitions=settings.bus.partitions,
-            replication_factor=settings.bus.replication_factor,
-            client_id="page",
-            timeout_s=BUS_TIMEOUT_S,
-        )
-    )
+    reports = BusReports(_bus(settings))
     reports.start()
     return Watched(CameraFile(settings.live.cameras_in(settings.state.folder)), reports)
+
+
+def _installation(settings: PageSettings) -> Installation:
+    media = settings.media_url
+    return Installation(
+        settings.state.folder,
+        broker=settings.bus.bootstrap_servers,
+        media=shown_url(media) if "://" in media else media,
+        keep_people_days=settings.search.keep_days,
+        keep_evidence_days=settings.evidence.keep_days,
+        bus=lambda: _bus(settings),
+    )
 
 
 def _try_on(settings: PageSettings) -> TryOn:

@@ -15,6 +15,7 @@ from consumers.web.rules.rules_desk import RulesDesk
 from consumers.web.search.asking import Asking
 from consumers.web.search.kept_pictures import KeptPictures
 from consumers.web.search.saved import SavedSearches
+from consumers.web.system.system_desk import SystemDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,5 @@ class Services:
     plays: Plays
     cameras: CamerasDesk
     zones: Zones
+    system: SystemDesk
     pictures: KeptPictures = field(default_factory=KeptPictures)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -114,6 +114,14 @@ class Live(Group):
         return self.cameras or folder / "cameras.yaml"
 
 
+class Logs(Group):
+    """How processes write what happens, on standard error."""
+
+    form: Literal["auto", "console", "json"] = Field(
+        "auto", description="For people, or one JSON object a line; auto: for people on a terminal, else JSON."
+    )
+
+
 class Metrics(Group):
     """Where each process serves `/metrics`, `/live` and `/ready`; the page serves them at its own address."""
 
@@ -151,6 +159,7 @@ class ProcessSettings(BaseSettings):
     bus: Bus = Bus()
     media: Media = Media()
     metrics: Metrics = Metrics()
+    logs: Logs = Logs()
 
     @property
     def media_url(self) -> str:

@@ -1,4 +1,4 @@
-"""What must be there in the end: learnt from an undisturbed pass over every clip, foretold for all others by name. Pure.
+"""What must be there in the end: learnt from an undisturbed pass over every clip, foretold for the others. Pure.
 
 Ids are derived (`streamer.bus.identity`), so whoever knows that the third track of a clip's first segment is somebody
 without a vest knows the ids of the same person, chain and alert under any other name of the clip.

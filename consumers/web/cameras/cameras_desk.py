@@ -52,6 +52,11 @@ class CamerasDesk:
         self._counted: tuple[float, datetime, Counted] | None = None
         self._small = lru_cache(KEPT)(self._shrunk)
 
+    @property
+    def is_bus_there(self) -> bool:
+        """Whether the broker answered a moment ago."""
+        return self._reports.is_bus_there
+
     def cameras(self, people_since: datetime | None = None) -> WatchedCamerasShape:
         """Every camera, by name; a cameras file that cannot be read is told beside those that are reported.
 

@@ -45,7 +45,7 @@ def shape_camera(known: Known, now: datetime) -> WatchedCameraShape:
         since=report.since if report else None,
         last_frame_at=report.last_frame_at if report else None,
         last_segment_at=segment_at,
-        frame_url=frame_address(known.camera_id, segment_at) if segment_at else None,
+        frame_url=frame_address(known.camera_id, segment_at) if segment_at and _has_frame(known) else None,
         stream=_stream(report, heard) if report and heard else None,
         backlog=_backlog(report) if report else None,
         last_gaps=tuple(
@@ -54,6 +54,12 @@ def shape_camera(known: Known, now: datetime) -> WatchedCameraShape:
         ),
         people=known.people,
     )
+
+
+def _has_frame(known: Known) -> bool:
+    """Whether a segment of it is known to be stored."""
+    is_reported = known.reported is not None and known.reported[0].last_segment_uri is not None
+    return is_reported or known.segment is not None
 
 
 def frame_address(camera_id: str, segment_at: datetime) -> str:

@@ -14,7 +14,7 @@ from consumers.web.cameras.shapes import CameraChangeShape, WatchedCameraShape
 from consumers.web.components.camera_form import camera_form
 from consumers.web.components.camera_words import backlog_words, gap_list, state_badge, stream_words, warnings
 from consumers.web.components.camera_zones import CameraZones
-from consumers.web.components.markup import Markup, tag, together
+from consumers.web.components.markup import Markup, coded, tag, together
 from consumers.web.components.markup import icon as drawn
 from consumers.web.components.person_dialog import entries
 from consumers.web.components.words import Words, button, icon, still
@@ -131,7 +131,9 @@ class CameraSheet:
         facts |= backlog_words(camera.backlog) if camera.backlog else {}
         return together(
             tag("div", tag("p", state_badge(camera)), tag("p", camera.words), class_="camera-how"),
-            tag("p", drawn("build"), tag("span", camera.to_do), class_="note warn") if camera.to_do else Markup(),
+            tag("p", drawn("build"), tag("span", coded(camera.to_do)), class_="note warn")
+            if camera.to_do
+            else Markup(),
             *(tag("p", drawn("info"), tag("span", told), class_="note") for told in warnings(camera.stream)),
             entries(facts),
             tag("div", tag("h3", "Last gaps"), gap_list(camera.last_gaps, now)) if camera.backlog else Markup(),

@@ -19,7 +19,7 @@ class CameraTile:
         self._may_play, self._frame_at_s = may_play, 0.0
         self._frame: str | None = None
         self._body = ""
-        self.element = Words("a", "", f"camera-tile {camera.level}", href=address)
+        self.element = Words("a", "", f"camera-tile {camera.level} is-{camera.state}", href=address)
         with self.element:
             with Words("div", "", "camera-frame"):
                 self._none = icon("lock" if not may_play else "videocam_off")
@@ -31,7 +31,9 @@ class CameraTile:
 
     def show(self, camera: WatchedCameraShape, now: Now) -> None:
         """Show the camera as it is now."""
-        self.element.classes(replace=f"camera-tile {camera.level}" + (" chosen" if self._is_chosen else ""))
+        self.element.classes(
+            replace=f"camera-tile {camera.level} is-{camera.state}" + (" chosen" if self._is_chosen else "")
+        )
         body = tile_body(camera, now)
         if body != self._body:
             self._body = body

@@ -55,7 +55,7 @@ class ZoneEditor:
                     on_mouse=self._clicked,
                     events=["click"],
                 )
-                self._image.style(f"max-width:calc(58dvh * {width / height:.4f})")
+                self._image.props("aria-hidden=true").style(f"max-width:calc(58dvh * {width / height:.4f})")
             frame.on("keydown", self._pressed, js_handler=KEYS)
             self._said = Words("p", "", "sum", role="status")
             with Words("div", "", "line"):
