@@ -35,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"note: {line}")
     if chosen.report:
         command = f"python -m tests.chaos {' '.join(arguments)}"
+        chosen.report.parent.mkdir(parents=True, exist_ok=True)
         chosen.report.write_text(report(outcome, command=command, asked_for=chosen.faults))
     wrong = verdict(outcome)
     say("\n".join(f"FAILED: {line}" for line in wrong) if wrong else "holds")
