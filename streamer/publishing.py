@@ -9,6 +9,7 @@ from streamer.bus.media import SCHEME, MediaStore
 from streamer.bus.messages import Rejected, SegmentReady
 from streamer.bus.topics import DEAD_LETTERS, SEGMENTS
 from streamer.ledger import Ledger, Unpublished
+from streamer.measuring import note_published, note_refused
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,10 @@ class LedgerPublisher:
         self._publisher.flush(FLUSH_S)
         self._mark(segments)
         self._mark(rejects)
+        for segment in segments:
+            note_published(segment.message)
+        for reject in rejects:
+            note_refused(reject.message)
         return True
 
     def _mark(self, lines: list[Unpublished[SegmentReady]] | list[Unpublished[Rejected]]) -> None:

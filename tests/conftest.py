@@ -28,7 +28,7 @@ BROWSER_TEST_S = 900  # the same, and several waits of a minute and a half: a sl
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one file together, and all system tests, which share the runs they look at.
 
-    A browser that two busy cores starve is not the page's fault, so its tests have a second try; the summary says which.
+    Two busy cores may starve a browser, which is no fault of the page: its tests have a second try, named at the end.
     """
     for item in items:
         is_system = "tests/system/" in item.path.as_posix()

@@ -6,12 +6,14 @@ officers do to alerts, and users, sessions, tokens and the audit log; the notifi
 """
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from consumers.indexer.schema import UtcDateTime
+from operations.databases import Schema
 
 OPEN, ACKNOWLEDGED, RESOLVED, FALSE_ALARM, SNOOZED = "open", "acknowledged", "resolved", "false_alarm", "snoozed"
 STATES = (OPEN, ACKNOWLEDGED, RESOLVED, FALSE_ALARM, SNOOZED)
@@ -264,3 +266,6 @@ class FeedbackRecord(DeskTable):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # footage time
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
     by: Mapped[str] = mapped_column(String(100))
+
+
+DESK = Schema("desk", "0001", Path(__file__).parent / "migrations", DeskTable.metadata)

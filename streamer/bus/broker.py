@@ -154,8 +154,9 @@ def serve(
     replication_factor: int,
     memory_bytes: int,
     rest_s: float = REST_S,
+    on_turn: Callable[[], object] = lambda: None,
 ) -> None:
-    """Run the embedded broker with its topics until SIGTERM or SIGINT.
+    """Run the embedded broker with its topics until SIGTERM or SIGINT; `on_turn` is called while it lives.
 
     It forgets no message by itself, so once it holds more than `memory_bytes` it is started anew, empty, as if it had
     crashed: ledger, manifests and database are the truth, and everybody meets a new broker. At most once in `rest_s`.
@@ -171,16 +172,23 @@ def serve(
             try:
                 _furnish(broker, bus)
                 bus.close()
-                _watch(broker, memory_bytes, rest_s, is_stopping)
+                _watch(broker, memory_bytes, rest_s, is_stopping, on_turn)
             finally:
                 broker.stop()
 
 
-def _watch(broker: EmbeddedBroker, memory_bytes: int, rest_s: float, is_stopping: Callable[[], bool]) -> None:
+def _watch(
+    broker: EmbeddedBroker,
+    memory_bytes: int,
+    rest_s: float,
+    is_stopping: Callable[[], bool],
+    on_turn: Callable[[], object],
+) -> None:
     """Return when told to stop, or when the broker has grown too large."""
     weigh_at_s = time.monotonic() + rest_s
     while not is_stopping():
         _check_alive(broker)
+        on_turn()
         if time.monotonic() >= weigh_at_s:
             weigh_at_s = time.monotonic() + WEIGH_EVERY_S
             held = broker.resident_bytes()

@@ -247,6 +247,10 @@ class Publisher:
         """Take `message` for `partition` of `topic`; `flush` sends it."""
         self._unacknowledged.append((self._bus.prefixed(topic), topic.encode(message), partition, topic.key))
 
+    def resend(self, topic: Topic[Any], original: bytes, *, partition: int) -> None:
+        """Take bytes that were on `topic` once, as they are; `flush` sends them."""
+        self._unacknowledged.append((self._bus.prefixed(topic), original, partition, topic.key))
+
     def flush(self, timeout_s: float | None = None) -> None:
         """Return once the broker has acknowledged everything published.
 

@@ -63,6 +63,7 @@ class Received(Generic[M]):
     incarnation: str
     message: M
     original: bytes
+    published_at_s: float | None = None  # seconds since 1970, by the broker's or the publisher's clock
 
     @property
     def topic_partition(self) -> TopicPartition:
@@ -102,7 +103,8 @@ def typed(topic: Topic[M], record: Any, incarnation: str) -> Received[M] | Unrea
         message = topic.decode(record.value)
     except MessageError as error:
         return Unreadable(topic.name, record.partition, record.offset, incarnation, error.reason, original)
-    return Received(topic.name, record.partition, record.offset, incarnation, message, original)
+    published_at_s = record.timestamp / 1000 if (record.timestamp or 0) > 0 else None
+    return Received(topic.name, record.partition, record.offset, incarnation, message, original, published_at_s)
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -158,6 +160,7 @@ class TypedConsumer(Generic[M]):
         self._names = {topic.name: bus.prefixed(topic) for topic in topics}
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
         self._rebalances = _Rebalances()
+        self.has_joined = False  # whether the group has given us partitions, or said that there are none for us
         self._came_at_s = time.monotonic()
         consumer.subscribe(list(self._topics), listener=self._rebalances)
 
@@ -283,6 +286,7 @@ class TypedConsumer(Generic[M]):
 
     def _tell_listeners(self) -> None:
         for kind, places in self._rebalances.taken():
+            self.has_joined = self.has_joined or kind == "assigned"
             listener = self._on_assigned if kind == "assigned" else self._on_revoked
             if listener is not None and places:
                 listener({self._ours(place) for place in places})

@@ -304,7 +304,7 @@ def test_whoever_is_disabled_is_out_of_the_open_page(acted_on: DeskSite, open_pa
     page.locator(".alert-acts .act").first.wait_for()
     acted_on.access.disable_user("otto", by="test")
     # The gate believes for two seconds what it knew.
-    page.wait_for_function("fetch('/api/v1/status').then(answer => answer.status === 401)")
+    wait_until(lambda: page.request.get(f"{acted_on.url}/api/v1/status").status == 401, within_s=90)
     page.keyboard.press("r")
     page.reload()
     page.get_by_role("button", name="Sign in").wait_for()
