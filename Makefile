@@ -23,8 +23,8 @@ $(VENV)/dev-ready: $(VENV)/ready
 # What the browser, compose and camera tests use; without it they skip and say why.
 .PHONY: test-tools
 test-tools:
-	@if [ -n "$(APT)" ] && ! { command -v chromium && command -v docker-compose && ls /usr/lib/postgresql; } >/dev/null 2>&1; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium docker-compose postgresql >/dev/null || true; fi
+	@if [ -n "$(APT)" ] && ! { command -v chromium && command -v docker-compose && ls /usr/lib/postgresql && command -v promtool; } >/dev/null 2>&1; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium docker-compose postgresql prometheus >/dev/null || true; fi
 	@if [ -n "$(APT)" ] && ! /usr/bin/python3 -c "import gi; gi.require_version('GstRtspServer', '1.0')" >/dev/null 2>&1; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(RTSP_SERVER) >/dev/null || true; fi
 	@if command -v npm >/dev/null 2>&1 && [ ! -f .cache/node_modules/axe-core/axe.min.js ]; then \

@@ -39,7 +39,17 @@
   * WorkAbandonedError         work in flight was told to stop; it will be redelivered
 """
 
+import re
 from pathlib import Path
+
+
+def without_password(url: str) -> str:
+    """A database's URL as it may be shown.
+
+    >>> without_password("postgresql+psycopg://crewsight:s3cret@postgres:5432/crewsight")
+    'postgresql+psycopg://crewsight:***@postgres:5432/crewsight'
+    """
+    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", url)
 
 
 class ConsumerError(Exception):
@@ -69,7 +79,7 @@ class PeopleTableError(ConsumerError):
         self.database, self.reason = database, reason
 
     def __str__(self) -> str:
-        return f"person table {self.database}: {self.reason}"
+        return f"person table {without_password(self.database)}: {self.reason}"
 
 
 class DeskError(ConsumerError):
@@ -80,7 +90,7 @@ class DeskError(ConsumerError):
         self.database, self.reason = database, reason
 
     def __str__(self) -> str:
-        return f"desk database {self.database}: {self.reason}"
+        return f"desk database {without_password(self.database)}: {self.reason}"
 
 
 class RulesError(ConsumerError):

@@ -16,13 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from consumers.errors import ConsumerError
 from consumers.settings import AnalyzerSettings, IndexerSettings
 from household.databases import standings
-from household.processes import refuse_unknown
+from household.processes import SOON_S, refuse_unknown
 from model.errors import ModelError
 from operations.databases import Standing, shown
 from operations.seeing.scraping import scraped, targets
 from streamer.bus.client import Bus, Received
 from streamer.bus.errors import BusError, MediaStoreError
-from streamer.bus.media import SCHEME, MediaStore
+from streamer.bus.media import SCHEME
+from streamer.bus.media_opening import open_media
 from streamer.bus.topics import CAMERAS
 from streamer.settings import StreamerSettings
 
@@ -54,7 +55,7 @@ def findings(config: Path | None, *, with_models: bool = True) -> Iterator[Findi
     yield Finding("settings", "can be read")
     yield from _broker(streamer)
     yield from _databases(config, desk)
-    yield _store(MediaStore(streamer.media_url))
+    yield _store(streamer)
     yield from _disks(streamer)
     yield _gpu(analyzer.vlm.device)
     if with_models:
@@ -149,9 +150,10 @@ def _database_clock(database_url: str) -> Iterator[Finding]:
         engine.dispose()
 
 
-def _store(store: MediaStore) -> Finding:
-    uri, content = f"{SCHEME}.doctor-{uuid.uuid4().hex}", b"crewsight doctor"
+def _store(settings: StreamerSettings) -> Finding:
+    uri, content, url = f"{SCHEME}.doctor-{uuid.uuid4().hex}", b"crewsight doctor", settings.media_url
     try:
+        store = open_media(settings, patience_s=SOON_S)
         store.write(uri, content)
         try:
             is_same = store.read(uri) == content
@@ -159,11 +161,11 @@ def _store(store: MediaStore) -> Finding:
             store.remove(uri)
     except MediaStoreError as error:
         return Finding(
-            "media store", f"{store.url}: {error.reason}", "make it writable, or mend media.url and its keys"
+            "media store", f"{url}: {error.reason}", "make it writable, or mend media.url and its keys"
         )
     if not is_same:
-        return Finding("media store", f"{store.url} gives back other bytes than were written", "look after its disk")
-    return Finding("media store", f"can be written and read at {store.url}")
+        return Finding("media store", f"{url} gives back other bytes than were written", "look after its disk")
+    return Finding("media store", f"can be written and read at {url}")
 
 
 def _disks(settings: StreamerSettings) -> Iterator[Finding]:

@@ -92,10 +92,10 @@ def _opened(config: Path | None) -> "tuple[IndexerSettings, DeadLetters]":
     from consumers.indexer.dead_letters import DeadLetters
     from consumers.indexer.people import PeopleTable
     from consumers.settings import IndexerSettings
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
     settings = IndexerSettings.read(config)
-    return settings, DeadLetters(PeopleTable(settings.database_url), MediaStore(settings.media_url))
+    return settings, DeadLetters(PeopleTable(settings.database_url), open_media(settings))
 
 
 def _facts(letter: "DeadLetter") -> dict[str, Any]:

@@ -1,41 +1,31 @@
-"""Lets go of what the settings keep for so many days, beside running processes too. Repeats are harmless."""
+"""Counts what is over its days, and lets copies for alerts go. Repeats are harmless."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.schema import EvidenceRecord
 from consumers.evidence.table import EvidenceTable
-from consumers.indexer.erasures import delete_people
-from consumers.indexer.people import PeopleTable
-from consumers.indexer.schema import PersonRecord
+from consumers.indexer.people import PeopleReader
+from consumers.indexer.retention import kept_since
+from consumers.indexer.schema import MediaGone, PersonRecord, SegmentRecord
 from consumers.settings import NotifierSettings
-from streamer.bus.media import MediaStore
-
-AT_ONCE = 500  # rows a transaction: whoever enters people waits for no more
+from streamer.bus.media_opening import open_media
 
 
-def let_people_go(settings: NotifierSettings, keep: timedelta, now: datetime, *, is_dry: bool) -> tuple[datetime, int]:
-    """Delete the rows of people who were first seen before the days that are kept; since when, and how many.
+def people_over(settings: NotifierSettings, keep: timedelta, now: datetime) -> tuple[int, int]:
+    """How many people, and of how many results the media, are over the days that are kept.
 
     Raises:
-        PeopleTableError: The database cannot be read or written.
+        PeopleTableError: The database cannot be read.
     """
-    until = (now - keep).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    table = PeopleTable(settings.database_url)
-    over = PersonRecord.first_seen_at < until
-    if is_dry:
-        with table.reading() as session:
-            return until, session.scalar(select(func.count(PersonRecord.id)).where(over)) or 0
-    people = 0
-    while True:
-        with table.writing() as session:
-            gone = list(session.scalars(select(PersonRecord.id).where(over).limit(AT_ONCE)))
-            delete_people(session, gone)
-        people += len(gone)
-        if not gone:
-            return until, people
+    until = kept_since(now, keep)
+    still_has_media = ~select(MediaGone.segment_row).where(MediaGone.segment_row == SegmentRecord.id).exists()
+    with PeopleReader(settings.database_url).reading() as session:
+        people = session.scalar(select(func.count(PersonRecord.id)).where(PersonRecord.first_seen_at < until))
+        chosen = select(func.count(SegmentRecord.id)).where(SegmentRecord.started_at < until, still_has_media)
+        return people or 0, session.scalar(chosen) or 0
 
 
 def let_copies_go(settings: NotifierSettings, now: datetime, *, is_dry: bool) -> tuple[int, int]:
@@ -51,5 +41,5 @@ def let_copies_go(settings: NotifierSettings, now: datetime, *, is_dry: bool) ->
     with desk.reading() as session:
         count, size_bytes = session.execute(chosen).one()
     if not is_dry:
-        count = EvidenceTable(desk).drop_expired(now, MediaStore(settings.media_url).remove)
+        count = EvidenceTable(desk).drop_expired(now, open_media(settings).remove)
     return count, int(size_bytes or 0)

@@ -15,6 +15,8 @@ from streamer.settings import StreamerSettings
 if TYPE_CHECKING:
     from operations.supervisor import ChildSpec
 
+SOON_S = 5.0  # for which whoever starts or looks over all waits for a media store that does not answer
+
 
 class Household:
     """All processes of one machine, and the settings they share.
@@ -57,14 +59,14 @@ class Household:
         """
         from consumers.access.binding import check_address
         from consumers.alerts.rules_file import read_rules
-        from consumers.listening import listen
+        from consumers.listening import listen, listen_for_searches
         from consumers.notifying.senders import senders_of
         from consumers.packs.packs import read_packs
         from model.detector_network import DetectorFolder
         from model.folders import checkpoint_folder
         from streamer.bus.broker import EmbeddedBroker
         from streamer.bus.camera_file import CameraFile
-        from streamer.bus.media import MediaStore
+        from streamer.bus.media_opening import open_media
         from streamer.process import feed_of, refuse_cameras_once
 
         refuse_cameras_once(self.streamer, once=self._once)
@@ -74,7 +76,7 @@ class Household:
             raise SettingsError(origin, "sources", f"names no footage; {wanted}")
         for source in self.streamer.sources:
             feed_of(source, self.streamer.folders, once=self._once)
-        MediaStore(self.streamer.media_url).check_writable()
+        open_media(self.streamer, patience_s=SOON_S).check_writable()
         DetectorFolder.open(self.analyzer.detector.name)
         checkpoint_folder(self.analyzer.vlm.tower_name)
         if self.streamer.bus.embedded:
@@ -85,7 +87,8 @@ class Household:
         read_packs(self.indexer.questions.packs)
         senders_of(self.notifier.notifying.channels)
         listen(self.page.page.host, self.page.page.port, setting="page", is_public=True).close()
-        listen(self.indexer.search.host, self.indexer.search.port, setting="search").close()
+        search = self.indexer.search
+        listen_for_searches(search.bound_host, search.port, token=search.shown_token).close()
 
     def children(self) -> Sequence["ChildSpec"]:
         """The processes, in the order in which they are started."""

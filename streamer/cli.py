@@ -46,3 +46,13 @@ def broker(config: Config = None) -> None:
             replication_factor=settings.bus.replication_factor,
             on_turn=lambda: health.beat(has="topics"),
         )
+
+
+@app.command("demo-footage")
+def make_demo_footage(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the clip goes.")],
+) -> None:
+    """Make the demo clip out of packaged pictures, and say where it is."""
+    from streamer.demo import demo_footage
+
+    typer.echo(demo_footage(folder))

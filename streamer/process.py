@@ -10,8 +10,9 @@ from operations.seeing.meters import replace
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.cameras import CameraTable
 from streamer.bus.client import Bus
-from streamer.bus.errors import CameraFileError
+from streamer.bus.errors import CameraFileError, MediaStoreAwayError
 from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.signals import stop_signals
 from streamer.ledger import Ledger
 from streamer.live.backlog import Limits
@@ -45,7 +46,7 @@ def run(settings: StreamerSettings, *, once: bool, health: Health | None = None)
     with stop_signals() as is_stopping:
         refuse_cameras_once(settings, once=once)
         feeds = [feed_of(source, settings.folders, once=once) for source in settings.sources]
-        media = MediaStore(settings.media_url)
+        media = open_media(settings, is_stopping=is_stopping)
         media.check_writable()
         ledger = Ledger.open(settings.state.folder)
         bus = Bus(
@@ -67,6 +68,9 @@ def run(settings: StreamerSettings, *, once: bool, health: Health | None = None)
                 look_every_s=settings.folders.look_every_s,
                 health=health,
             ).run(once=once, is_stopping=is_stopping)
+        except MediaStoreAwayError:
+            if not is_stopping():  # else: told to stop while waiting, and what is not stored will be cut again
+                raise
         finally:
             publisher.close()
             bus.close()

@@ -39,6 +39,7 @@ from consumers.alerts.schema import AlertRecord
 from consumers.alerts.standing import RulesInForce, Standing
 from consumers.measuring import note_alert, note_decided
 from consumers.runner import IsStopping, Publication
+from operations.logs import about
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -121,7 +122,13 @@ class Alerting:
                 note_decided(manifest, self._now())
         for alert in alerts:
             note_alert(alert.camera_id, alert.severity, alert.met_at, alert.raised_at, is_sent=alert.is_sent)
-            facts = {"alert_id": alert.alert_id, "rule_id": alert.rule_id, "camera_id": alert.camera_id}
+            facts = {
+                "alert_id": alert.alert_id,
+                "rule_id": alert.rule_id,
+                "camera_id": alert.camera_id,
+                "segment_id": alert.segment_id,
+                "person_id": alert.person_id,
+            }
             logger.info("alert raised", extra={**facts, "met_at": alert.met_at.isoformat(), "is_sent": alert.is_sent})
         return publications
 
@@ -158,7 +165,8 @@ class Alerting:
         for received, manifest in zip(batch, read, strict=True):
             refusal = None
             if received.message.segment_id not in seen and received.message.segment_id not in additions.seen:
-                refusal = self._decide(session, received, manifest, standing, followers, additions)
+                with about(camera_id=received.message.camera_id, segment_id=received.message.segment_id):
+                    refusal = self._decide(session, received, manifest, standing, followers, additions)
             publications.append(_dead_letter(received, refusal) if refusal else ())
         if standing is not self._standing:
             note_revisions(session, standing.in_force, now)

@@ -23,7 +23,7 @@ from consumers.settings import AlerterSettings, DeskSettings
 from model.questions import Question
 from operations.seeing.health import Health
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.messages import SegmentAnalyzed
 from streamer.bus.topics import PEOPLE
 
@@ -52,7 +52,7 @@ def explaining(settings: DeskSettings) -> Explaining:
         DeskError: The desk does not open.
     """
     desk = DeskDatabase(settings.desk_url)
-    return Explaining(PeopleReader(settings.database_url), MediaStore(settings.media_url), desk)
+    return Explaining(PeopleReader(settings.database_url), open_media(settings), desk)
 
 
 def tried_on_footage(
@@ -72,7 +72,7 @@ def tried_on_footage(
         One of what `try_rules` raises, or PeopleTableError: the person table does not open, or SettingsError: the
             file with the model server's key cannot be read.
     """
-    people, store = PeopleReader(settings.database_url), MediaStore(settings.media_url)
+    people, store = PeopleReader(settings.database_url), open_media(settings)
     vlm = settings.vlm
     asking = AskingAgain(store, vlm=vlm.name, device=vlm.device, served=served_model(vlm), is_stopping=is_stopping)
     try:
@@ -107,7 +107,7 @@ def alerter(settings: AlerterSettings, bus: Bus, health: Health | None = None) -
     of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]
     stage = Alerting(
         desk,
-        MediaStore(settings.media_url),
+        open_media(settings),
         rules,
         notify_within=timedelta(seconds=settings.alerts.notify_within_s),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from consumers.alerts.schema import (
 )
 from streamer.bus.manifest import Manifest
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # when a telling falls due: at once, however wrong our own clock is
 AT_ONCE = 500  # values in one statement
 SEEN_FOR = timedelta(days=30)  # a segment delivered again after that is counted again, under the same alert ids
 
@@ -143,7 +144,7 @@ def _raise(
 def owed(alert_id: str, channels: Iterable[str], kind: str, now: datetime) -> list[OutboxRecord]:
     """The notifications owed to some channels, each once."""
     return [
-        OutboxRecord(alert_id=alert_id, channel=channel, kind=kind, created_at=now, not_before=now, attempts=0)
+        OutboxRecord(alert_id=alert_id, channel=channel, kind=kind, created_at=now, not_before=LONG_AGO, attempts=0)
         for channel in dict.fromkeys(channels)
     ]
 

@@ -10,7 +10,7 @@ from consumers.served import served_model
 from consumers.settings import AnalyzerSettings
 from operations.seeing.health import Health
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.messages import SegmentReady
 from streamer.bus.topics import QUESTIONS, SEGMENTS
 
@@ -57,7 +57,7 @@ def build_analyzer(settings: AnalyzerSettings, bus: Bus, health: Health | None =
         ModelCacheError: The cache folder cannot be written.
         ModelServerError: The model server cannot be used as the settings say.
     """
-    store = MediaStore(settings.media_url)
+    store = open_media(settings)
     store.check_writable()
     eyes = open_eyes(settings)
     eyes.warm_up()

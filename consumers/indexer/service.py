@@ -1,17 +1,18 @@
-"""The indexer's internal HTTP service: searches, and how much is indexed. Loopback only.
+"""The indexer's internal HTTP service: searches, and how much is indexed. Loopback only, unless a token is asked for.
 
 It answers with keys and reasons; whoever asked reads the person table, so no row is written and parsed twice.
 """
 
 import contextlib
+import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import orjson
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -29,9 +30,10 @@ JSON = "application/json"
 QUERY, ELSEWHERE = TypeAdapter(SearchQuery), TypeAdapter(ElsewhereAsked)
 
 
-def create_service(finder: Finder, people: PeopleReader, index: VectorIndex) -> FastAPI:
-    """The service over these; testable alone."""
-    service = FastAPI(title="Crewsight search", docs_url=None, redoc_url=None, openapi_url=None)
+def create_service(finder: Finder, people: PeopleReader, index: VectorIndex, *, token: str = "") -> FastAPI:
+    """The service over these, for whoever shows `token`, or for everybody; testable alone."""
+    asking = [Depends(_only_with(token))] if token else []
+    service = FastAPI(title="Crewsight search", docs_url=None, redoc_url=None, openapi_url=None, dependencies=asking)
 
     # The bodies are read here and not by the framework: this is asked hundreds of times a second.
     @service.post("/find")
@@ -52,6 +54,17 @@ def create_service(finder: Finder, people: PeopleReader, index: VectorIndex) -> 
         return Response(orjson.dumps(standing), media_type=JSON)
 
     return service
+
+
+def _only_with(token: str) -> Callable[[Request], Awaitable[None]]:
+    wanted = f"Bearer {token}".encode()
+
+    async def check(request: Request) -> None:
+        shown = request.headers.get("authorization", "").encode()
+        if not secrets.compare_digest(shown, wanted):
+            raise HTTPException(401, "search.token is another")
+
+    return check
 
 
 async def _answered(kind: TypeAdapter[Any], body: bytes, work: Callable[[Any], object]) -> Response:

@@ -18,7 +18,7 @@ from consumers.notifying.channels import Channel
 
 NOTIFIER = "notifier"  # who, in an alert's history
 NOTIFIED, GIVEN_UP = "notified", "notification given up"  # actions in an alert's history
-LEASE_S = 60.0  # well above what one sending may take
+LEASE_S = 25.0  # above what one sending may take, and short enough that a crash delays nobody for half a minute
 FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 900.0
 LOOKED_AT_ONCE = 200
 

@@ -22,12 +22,13 @@ from consumers.settings import NotifierSettings
 from operations.seeing.health import Health
 from operations.seeing.meters import ask
 from streamer.bus.errors import MediaStoreError
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 
 logger = logging.getLogger(__name__)
 
 COPY_EVERY_S = 1.0
 DROP_EVERY_S = 600.0
+PICTURE_PATIENCE_S = 1.0  # news without its picture is better than late news
 
 
 class NotifyingService:
@@ -46,7 +47,8 @@ class NotifyingService:
         """
         self._settings, self._health = settings, health or Health()
         senders = senders_of(settings.notifying.channels)
-        self._store = MediaStore(settings.media_url)
+        self._store = open_media(settings)
+        self._pictures = open_media(settings, patience_s=PICTURE_PATIENCE_S)
         self._store.check_writable()
         desk = DeskDatabase(settings.desk_url)
         outbox = Outbox(desk, settings.notifying.channels)
@@ -108,7 +110,7 @@ class NotifyingService:
     def _picture(self, uri: str) -> bytes | None:
         """The JPEG at `uri`; None where it cannot be read: the news goes out all the same."""
         try:
-            return self._store.read(uri)
+            return self._pictures.read(uri)
         except MediaStoreError as error:
             logger.warning("notified without its picture", extra={"uri": uri, "reason": error.reason})
             return None

@@ -32,15 +32,17 @@ from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
 from consumers.web.seeing import RequestMeter, seeing_router
 from consumers.web.system.system_desk import Installation
+from operations.logs import configure_logging
 from operations.seeing.serving import forget, note_page, tell_of_machine
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.camera_url import shown_url
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 
 SHUTDOWN_S = 1  # an open page is a connection that never ends by itself
 LEAVE_AFTER_S = 3
 SEARCH_TIMEOUT_S = 5.0
+MEDIA_PATIENCE_S = 3.0  # whoever looks at a page does not wait for a minute
 BUS_TIMEOUT_S = 4.0
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 LOCALTIME = Path("/etc/localtime")
@@ -55,6 +57,7 @@ def serve_page(settings: PageSettings) -> None:
         DeskError: the desk database cannot be opened.
     """
     check_address(settings)
+    configure_logging(form=settings.logs.form, process="page")
     note = note_page(settings, f"{settings.page.host}:{settings.page.port}")
     try:
         serve(lambda: build_page(settings), settings.page.host, settings.page.port)
@@ -86,9 +89,9 @@ def build_page(settings: PageSettings) -> FastAPI:
         DeskError: the desk database cannot be opened.
     """
     people = PeopleReader(settings.database_url)
-    search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
+    search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S, token=settings.search.shown_token)
     page = settings.page
-    media, desk = MediaStore(settings.media_url), DeskDatabase(settings.desk_url)
+    media, desk = open_media(settings, patience_s=MEDIA_PATIENCE_S), DeskDatabase(settings.desk_url)
     explaining = Explaining(people, media, desk)
     api = create_api(
         search,

@@ -85,6 +85,10 @@ _REASONS = (
 )
 
 
+for _word in ("message", "file", "video", "manifest", "other"):
+    DEAD_LETTERS.labels(_word)  # from the start: the first one is an increase, too
+
+
 def reason_word(reason: str, *, is_file: bool = False, is_unreadable: bool = False) -> str:
     """The one of a few words under which a refusal is counted.
 

@@ -17,6 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from operations.logs import configure_logging
 from operations.seeing.health import Health
 from operations.seeing.machine import Machine
 from operations.seeing.meters import replace
@@ -49,7 +50,7 @@ def answered(path: str, health: Health) -> Answer:
 
 @contextlib.contextmanager
 def seen(process: str, settings: ProcessSettings, *needs: str) -> Iterator[Health]:
-    """Serve what can be seen of this process while the block runs.
+    """Log as the settings say, and serve what can be seen of this process while the block runs.
 
     Args:
         process: Its name, as in `crewsight <process>`.
@@ -59,6 +60,7 @@ def seen(process: str, settings: ProcessSettings, *needs: str) -> Iterator[Healt
     Raises:
         SettingsError: `metrics.host` is no address of this machine.
     """
+    configure_logging(form=settings.logs.form, process=process)
     chosen = settings.metrics
     health = Health(*needs, stall_after_s=chosen.stall_after_s)
     tell_of_machine(settings)

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from streamer.bus import topics as bus_topics
-from streamer.bus.consumer import Listener, Received, TopicPartition, TypedConsumer, Unreadable
+from streamer.bus.consumer import EAGER_MS, Listener, Received, TopicPartition, TypedConsumer, Unreadable
 from streamer.bus.errors import BrokerUnreachableError, MessageError
 from streamer.bus.incarnation import IncarnationReader, read_or_draw
 from streamer.bus.latest import LatestReader
@@ -150,7 +150,7 @@ class Bus:
             "auto_offset_reset": "earliest",
             "enable_auto_commit": False,
             "allow_auto_create_topics": False,
-            "fetch_max_wait_ms": 20,  # poll sleeps half of it: the default of 500 costs 130 ms a message
+            "fetch_max_wait_ms": EAGER_MS,
             "enable_incremental_fetch_sessions": False,  # nothing to forget when the broker forgets everything
             **self._patience(),
         }

@@ -2,13 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
+    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
@@ -17,7 +27,9 @@ from pydantic_settings import (
 from streamer.bus.errors import SettingsError
 
 DEFAULT_CONFIG = Path("crewsight.yaml")
-SECRET_WORDS = frozenset({"channels", "password", "secret", "token", "url"})  # ends of keys whose values are not shown
+SECRET_WORDS = frozenset(
+    {"channels", "key", "password", "secret", "token", "url"}
+)  # ends of keys whose values are not shown
 
 
 def _known_zone(name: str) -> str:
@@ -56,7 +68,32 @@ class Bus(Group):
 class Media(Group):
     """The media store."""
 
-    url: str = Field("", description="Folder or fsspec URL of the media store; empty: `media` in the state folder.")
+    url: str = Field(
+        "",
+        description="Folder of the media store, or `s3://bucket/prefix` or another fsspec URL; empty: `media` in the "
+        "state folder.",
+    )
+    endpoint_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
+        description="Address of an S3 server that is not Amazon's, such as http://minio:9000.",
+    )
+    region: str = Field("", description="Region of the bucket, where the server has regions.")
+    key_id: str = Field(
+        "", description="Access key id; empty: as every AWS program finds it (role, profile, variable)."
+    )
+    secret_key: SecretStr | None = Field(None, description="The secret that belongs to it; better in a secret file.")
+    patience_s: PositiveFloat = Field(
+        60.0,
+        description="Seconds for which a server that is away or overloaded is waited for, before the process ends.",
+    )
+
+
+class SecretFiles(BaseSettings):
+    """Where secrets lie as files, each named like the variable it stands for; only the environment can say."""
+
+    model_config = SettingsConfigDict(env_prefix="CREWSIGHT_", extra="ignore", frozen=True)
+    secrets_folder: Path = Path("/run/secrets")
 
 
 class Live(Group):
@@ -75,6 +112,14 @@ class Live(Group):
     def cameras_in(self, folder: Path) -> Path:
         """Where the cameras file is, `folder` being the state folder."""
         return self.cameras or folder / "cameras.yaml"
+
+
+class Logs(Group):
+    """How processes write what happens, on standard error."""
+
+    form: Literal["auto", "console", "json"] = Field(
+        "auto", description="For people, or one JSON object a line; auto: for people on a terminal, else JSON."
+    )
 
 
 class Metrics(Group):
@@ -96,16 +141,25 @@ class Metrics(Group):
 class ProcessSettings(BaseSettings):
     """The base of every process's settings, made only of groups: a misspelt key inside a group is refused.
 
-    Order: flag, environment (`CREWSIGHT_BUS__PARTITIONS=8`), the YAML file, default.
+    Order: flag, environment (`CREWSIGHT_BUS__PARTITIONS=8`), secret file (`/run/secrets/crewsight_media__secret_key`),
+    the YAML file, default.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CREWSIGHT_", env_nested_delimiter="__", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CREWSIGHT_",
+        env_nested_delimiter="__",
+        secrets_nested_delimiter="__",
+        secrets_dir_missing="ok",
+        extra="ignore",
+        frozen=True,
+    )
     config_path: ClassVar[Path | None] = None
 
     state: State = State()
     bus: Bus = Bus()
     media: Media = Media()
     metrics: Metrics = Metrics()
+    logs: Logs = Logs()
 
     @property
     def media_url(self) -> str:
@@ -131,6 +185,10 @@ class ProcessSettings(BaseSettings):
             return configured(**flags)
         except ValidationError as error:
             raise SettingsError(origin, *_first_fault(error)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                str(SecretFiles().secrets_folder), "secret files", f"cannot be read: {error}"
+            ) from error
 
     @classmethod
     def settings_customise_sources(
@@ -139,10 +197,11 @@ class ProcessSettings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — the signature is the library's
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the YAML file between the environment and the defaults."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=cls.config_path)
+        """Put the secret files and the YAML file between the environment and the defaults."""
+        secrets = NestedSecretsSettingsSource(file_secret_settings, secrets_dir=SecretFiles().secrets_folder)
+        return init_settings, env_settings, secrets, YamlConfigSettingsSource(settings_cls, yaml_file=cls.config_path)
 
 
 def refuse_unknown_groups(config: Path | None, processes: Iterable[type[ProcessSettings]]) -> None:

@@ -1,6 +1,7 @@
 """`make chaos`: break Crewsight again and again, and count whether anything was lost or doubled."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{time.strftime('%H:%M:%S')} {line}\n")
         sys.stdout.flush()
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # databases and disks are taken down on the way out
     until_s = time.monotonic() + 60 * chosen.minutes if chosen.minutes else float("inf")
     outcome = run(
         seed=chosen.seed, faults=chosen.faults, is_short=chosen.short, kinds=chosen.kind, say=say, until_s=until_s

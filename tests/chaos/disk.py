@@ -33,7 +33,9 @@ class Disk:
     def mounted(self) -> Iterator["Disk"]:
         """Mounted while the block runs."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "crewsight-chaos", self._folder], check=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "crewsight-chaos", self._folder], check=True
+        )
         try:
             yield self
         finally:

@@ -1,4 +1,4 @@
-"""What must be there in the end: learnt from an undisturbed pass over every clip, foretold for all others by name. Pure.
+"""What must be there in the end: learnt from an undisturbed pass over every clip, foretold for the others. Pure.
 
 Ids are derived (`streamer.bus.identity`), so whoever knows that the third track of a clip's first segment is somebody
 without a vest knows the ids of the same person, chain and alert under any other name of the clip.
@@ -34,7 +34,7 @@ class Expectations:
         """Take what an undisturbed pass has led to, one file of each clip, for what is right."""
         (self.revision,) = {person.revision for person in found.people}
         for file in self.dropped:
-            if file.recipe not in self.learnt:
+            if file.recipe not in self.learnt and set(file.segments) <= set(found.analysed):
                 self.learnt[file.recipe] = _learnt(file, found.people, found.alerts)
 
     def segments(self) -> set[str]:

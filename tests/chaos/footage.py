@@ -33,10 +33,10 @@ class Cut:
 REAL = (
     Cut("worker-zone.mp4", 0.5, 3),
     Cut("store-aisle.mp4", 0, 3),
-    Cut("one-by-one.mp4", 20, 13),  # two segments, with people on the way from one into the other
+    Cut("one-by-one.mp4", 20, 17),  # two segments, with people on the way from one into the other
     Cut("classroom.mp4", 0, 3),
 )
-MADE = (Cut("", 0, 3), Cut("", 18, 3), Cut("", 2, 13), Cut("", 28, 3))
+MADE = (Cut("", 0, 3), Cut("", 18, 3), Cut("", 2, 17), Cut("", 28, 3))
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,16 @@ class Outlook:
             return None
         return analysed & decided, refused
 
+    def answers(self) -> bool:
+        """Whether search and page answer."""
+        try:
+            for url in (f"{self._world.search_url}/status", f"{self._world.page_url}/api/v1/people"):
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    answer.read()
+        except OSError:
+            return False
+        return True
+
     def found(self) -> Found:
         """Everything, once nothing moves any more."""
         ledger = Ledger.open(self._world.state)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -47,7 +47,6 @@ class _Kept:
     start_at_s: float = 0.0
     is_wanted: bool = True
     quick_ends: int = 0
-    ends: list[int] = field(default_factory=list)
 
 
 class Keeper:
@@ -125,11 +124,6 @@ class Keeper:
             del self._kept[name]
         return status
 
-    def ends(self) -> dict[str, list[int]]:
-        """How each process ended, each time."""
-        with self._lock:
-            return {name: list(kept.ends) for name, kept in self._kept.items()}
-
     def _tend(self) -> None:
         while not self._is_over.wait(TEND_EVERY_S):
             with self._lock:
@@ -141,8 +135,7 @@ class Keeper:
 
     def _tend_one(self, kept: _Kept) -> None:
         now_s = time.monotonic()
-        if kept.process is not None and (status := kept.process.poll()) is not None:
-            kept.ends.append(status)
+        if kept.process is not None and kept.process.poll() is not None:
             kept.process = None
             lived_s = now_s - kept.started_s
             kept.quick_ends = 0 if lived_s >= SETTLED_AFTER_S else kept.quick_ends + 1

@@ -1,7 +1,7 @@
 """What breaks when: drawn from a seed. Pure."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 PROCESSES = ("streamer", "analyzer", "analyzer-2", "indexer", "alerter", "notifier", "page")
@@ -54,7 +54,7 @@ KINDS = (
     Kind(REBALANCE, (1.0, 6.0)),
     Kind(DRAIN, (0.0, 0.0)),
     Kind(PAUSE, (1.0, 4.0), (8.0, 12.0)),
-    Kind(CLOCK, (2.0, 4.0)),
+    Kind(CLOCK, (5.0, 9.0)),
     Kind(STORE, (2.0, 5.0), (10.0, 20.0)),
 )
 VICTIMS = {KILL: PROCESSES, DRAIN: PROCESSES, PAUSE: PROCESSES[:-1], CLOCK: ("streamer", "alerter", "notifier")}
@@ -83,6 +83,6 @@ def draw(seed: int, count: int, *, kinds: Sequence[str], is_short: bool = False)
     return faults
 
 
-def _bag(chance: random.Random, names: Sequence[str]):  # type: ignore[no-untyped-def]
+def _bag(chance: random.Random, names: Sequence[str]) -> Iterator[str]:
     while True:
         yield from chance.sample(names, len(names))

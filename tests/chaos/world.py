@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import yaml
 
 from tests.builders_notifying import HttpReceiver
 from tests.builders_postgres import PostgresServer, missing_postgres
+from tests.chaos.clock import missing_clock
 from tests.chaos.disk import Disk, missing_disk
 from tests.chaos.footage import Footage
 from tests.chaos.processes import Keeper
@@ -31,9 +32,6 @@ RULE = {
     "status": "in force",
 }
 QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "YOLO_OFFLINE": "1"}
-FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-
-Command = Mapping[str, Sequence[str]]
 
 
 @dataclass
@@ -46,6 +44,7 @@ class World:
     receiver: HttpReceiver
     broker_address: str
     search_url: str
+    page_url: str
     database_url: str
     postgres: PostgresServer | None = None
     disk: Disk | None = None
@@ -76,20 +75,17 @@ class World:
 
 
 @contextlib.contextmanager
-def running_world(
-    folder: Path, *, names: Sequence[str], instead: Command | None = None, plain: bool = False
-) -> Iterator[World]:
+def running_world(folder: Path, *, names: Sequence[str], plain: bool = False) -> Iterator[World]:
     """A world whose processes of these names run while the block does.
 
     Args:
         folder: Where everything lies.
         names: Which processes, `analyzer-2` being another analyzer.
-        instead: Other commands for some of them, the settings file added.
         plain: Without a PostgreSQL and a disk of its own: SQLite in the folder.
     """
     left_out = {STORE: "the media store of this run is a folder"}
-    if not FAKETIME:
-        left_out[CLOCK] = "libfaketime is not installed (Debian: faketime)"
+    if (reason := missing_clock()) is not None:
+        left_out[CLOCK] = reason
     with contextlib.ExitStack() as open_things:
         postgres, disk = None, None
         if (reason := "SQLite was asked for" if plain else missing_postgres()) is None:
@@ -111,6 +107,7 @@ def running_world(
             receiver,
             broker_address=f"127.0.0.1:{broker}",
             search_url=f"http://127.0.0.1:{search}",
+            page_url=f"http://127.0.0.1:{page}",
             database_url=postgres.url if postgres else "",
             postgres=postgres,
             disk=disk,
@@ -119,8 +116,7 @@ def running_world(
         (folder / "rules.yaml").write_text(yaml.safe_dump({"rules": [RULE]}))
         world.config.write_text(yaml.safe_dump(_settings(world, search, page)))
         for name in names:
-            command = [*instead[name], "--config", str(world.config)] if instead and name in instead else None
-            world.keep(name, command)
+            world.keep(name)
         yield world
 
 
@@ -141,5 +137,3 @@ def _settings(world: World, search: int, page: int) -> dict[str, Any]:
     if world.database_url:
         settings["database"] = {"url": world.database_url}
     return settings
-
-

@@ -1,4 +1,4 @@
-"""Databases of ours get versions: new ones, those that were laid out before there were any, and those of a newer program."""
+"""Databases of ours have versions: new ones, those from before there were any, and those of a newer program."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
