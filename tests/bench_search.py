@@ -51,11 +51,15 @@ class Figures:
     filtered_p95: float
     wide_p50: float  # an answer that two thirds have
     wide_p95: float
+    thousandth_p50: float  # three answers that one in a thousand has
+    thousandth_p95: float
     attributes_p50: float
     attributes_p95: float
     recall: float
     recall_filtered: float
     recall_wide: float
+    recall_thousandth: float
+    recall_thirtieth: float  # an answer that one in thirty has: of a million, more than are scored exactly
     bytes_per_person: float
     filled_per_s: float
     built_s: float
@@ -132,20 +136,24 @@ def _asked(index: LocalIndex, crowd: Crowd, people: int, memory: float, filled: 
         cameras=frozenset({"camera-17"}), since=NOON - timedelta(hours=12), until=NOON + timedelta(hours=12)
     )
     wide = PeopleFilter(answers=(AnswerWanted("q1", "yes", 1 / 3),))
+    thousandth = PeopleFilter(answers=tuple(AnswerWanted(f"q{n}", "yes", 0.9) for n in (2, 3, 4)))
+    thirtieth = PeopleFilter(answers=(AnswerWanted("q4", "yes", 29 / 30),))
     attributes = PeopleFilter(
         answers=(AnswerWanted("q0", "yes", 0.9), AnswerWanted("q2", "no", 0.9)), described=("orange",)
     )
     vector = _times([lambda q=q: index.search(SPACE, q, K) for q in queries])
     filtered = _times([lambda q=q: index.search(SPACE, q, K, day) for q in queries])
     widely = _times([lambda q=q: index.search(SPACE, q, K, wide) for q in queries])
+    thousands = _times([lambda q=q: index.search(SPACE, q, K, thousandth) for q in queries])
     exactly = _times([lambda: index.newest(K, attributes) for _ in queries])
-    recalls = _recalls(index, people, queries[:100], (EVERYONE, day, wide))
+    recalls = _recalls(index, people, queries[:100], (EVERYONE, day, wide, thousandth, thirtieth))
     arriving, busy = _while_arriving(index, crowd)
     return Figures(
         people,
         *_middle(vector),
         *_middle(filtered),
         *_middle(widely),
+        *_middle(thousands),
         *_middle(exactly),
         *recalls,
         memory,
@@ -246,6 +254,7 @@ def drawn(figures: Sequence[Figures], path: Path) -> None:
         ("vector_p95", "by picture"),
         ("filtered_p95", "by picture, one camera on one day"),
         ("wide_p95", "by picture, an answer that two thirds have"),
+        ("thousandth_p95", "by picture, answers that one in a thousand has"),
         ("attributes_p95", "by exact attributes"),
         ("busy_p95", "by picture, while 5,000 people/s arrive"),
     ):

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import orjson
@@ -35,6 +36,7 @@ from tests.builders_crowd import CAMERAS, COLOURS, DAYS, DOING, FIRST_DAY, THING
 
 Query = dict[str, object]
 Make = Callable[[np.random.Generator, int], Query]
+Answers: TypeAlias = "multiprocessing.Queue[tuple[list[float], int, float]]"
 K = 24
 WARM_S = 3.0
 
@@ -97,14 +99,12 @@ CASES: Mapping[str, Make] = {
 }
 
 
-def ask(
-    port: int, case: str, seed: int, people: int, seconds: float, pace_s: float, into: "multiprocessing.Queue[object]"
-) -> None:
-    """One client: its latencies in seconds, and how many people it was told of."""
+def ask(port: int, case: str, seed: int, people: int, seconds: float, pace_s: float, into: Answers) -> None:
+    """One client: its latencies in seconds, how many people it was told of, and its processor time in seconds."""
     randomness = np.random.default_rng(seed)
     connection = http.client.HTTPConnection("127.0.0.1", port)
     latencies, hits = [], 0
-    begins = time.perf_counter()
+    begins, processor_s = time.perf_counter(), time.process_time()
     for number in itertools.count():
         body = orjson.dumps(CASES[case](randomness, people))
         due = begins + number * pace_s
@@ -120,27 +120,29 @@ def ask(
         if answer.status != 200:
             raise SystemExit(f"{case}: {answer.status} {content[:300]!r}")
         hits += content.count(b'"score":')
-    into.put((latencies, hits))
+    into.put((latencies, hits, time.process_time() - processor_s))
 
 
 def measured(
     port: int, case: str, people: int, clients: int, seconds: float, pace_s: float
 ) -> tuple[list[float], int, float]:
-    """The latencies of all clients, people told of, and seconds it took."""
-    into: multiprocessing.Queue[object] = multiprocessing.Queue()
+    """The latencies of all clients, people told of, and the clients' processor time, in seconds."""
+    into: multiprocessing.Queue[tuple[list[float], int, float]] = multiprocessing.Queue()
     seed = int(time.time()) * 1000
-    started = time.perf_counter()
     processes = [
         multiprocessing.Process(target=ask, args=(port, case, seed + n, people, seconds, pace_s, into))
         for n in range(clients)
     ]
     for process in processes:
         process.start()
-    answers = [into.get(timeout=seconds + 60) for _ in processes]
+    answers: list[tuple[list[float], int, float]] = [into.get(timeout=seconds + 60) for _ in processes]
     for process in processes:
         process.join()
-    elapsed_s = time.perf_counter() - started
-    return [each for latencies, _ in answers for each in latencies], sum(hits for _, hits in answers), elapsed_s  # type: ignore[misc]
+    return (
+        [each for latencies, _, _ in answers for each in latencies],
+        sum(hits for _, hits, _ in answers),
+        sum(processor_s for _, _, processor_s in answers),
+    )
 
 
 @contextmanager
@@ -222,13 +224,14 @@ def main() -> None:
         "hits",
         "page ms",
         "indexer ms",
+        "client ms",
         title=f"{asked.people:,} people, {asked.clients} clients",
     )
     with running(folder) as (port, processes):
         for case in asked.cases:
             measured(port, case, asked.people, asked.clients, WARM_S, pace_s)
             before = [sum(process.cpu_times()[:2]) for process in processes]
-            latencies, hits, elapsed_s = measured(port, case, asked.people, asked.clients, asked.seconds, pace_s)
+            latencies, hits, client_s = measured(port, case, asked.people, asked.clients, asked.seconds, pace_s)
             used = [sum(process.cpu_times()[:2]) - was for process, was in zip(processes, before, strict=True)]
             p50, p95, p99 = (1000 * float(np.quantile(latencies, q)) for q in (0.5, 0.95, 0.99))
             count = len(latencies)
@@ -242,8 +245,8 @@ def main() -> None:
                 f"{hits / count:.1f}",
                 f"{page_ms:.1f}",
                 f"{indexer_ms:.1f}",
+                f"{1000 * client_s / count:.1f}",
             )
-            del elapsed_s
     Console(width=120).print(table)
 
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from consumers.access.audit import note_act
+from consumers.access.audit import Line, note_act
 from consumers.access.bearer import digest, new_session_secret, new_token_secret
 from consumers.access.identity import THIS_MACHINE, Identity
-from consumers.access.noting import Line, Noting
+from consumers.access.noting import Noting
 from consumers.access.passwords import hash_password, is_password
 from consumers.access.people import Entry, Token, User, entry_of, token_of, user_of
 from consumers.access.roles import Role
@@ -115,6 +115,13 @@ class Access:
         """Everybody, by name."""
         with self._desk.reading() as session:
             return [user_of(record) for record in session.scalars(select(UserRecord).order_by(UserRecord.name))]
+
+    def add_first_user(self, name: str, role: Role, password: str, *, by: str) -> bool:
+        """Let somebody sign in unless anybody can already; false when nothing was done."""
+        if self.has_users():
+            return False
+        self.add_user(name, role, password, by=by)
+        return True
 
     def add_user(self, name: str, role: Role, password: str, *, by: str) -> None:
         """Let somebody sign in."""

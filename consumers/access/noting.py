@@ -7,10 +7,8 @@ noted: whoever wants to note is told, and does not do what would have been noted
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
-from datetime import datetime
 
-from consumers.access.audit import note_act
+from consumers.access.audit import Line, note_acts
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import DeskError
 
@@ -18,17 +16,6 @@ logger = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 0.5
 MOST_WAITING = 1000  # lines; whoever brings one more waits for the disk
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the log."""
-
-    at: datetime
-    who: str
-    action: str
-    subject: str
-    details: dict[str, object] = field(default_factory=dict)
 
 
 class Noting:
@@ -73,8 +60,7 @@ class Noting:
                 return
             try:
                 with self._desk.writing() as session:
-                    for line in lines:
-                        note_act(session, line.at, line.who, line.action, line.subject, **line.details)
+                    note_acts(session, lines)
             except DeskError:
                 with self._lock:
                     self._waiting = lines + self._waiting

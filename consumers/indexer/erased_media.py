@@ -1,10 +1,11 @@
 """What the media store holds of whoever is erased: crops, entries in manifests, clips of nobody else."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from consumers.indexer.erased_paths import Path, path_of
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -19,22 +20,49 @@ class Erased:
     others: int
 
 
-def erase_from_manifest(store: MediaStore, uri: str, person_ids: Collection[str] | None) -> Erased:
+def nothing_remembered(paths: Mapping[str, Path]) -> None:
+    """Keep no place: a tombstone of another kind does."""
+    del paths
+
+
+def read_manifest(store: MediaStore, uri: str) -> Manifest:
+    """The manifest at `uri`.
+
+    Raises:
+        MediaStoreError: It cannot be read, or is none.
+    """
+    try:
+        return Manifest.model_validate_json(store.read(uri))
+    except ValidationError as error:
+        raise MediaStoreError(uri, f"not a manifest: {error.errors(include_url=False)[0]['msg']}") from error
+
+
+def erase_from_manifest(
+    store: MediaStore,
+    uri: str,
+    person_ids: Collection[str] | None,
+    *,
+    remember: Callable[[Mapping[str, Path]], None] = nothing_remembered,
+) -> Erased:
     """Remove people's crops, then their entries; none: everyone's. A manifest that is gone holds nobody.
 
     An emptied manifest stays: whoever asks for the segment again finds that it was analysed and that nobody is in it.
+
+    Args:
+        store: Where manifest and crops lie.
+        uri: The manifest's.
+        person_ids: Whose.
+        remember: Told where they were, by person id, before anything goes.
 
     Raises:
         MediaStoreError: The store cannot be read or written, or what lies there is no manifest.
     """
     if not store.exists(uri):
         return Erased(0, is_rewritten=False, others=0)
-    try:
-        manifest = Manifest.model_validate_json(store.read(uri))
-    except ValidationError as error:
-        raise MediaStoreError(uri, f"not a manifest: {error.errors(include_url=False)[0]['msg']}") from error
+    manifest = read_manifest(store, uri)
     gone = [person for person in manifest.people if person_ids is None or person.person_id in person_ids]
     others = tuple(person for person in manifest.people if person not in gone)
+    remember({person.person_id: path_of(manifest, person) for person in gone if person.path or person.looks})
     crops = [look.crop_uri for person in gone for look in person.looks]
     for crop in crops:
         store.remove(crop)

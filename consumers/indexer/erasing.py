@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import ConsumerError
 from consumers.evidence.erasing import EvidenceErased, erase_evidence_of_footage, erase_evidence_of_people
-from consumers.indexer.erased_media import erase_from_manifest
+from consumers.indexer.erased_media import erase_from_manifest, nothing_remembered, read_manifest
 from consumers.indexer.erasures import Erasure, Erasures, Report, Wish, Work
 from consumers.indexer.people import PeopleTable
+from consumers.indexer.tombstones import Tombstones, who_goes_there
 from consumers.search.vector_index import VectorIndex
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.media import MediaStore
@@ -74,6 +75,7 @@ class Erasing:
         """
         self._table, self._index, self._store, self._now = table, index, store, now
         self._erasures, self._erase_evidence, self._entering = Erasures(table), erase_evidence, entering
+        self._tombstones = Tombstones(table)
 
     def step(self) -> bool:
         """Complete every wish that is pending; false when one has to be tried again later, or there is none.
@@ -81,7 +83,12 @@ class Erasing:
         Raises:
             PeopleTableError: The people database cannot be read or written.
         """
-        done = [self._complete(erasure) for erasure in self._erasures.pending()]
+        done: list[bool] = []
+        while pending := self._erasures.pending():  # one may leave another
+            this_time = [self._complete(erasure) for erasure in pending]
+            done += this_time
+            if not all(this_time):
+                break
         if any(done):
             self._table.leave_no_trace()
         return bool(done) and all(done)
@@ -96,9 +103,11 @@ class Erasing:
         try:
             report = self._media(erasure.wish, work).model_copy(update={"vectors": vectors})
             evidence = self._erase_evidence(erasure.wish, work)
+            elsewhere = self._others_there(erasure.wish, work)
         except (MediaStoreError, ConsumerError) as error:
             return self._put_off(erasure, work, error)
-        report = report.model_copy(update={"evidence": evidence.copies, "held": evidence.held})
+        told = {"evidence": evidence.copies, "held": evidence.held, "elsewhere": elsewhere}
+        report = report.model_copy(update=told)
         self._erasures.finish(erasure, report, at=self._now())
         logger.info("people were erased", extra={"erasure": erasure.id, "people": report.people})
         return True
@@ -108,9 +117,9 @@ class Erasing:
         clips: list[str] = []
         shared: list[str] = []
         for clip, uris in work.segments.items():
-            erased = [
-                erase_from_manifest(self._store, uri, None if wish.is_footage else work.person_ids) for uri in uris
-            ]
+            whom = None if wish.is_footage else work.person_ids
+            remember = nothing_remembered if wish.is_footage or wish.is_by_place else self._tombstones.remember
+            erased = [erase_from_manifest(self._store, uri, whom, remember=remember) for uri in uris]
             crops += sum(one.crops for one in erased)
             manifests += sum(one.is_rewritten for one in erased)
             if not wish.is_footage and any(one.others for one in erased):
@@ -121,6 +130,20 @@ class Erasing:
         return Report(
             people=len(work.keys), crops=crops, manifests=manifests, clips=tuple(clips), shared_clips=tuple(shared)
         )
+
+    def _others_there(self, wish: Wish, work: Work) -> int:
+        """Wish away whom other analyses found where the erased were; returns how many tracks that is."""
+        if wish.is_footage or wish.is_by_place:
+            return 0
+        paths = self._tombstones.paths_of(work.person_ids)
+        found: set[str] = set()
+        for uri in self._tombstones.results_about(paths):
+            if self._store.exists(uri):
+                manifest = read_manifest(self._store, uri)
+                found |= who_goes_there(manifest, paths) - self._tombstones.erased_by_id(manifest)
+        if found:
+            self._erasures.request(Wish(person_ids=tuple(sorted(found)), is_by_place=True), at=self._now())
+        return len(found)
 
     def _put_off(self, erasure: Erasure, work: Work, error: Exception) -> bool:
         logger.warning("an erasure is not complete", extra={"erasure": erasure.id, "reason": str(error)})

@@ -7,13 +7,14 @@ harmless when it is repeated; then the wish is done.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
+from consumers.indexer.erased_paths import path_of_box
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.schema import (
     EmbeddingRecord,
@@ -21,8 +22,8 @@ from consumers.indexer.schema import (
     ErasureRecord,
     PersonRecord,
     SegmentRecord,
-    Tombstone,
 )
+from consumers.indexer.tombstones import keep_paths, set_tombstones
 
 
 class Wish(BaseModel):
@@ -34,6 +35,7 @@ class Wish(BaseModel):
     camera_id: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+    is_by_place: bool = False  # the ids are of tracks found where somebody was who is erased already
 
     @property
     def is_footage(self) -> bool:
@@ -63,6 +65,7 @@ class Report(BaseModel):
     clips: tuple[str, ...] = ()
     shared_clips: tuple[str, ...] = ()  # remain, as they show others too
     evidence: int = 0
+    elsewhere: int = 0  # tracks of other analyses in the same place: the next erasure's
     held: tuple[str, ...] = ()  # alerts whose evidence remains, as it is under legal hold
     waits_for: str = ""  # what could not be reached yet; it is tried again
 
@@ -117,7 +120,8 @@ class Erasures:
                 person_ids=tuple(dict.fromkeys([*erasure.wish.person_ids, *(row.person_id for row in people)])),
                 segments=_manifests(session, segments),
             )
-            _set_tombstones(session, erasure.wish, work.person_ids, at)
+            set_tombstones(session, work.person_ids, at)
+            _keep_place(session, erasure.wish, people, at)
             delete_people(session, work.keys)
             session.execute(
                 update(ErasureRecord).where(ErasureRecord.id == erasure.id).values(work=work.model_dump(mode="json"))
@@ -187,9 +191,20 @@ def _manifests(session: Session, segments: Sequence[SegmentRecord]) -> dict[str,
     return {uri: tuple(manifests) for uri, manifests in found.items()}
 
 
-def _set_tombstones(session: Session, wish: Wish, person_ids: Sequence[str], at: datetime) -> None:
-    for person_id in person_ids:
-        session.merge(Tombstone(person_id=person_id, erased_at=at))
+def _keep_place(session: Session, wish: Wish, people: Sequence[PersonRecord], at: datetime) -> None:
+    """What keeps out whoever another model finds there; of people their one box, until a manifest says more."""
+    if not wish.is_footage and not wish.is_by_place:
+        paths = {
+            row.person_id: path_of_box(
+                row.camera_id,
+                (row.segment_id, row.analysis_revision),
+                row.segment_started_at + timedelta(seconds=row.best_at_s),
+                row.box_xyxy,
+                row.frame_size_wh,
+            )
+            for row in people
+        }
+        keep_paths(session, paths, are_whole=False)
     if wish.is_footage:
         footage = ErasedFootage(camera_id=wish.camera_id, since=wish.since, until=wish.until, erased_at=at)
         session.add(footage)

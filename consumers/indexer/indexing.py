@@ -12,12 +12,15 @@ from pydantic import ValidationError
 
 from consumers.indexer.catching_up import catch_up
 from consumers.indexer.erased_media import erase_from_manifest
+from consumers.indexer.erasures import Erasures, Wish
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.people import Links, PeopleTable
 from consumers.indexer.rows import indexed_seen
 from consumers.indexer.snapshots import SnapshotFolder
+from consumers.indexer.tombstones import Tombstones
 from consumers.linking import link
 from consumers.runner import IsStopping, Publication
+from operations.logs import about
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -58,6 +61,7 @@ class Indexing:
             now: The clock.
         """
         self._table, self._store, self._snapshots, self._now = table, store, snapshots, now
+        self._tombstones = Tombstones(table)
         self._every_s = snapshot_every_s
         self.index = index
         self._snapshot = snapshots.load()
@@ -115,7 +119,8 @@ class Indexing:
     def _enter(self, received: Received[Message]) -> Sequence[Publication]:
         match received.message:
             case SegmentAnalyzed() as analyzed:
-                return self._enter_segment(received, analyzed)
+                with about(camera_id=analyzed.camera_id, segment_id=analyzed.segment_id):
+                    return self._enter_segment(received, analyzed)
             case Rejected() as rejected:
                 self._table.reject(rejected, noticed_at=self._now())
         return ()
@@ -146,12 +151,20 @@ class Indexing:
     def _without_erased(self, manifest: Manifest, uri: str) -> Manifest:
         """Who was erased before they came: in a replay, or in a segment that was still on its way."""
         everyone = {person.person_id for person in manifest.people}
-        is_footage = self._table.is_erased_footage(manifest)
-        erased = everyone if is_footage else self._table.erased_among(manifest)
-        if erased:
+        if self._tombstones.is_erased_footage(manifest):
+            erased = everyone
             erase_from_manifest(self._store, uri, erased)
-        if is_footage:
             self._store.remove(manifest.segment_uri)
+        else:
+            by_id = self._tombstones.erased_by_id(manifest)
+            if by_id:
+                erase_from_manifest(self._store, uri, by_id, remember=self._tombstones.remember)
+            by_place = self._tombstones.erased_by_place(manifest) - by_id
+            if by_place:  # another model found them: copies of alerts about these ids go too
+                erase_from_manifest(self._store, uri, by_place)
+                wish = Wish(person_ids=tuple(sorted(by_place)), is_by_place=True)
+                Erasures(self._table).request(wish, at=self._now())
+            erased = by_id | by_place
         others = tuple(person for person in manifest.people if person.person_id not in erased)
         return manifest.model_copy(update={"people": others})
 

@@ -100,11 +100,17 @@ def shape_detail(
 
 
 def _crop(person: Person) -> CropShape:
-    width_px, height_px = person.crop_size_wh
-    if not width_px or not height_px:  # a manifest from before crops said their size
-        left, top, right, bottom = person.box_xyxy
-        width_px, height_px = max(1, round(right - left)), max(1, round(bottom - top))
+    width_px, height_px = crop_size(person)
     return CropShape(url=media_address(person.crop_uri), width_px=width_px, height_px=height_px)
+
+
+def crop_size(person: Person) -> tuple[int, int]:
+    """Width and height of a person's best picture, in pixels."""
+    width_px, height_px = person.crop_size_wh
+    if width_px and height_px:
+        return width_px, height_px
+    left, top, right, bottom = person.box_xyxy  # a manifest from before crops said their size
+    return max(1, round(right - left)), max(1, round(bottom - top))
 
 
 def _path(person: Person, manifest: Manifest) -> tuple[StepShape, ...]:

@@ -5,15 +5,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from pydantic import TypeAdapter
-
 from consumers.indexer.people import PeopleReader
-from consumers.web.schemas import PersonShape
-from consumers.web.shaping import Questions, shape_person
+from consumers.web.search.person_json import person_json
+from consumers.web.shaping import Questions
 
 MOST_KEPT = 20_000  # of some 2 kB each
 KEPT_S = 10.0  # a chain may grow backwards in the first seconds
-PERSON = TypeAdapter(PersonShape)
 
 
 class PeopleJson:
@@ -49,10 +46,7 @@ class PeopleJson:
         missing = [key for key in keys if key not in said]
         if missing:
             questions = self._questions()
-            read = {
-                key: PERSON.dump_json(shape_person(person, questions))
-                for key, person in self._people.by_key(missing).items()
-            }
+            read = {key: person_json(person, questions) for key, person in self._people.by_key(missing).items()}
             said.update(read)
             self._keep(read)
         return said

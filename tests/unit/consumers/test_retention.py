@@ -7,11 +7,12 @@ import pytest
 from consumers.analyzer.manifests import announcement
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.local_index import LocalIndex
+from consumers.indexer.media_retention import MediaLetGo
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.retention import Retention
+from consumers.indexer.retention import Retention, run_retention
 from consumers.indexer.snapshots import SnapshotFolder
 from streamer.bus.client import Received
-from streamer.bus.media import MediaStore, manifest_uri
+from streamer.bus.media import MediaStore, evidence_uri, manifest_uri, segment_uri
 from tests.builders_consumers import NOON, a_manifest, a_segment, walking
 
 DAY = timedelta(days=1)
@@ -25,10 +26,17 @@ class Site:
         self.folder, self.store = folder, MediaStore(str(folder / "media"))
         self.table = PeopleTable(f"sqlite:///{folder}/people.sqlite3")
         self.open()
-        segments = [a_segment(f"s{day}", started_at=NOON + day * DAY) for day in range(5)]
+        segments = [
+            a_segment(
+                f"s{day}", started_at=NOON + day * DAY, uri=segment_uri("gate", f"2026-03-{1 + day:02d}", f"s{day}")
+            )
+            for day in range(5)
+        ]
         self.manifests = [a_manifest(segment, [walking(segment, 1, [(0.0, BOX)])]) for segment in segments]
         for manifest in self.manifests:
             self.store.write(manifest_uri("gate", manifest.segment_id, "r1"), manifest.model_dump_json().encode())
+            self.store.write(manifest.segment_uri, b"video")
+            self.store.write(manifest.people[0].looks[0].crop_uri, b"crop")
         self.enter()
 
     def open(self) -> None:
@@ -39,6 +47,11 @@ class Site:
         batch = [Received("people", 0, n, "i1", announcement(one), b"") for n, one in enumerate(self.manifests)]
         self.indexing.work(batch, lambda: False)
         self.index.save()
+
+    def media(self) -> list[str]:
+        """The days of which there are clips, and the segments of which there are crops."""
+        clips = [day.isoformat() for day, _ in self.store.clip_days()]
+        return clips + [uri.rsplit("/", 1)[-1] for uri in self.store.list("media:///crops/gate")]
 
     def seen(self) -> list[str]:
         return [person.segment_id for person in self.table.newest()]
@@ -53,7 +66,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_whole_days_go_when_they_are_over_and_neither_a_restart_nor_a_replay_brings_them_back(site: Site) -> None:
     now = NOON + 4 * DAY
-    retention = Retention(site.table, site.index, 2 * DAY, site.indexing.entering, now=lambda: now)
+    retention = Retention(site.table, site.index, site.store, 2 * DAY, site.indexing.entering, now=lambda: now)
     while retention.step():
         pass
     assert site.seen() == ["s4", "s3", "s2"], "kept is the whole day that two days back falls into"
@@ -67,7 +80,44 @@ def test_whole_days_go_when_they_are_over_and_neither_a_restart_nor_a_replay_bri
     assert site.seen() == ["s4", "s3"]
 
 
+KEPT = ["2026-03-03", "2026-03-04", "2026-03-05", "s2.r1", "s3.r1", "s4.r1"]
+
+
+def test_clips_and_crops_go_with_their_day_and_copies_for_alerts_stay(site: Site) -> None:
+    copy = evidence_uri("alert-1", "clip.mp4")
+    site.store.write(copy, b"a copy that is held")
+    site.store.write(segment_uri("yard", "2026-03-01", "never-analysed"), b"video")
+    site.store.write(segment_uri("yard", "2026-03-04", "on-its-way"), b"video")
+    stray = site.manifests[0].people[0].looks[0].crop_uri.replace(".jpg", "-stray.jpg")
+    site.store.write(stray, b"a crop that no manifest names")
+    retention = Retention(
+        site.table, site.index, site.store, 2 * DAY, site.indexing.entering, now=lambda: NOON + 4 * DAY
+    )
+    while retention.step():
+        pass
+    assert site.media() == [*KEPT[:3], "2026-03-04", *KEPT[3:]]
+    assert site.store.exists(copy)
+    site.open()
+    site.enter()
+    assert site.seen() == ["s4", "s3", "s2"], "an emptied manifest brings nobody back"
+
+
+def test_retention_runs_beside_the_indexer_is_repeated_and_says_what_it_could_not_reach(site: Site) -> None:
+    spoilt = manifest_uri("gate", "s1", "r1")
+    site.store.write(spoilt, b"no manifest")
+    now = NOON + 4 * DAY
+    first = run_retention(site.table, site.store, 2 * DAY, now=now)
+    assert (first.people, first.media) == (2, MediaLetGo(clips=1, crops=1, failed=1))
+    site.store.write(spoilt, site.manifests[1].model_dump_json().encode())
+    again = run_retention(site.table, site.store, 2 * DAY, now=now)
+    assert (again.people, again.media) == (0, MediaLetGo(clips=1, crops=1, failed=0))
+    assert run_retention(site.table, site.store, 2 * DAY, now=now).media == MediaLetGo()
+    assert site.media() == KEPT
+
+
 def test_nobody_goes_before_their_days_are_over(site: Site) -> None:
-    retention = Retention(site.table, site.index, 5 * DAY, site.indexing.entering, now=lambda: NOON + 4 * DAY)
+    retention = Retention(
+        site.table, site.index, site.store, 5 * DAY, site.indexing.entering, now=lambda: NOON + 4 * DAY
+    )
     assert not retention.step()
     assert len(site.seen()) == len(site.index) == 5
