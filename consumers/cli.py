@@ -49,11 +49,13 @@ Config = Annotated[
 def analyzer(config: Config = None) -> None:
     """Look at segments: who is in them and what HumanVLM says of them."""
     from consumers.analyzer.build import build_analyzer
+    from operations.seeing.serving import seen
 
     settings = AnalyzerSettings.read(config)
-    runner = build_analyzer(settings, _bus(settings, "analyzer"))
-    with _stopped_by_signals(runner.stop):
-        runner.run()
+    with seen("analyzer", settings, "models", "broker", "partitions") as health:
+        runner = build_analyzer(settings, _bus(settings, "analyzer"), health)
+        with _stopped_by_signals(runner.stop):
+            runner.run()
     _leave()
 
 
@@ -61,9 +63,14 @@ def analyzer(config: Config = None) -> None:
 def indexer(config: Config = None) -> None:
     """Enter people into the person table and the vector index, and answer searches."""
     from consumers.indexer.build import indexing_service
+    from operations.seeing.serving import seen
 
     settings = IndexerSettings.read(config)
-    with indexing_service(settings, _bus(settings, "indexer")) as runner, _stopped_by_signals(runner.stop):
+    with (
+        seen("indexer", settings, "models", "database", "broker", "partitions") as health,
+        indexing_service(settings, _bus(settings, "indexer"), health) as runner,
+        _stopped_by_signals(runner.stop),
+    ):
         runner.run()
     _leave()
 
@@ -72,9 +79,14 @@ def indexer(config: Config = None) -> None:
 def alerter(config: Config = None) -> None:
     """Decide by the rules about everyone who was seen, and put alerts on the desk."""
     from consumers.alerts import build
+    from operations.seeing.serving import seen
 
     settings = AlerterSettings.read(config)
-    with build.alerter(settings, _bus(settings, "alerter")) as runner, _stopped_by_signals(runner.stop):
+    with (
+        seen("alerter", settings, "database", "broker", "partitions") as health,
+        build.alerter(settings, _bus(settings, "alerter"), health) as runner,
+        _stopped_by_signals(runner.stop),
+    ):
         runner.run()
     _leave()
 
@@ -96,6 +108,7 @@ def notifier(
 ) -> None:
     """Tell channels of alerts, and copy what alerts are about."""
     from consumers.notifying.serve import NotifyingService, try_out
+    from operations.seeing.serving import seen
 
     settings = NotifierSettings.read(config)
     if try_channel is not None:
@@ -103,9 +116,10 @@ def notifier(
         typer.echo(f"Channel {try_channel} has taken it.")
         return
     os.nice(NICENESS)
-    service = NotifyingService(settings)
-    with _stopped_by_signals(service.stop):
-        service.run()
+    with seen("notifier", settings, "database") as health:
+        service = NotifyingService(settings, health)
+        with _stopped_by_signals(service.stop):
+            service.run()
     _leave()
 
 

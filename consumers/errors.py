@@ -9,6 +9,7 @@
     * PackError                a question pack that cannot be read, does not fit or is not there
   * ChannelError               a channel that names nothing that can be notified
   * DeliveryError              a notification that a channel's receiver did not take
+  * DeadLetterError            a dead letter that is not there, or with which that cannot be done
   * EvidenceError              evidence that cannot be held, released or proven whole
   * FeedbackError              corrections that cannot be exported
   * SidecarError               a sidecar that cannot be read or written
@@ -27,6 +28,8 @@
   * ApiError                   the API of a page refuses, or does not answer
   * AddressError               an address that a service may not or cannot listen on
   * StaleRulesError            somebody else changed the rules file since it was seen
+  * NoSuchCameraError          no camera has that id
+  * CameraChangeError          a camera that cannot be as somebody wants it
   * NoSuchAlertError           no alert has that id
   * StaleAlertError            somebody else changed an alert since it was seen
   * ActRefusedError            an act that makes no sense for an alert as it is
@@ -36,7 +39,17 @@
   * WorkAbandonedError         work in flight was told to stop; it will be redelivered
 """
 
+import re
 from pathlib import Path
+
+
+def without_password(url: str) -> str:
+    """A database's URL as it may be shown.
+
+    >>> without_password("postgresql+psycopg://crewsight:s3cret@postgres:5432/crewsight")
+    'postgresql+psycopg://crewsight:***@postgres:5432/crewsight'
+    """
+    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", url)
 
 
 class ConsumerError(Exception):
@@ -66,7 +79,7 @@ class PeopleTableError(ConsumerError):
         self.database, self.reason = database, reason
 
     def __str__(self) -> str:
-        return f"person table {self.database}: {self.reason}"
+        return f"person table {without_password(self.database)}: {self.reason}"
 
 
 class DeskError(ConsumerError):
@@ -77,7 +90,7 @@ class DeskError(ConsumerError):
         self.database, self.reason = database, reason
 
     def __str__(self) -> str:
-        return f"desk database {self.database}: {self.reason}"
+        return f"desk database {without_password(self.database)}: {self.reason}"
 
 
 class RulesError(ConsumerError):
@@ -122,6 +135,17 @@ class DeliveryError(ConsumerError):
 
     def __str__(self) -> str:
         return f"channel {self.channel}: not delivered: {self.reason}"
+
+
+class DeadLetterError(ConsumerError):
+    """A dead letter that is not there, or with which that cannot be done."""
+
+    def __init__(self, rejected_id: str, reason: str) -> None:
+        super().__init__(rejected_id, reason)
+        self.rejected_id, self.reason = rejected_id, reason
+
+    def __str__(self) -> str:
+        return f"dead letter {self.rejected_id}: {self.reason}"
 
 
 class EvidenceError(ConsumerError):
@@ -284,6 +308,28 @@ class StaleRulesError(ConsumerError):
 
     def __str__(self) -> str:
         return "Somebody else changed the rules in the meantime. Nothing was overwritten: load them again, then save."
+
+
+class NoSuchCameraError(ConsumerError):
+    """No camera has that id, or nothing of it is stored."""
+
+    def __init__(self, camera_id: str) -> None:
+        super().__init__(camera_id)
+        self.camera_id = camera_id
+
+    def __str__(self) -> str:
+        return f"no camera is called {self.camera_id}, or nothing of it is stored"
+
+
+class CameraChangeError(ConsumerError):
+    """A camera that cannot be as somebody wants it."""
+
+    def __init__(self, camera_id: str, reason: str) -> None:
+        super().__init__(camera_id, reason)
+        self.camera_id, self.reason = camera_id, reason
+
+    def __str__(self) -> str:
+        return f"camera {self.camera_id}: {self.reason}"
 
 
 class NoSuchAlertError(ConsumerError):

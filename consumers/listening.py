@@ -34,6 +34,17 @@ def listen(host: str, port: int, *, setting: str, is_public: bool = False) -> so
     return listening
 
 
+def listen_for_searches(host: str, port: int, *, token: str) -> socket.socket:
+    """The socket of the search service, which other machines reach only where they have to show a token.
+
+    Raises:
+        AddressError: The address is taken, or other machines reach it and no token is asked for.
+    """
+    if not is_loopback(host) and not token:
+        raise AddressError(f"{host}:{port}", "other machines reach it; set search.token, or correct search.listen_host")
+    return listen(host, port, setting="search", is_public=True)
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address.
 

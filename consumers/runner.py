@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from consumers.errors import WorkAbandonedError
+from consumers.measuring import RunnerMeters
 from consumers.progress import Progress
+from operations.seeing.health import Health
 from streamer.bus.client import Bus, Publisher, Received, TopicPartition, TypedConsumer, Unreadable
 from streamer.bus.errors import BrokerUnreachableError, IncarnationChangedError
 from streamer.bus.messages import Message
@@ -75,6 +77,8 @@ class _Batch(Generic[M]):
 
     received: list[Received[M]]
     session: "_Session[M]"
+    worked_s: float = 0.0
+    done_at_s: float = 0.0  # by time.monotonic, once its results are durable
     publications: Sequence[Sequence[Publication]] = ()
     failure: BaseException | None = None
 
@@ -86,9 +90,28 @@ class Runner(Generic[M]):
     """
 
     def __init__(
-        self, bus: Bus, topics: Sequence[Topic[M]], group: str, stage: Stage[M], *, batch_size: int = 8
+        self,
+        bus: Bus,
+        topics: Sequence[Topic[M]],
+        group: str,
+        stage: Stage[M],
+        *,
+        batch_size: int = 8,
+        leg: str = "work",
+        health: Health | None = None,
     ) -> None:
-        """Read `topics` as a member of `group`, at most `batch_size` messages to a batch."""
+        """Read `topics` as a member of `group`.
+
+        Args:
+            bus: The way to the broker.
+            topics: What to read.
+            group: The consumer group.
+            stage: What to do.
+            batch_size: Messages to a batch at most.
+            leg: What the stage's time is called among the legs of a segment.
+            health: Told whether the broker answers, whether partitions are assigned, and that the loop turns.
+        """
+        self.health, self.meters = health or Health(), RunnerMeters(group, leg)
         self.bus, self.topics, self.group, self.batch_size = bus, topics, group, batch_size
         self.stage = stage
         self.publisher = bus.publisher()
@@ -114,9 +137,12 @@ class Runner(Generic[M]):
         """A new member of the group; None when told to stop before a broker answered."""
         give_up_s = time.monotonic() + BROKER_PATIENCE_S
         while not self.is_stopping.is_set():
+            self.health.beat()
+            self.health.lacks("partitions")
             try:
                 return _Session(self)
             except BrokerUnreachableError:
+                self.health.lacks("broker")
                 if time.monotonic() > give_up_s:
                     raise
         return None
@@ -140,7 +166,7 @@ class _Session(Generic[M]):
         self._publisher: Publisher = runner.publisher
         self._progress = Progress()
         self._waiting: deque[Received[M]] = deque()
-        self._unacknowledged: list[Received[M] | Unreadable] = []
+        self._unacknowledged: list[tuple[Received[M] | Unreadable, float | None]] = []  # and when it was durable
         self._sought: set[TopicPartition] = set()
         self._answered_at_s = time.monotonic()
         self._consumer: TypedConsumer[M] = runner.bus.consumer(
@@ -149,11 +175,14 @@ class _Session(Generic[M]):
 
     def step(self, worker: "_Worker[M]") -> None:
         """Poll once, feed the worker, publish and commit what is done."""
+        self._tell(worker)
         self._throttle()
         self._take(self._consumer.poll(self._poll_ms(worker), max_records=self._runner.batch_size))
         if self._waiting and worker.is_idle:
             count = min(len(self._waiting), self._runner.batch_size)
-            worker.give(_Batch([self._waiting.popleft() for _ in range(count)], self))
+            batch = _Batch([self._waiting.popleft() for _ in range(count)], self)
+            self._runner.meters.begun(batch.received)
+            worker.give(batch)
         self._settle(worker.result())
         self._check_broker()
 
@@ -168,6 +197,14 @@ class _Session(Generic[M]):
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _tell(self, worker: "_Worker[M]") -> None:
+        """Let others see how it goes."""
+        health = self._runner.health
+        health.beat()
+        health.set("partitions", is_there=self._consumer.has_joined)
+        health.set("broker", is_there=self._runner.bus.current_incarnation() is not None)
+        self._runner.meters.look(self._consumer, len(self._waiting) + worker.count + len(self._unacknowledged))
 
     def _poll_ms(self, worker: "_Worker[M]") -> int:
         return IDLE_POLL_MS if worker.is_idle and not self._waiting else BUSY_POLL_MS
@@ -202,7 +239,8 @@ class _Session(Generic[M]):
             },
         )
         self._publisher.publish(DEAD_LETTERS, unreadable.rejected(), partition=unreadable.partition)
-        self._unacknowledged.append(unreadable)
+        self._runner.meters.unreadable()
+        self._unacknowledged.append((unreadable, None))
 
     def _settle(self, batch: "_Batch[M] | None") -> None:
         """Publish what a batch led to, then commit whatever is finished."""
@@ -223,18 +261,23 @@ class _Session(Generic[M]):
             return
         if batch.failure is not None:
             raise batch.failure
+        self._runner.meters.worked(batch.received, batch.worked_s, batch.publications)
         for received, publications in zip(batch.received, batch.publications, strict=True):
+            headers = self._runner.meters.traced(received, batch.worked_s)
             for publication in publications:
-                self._publisher.publish(publication.topic, publication.message, partition=received.partition)
-            self._unacknowledged.append(received)
+                self._publisher.publish(
+                    publication.topic, publication.message, partition=received.partition, headers=headers
+                )
+            self._unacknowledged.append((received, batch.done_at_s if publications else None))
 
     def _acknowledge(self) -> None:
         try:
             self._publisher.flush(FLUSH_S)
         except BrokerUnreachableError:
             return  # they stay with the publisher, and the next step tries again
-        for arrived in self._unacknowledged:
+        for arrived, durable_at_s in self._unacknowledged:
             self._progress.finish(arrived.topic_partition, arrived.offset)
+            self._runner.meters.finished(arrived, durable_at_s)
         self._unacknowledged.clear()
 
     def _check_broker(self) -> None:
@@ -265,7 +308,7 @@ class _Worker(Generic[M]):
         self._stage, self._is_stopping = stage, is_stopping
         self._inbox: queue.Queue[_Batch[M] | None] = queue.Queue(maxsize=1)
         self._outbox: queue.Queue[_Batch[M]] = queue.Queue(maxsize=1)
-        self.is_idle = True
+        self.is_idle, self.count = True, 0  # messages in its hands
         # A daemon, because a stage deep in native code may not hear of the end in time.
         self._thread = threading.Thread(target=self._run, name="stage", daemon=True)
         self._thread.start()
@@ -273,7 +316,7 @@ class _Worker(Generic[M]):
     def give(self, batch: _Batch[M]) -> None:
         """Begin a batch; only when idle."""
         assert self.is_idle
-        self.is_idle = False
+        self.is_idle, self.count = False, len(batch.received)
         self._inbox.put(batch)
 
     def result(self, timeout_s: float = 0.0) -> _Batch[M] | None:
@@ -282,7 +325,7 @@ class _Worker(Generic[M]):
             done = self._outbox.get(timeout=timeout_s) if timeout_s else self._outbox.get_nowait()
         except queue.Empty:
             return None
-        self.is_idle = True
+        self.is_idle, self.count = True, 0
         return done
 
     def close(self) -> None:
@@ -293,8 +336,11 @@ class _Worker(Generic[M]):
 
     def _run(self) -> None:
         while (batch := self._inbox.get()) is not None:
+            began_s = time.monotonic()
             try:
                 batch.publications = self._stage.work(batch.received, self._is_stopping)
             except BaseException as failure:  # noqa: BLE001 — handed to the polling thread, which raises it
                 batch.failure = failure
+            batch.done_at_s = time.monotonic()
+            batch.worked_s = batch.done_at_s - began_s
             self._outbox.put(batch)

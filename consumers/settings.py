@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 
 from consumers.notifying.channels import Channel
 from streamer.bus.errors import SettingsError
-from streamer.bus.settings import Group, ProcessSettings, ZoneName
+from streamer.bus.settings import Group, Live, ProcessSettings, ZoneName
 
 
 class Sampling(Group):
@@ -115,6 +115,19 @@ class Database(Group):
     """Where the person table is."""
 
     url: str = Field("", description="SQLAlchemy URL; empty: `people.sqlite3` in the state folder.")
+    password: SecretStr | None = Field(None, description="Its password, where the URL has none; best in a secret file.")
+
+    @property
+    def full_url(self) -> str:
+        """The URL with the password; empty where there is none."""
+        if not self.url or self.password is None:
+            return self.url
+        from sqlalchemy.engine import make_url
+
+        url = make_url(self.url)
+        if url.password is None:
+            url = url.set(password=self.password.get_secret_value())
+        return url.render_as_string(hide_password=False)
 
 
 class Alerts(Group):
@@ -159,9 +172,15 @@ class EvidenceKeeping(Group):
 
 
 class Search(Group):
-    """The internal search service; it listens on the loopback only."""
+    """The internal search service; it listens on the loopback only, unless whoever asks has to show a token."""
 
     host: str = Field("127.0.0.1", description="Address that the indexer listens on and the others ask.")
+    listen_host: str = Field(
+        "", description="Address that the indexer listens on where it is another, as in a container: 0.0.0.0."
+    )
+    token: SecretStr | None = Field(
+        None, description="What the others show the indexer; beyond the loopback it listens only with one."
+    )
     port: int = Field(18081, ge=1, le=65535, description="Port of the search service.")
     snapshot_every_s: PositiveFloat = Field(30.0, description="Seconds between two snapshots of a changed index.")
     memory_mb: PositiveInt = Field(
@@ -186,6 +205,16 @@ class Search(Group):
     def url(self) -> str:
         """Where to ask."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def bound_host(self) -> str:
+        """Where the indexer listens."""
+        return self.listen_host or self.host
+
+    @property
+    def shown_token(self) -> str:
+        """The token in the clear; empty: none."""
+        return self.token.get_secret_value() if self.token is not None else ""
 
 
 class Page(Group):
@@ -238,7 +267,7 @@ class DeskSettings(ProcessSettings):
     @property
     def desk_url(self) -> str:
         """The desk database: in the person table's server, or a file of its own, as each SQLite file has one writer."""
-        shared = "" if self.database.url.startswith("sqlite") else self.database.url
+        shared = "" if self.database.url.startswith("sqlite") else self.database.full_url
         return self.alerts.database_url or shared or f"sqlite:///{self.state.folder / 'desk.sqlite3'}"
 
     @property
@@ -249,7 +278,7 @@ class DeskSettings(ProcessSettings):
     @property
     def database_url(self) -> str:
         """The person table."""
-        return self.database.url or f"sqlite:///{self.state.folder / 'people.sqlite3'}"
+        return self.database.full_url or f"sqlite:///{self.state.folder / 'people.sqlite3'}"
 
 
 class IndexerSettings(DeskSettings):
@@ -269,6 +298,8 @@ class PageSettings(DeskSettings):
     """What `crewsight page` reads."""
 
     page: Page = Page()
+    live: Live = Live()
+    evidence: EvidenceKeeping = EvidenceKeeping()
 
 
 class NotifierSettings(DeskSettings):

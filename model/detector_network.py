@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import ModelFolderError
+from model.ultralytics_loading import pillow_kept
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,7 +95,8 @@ class DetectorFolder:
 
 def person_network(architecture: str = "yolo11n.yaml") -> "nn.Module":
     """An untrained network with the one class *person*, its classification branch as wide as COCO's."""
-    from ultralytics.nn.tasks import DetectionModel
+    with pillow_kept():
+        from ultralytics.nn.tasks import DetectionModel
 
     return keep_person(DetectionModel(architecture, nc=COCO_CLASSES, verbose=False))
 

@@ -8,12 +8,14 @@ Legend: B crops, P image tokens, T tokens of a text, D width, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 BEGIN_ID = 1  # `tokens.SPECIAL_WORDS` fixes it
+LEAST_SCORE = torch.finfo(torch.float32).min  # closes a way of attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class LanguageSizes:
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} is no even multiple of {self.heads} heads")
+
+
+class Packed(NamedTuple):
+    """Texts behind one crop's image tokens: what attention may not look at, where each token stands, and their lengths.
+
+    With S tokens in all: `mask` (1, 1, S, S) float32, 0 where the row may look at the column; `positions` (1, S).
+    """
+
+    mask: Tensor
+    positions: Tensor
+    lengths: list[int]
 
 
 class LanguageModel(nn.Module):
@@ -75,19 +88,35 @@ class LanguageModel(nn.Module):
         Returns:
             Hidden states of each text, (B, T, D).
         """
-        batch = image_tokens.shape[0]
-        prefix = self._prefix(image_tokens)
-        blocks = [self.embedded(ids).expand(batch, -1, -1) for ids in texts]
-        lengths = [block.shape[1] for block in blocks]
-        mask, positions = packing(prefix.shape[1], lengths)
-        closed = torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min)
+        packed = self.packed(image_tokens.shape[1], [ids.shape[1] for ids in texts])
+        mask, positions = packed.mask.to(image_tokens), packed.positions.to(image_tokens.device)
+        ids = torch.cat([ids.expand(image_tokens.shape[0], -1) for ids in texts], dim=1)
+        hidden = self.read_packed(image_tokens, ids, mask, positions)
+        return list(torch.split(hidden, packed.lengths, dim=1))
+
+    def packed(self, patches: int, lengths: Sequence[int]) -> Packed:
+        """How texts of some lengths lie behind the image tokens of one crop."""
+        is_seen, positions = packing(1 + patches, lengths)
+        closed = torch.zeros(is_seen.shape).masked_fill(~is_seen, LEAST_SCORE)
+        return Packed(closed[None, None], positions[None], list(lengths))
+
+    def read_packed(self, image_tokens: Tensor, ids: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+        """Hidden states (B, T, D) of tokens (B, T) behind image tokens (B, P, D).
+
+        Args:
+            image_tokens: (B, P, D).
+            ids: (B, T), or (1, T) when they are the same for every crop.
+            mask: (1, 1, 1 + P + T, 1 + P + T), added to the scores of attention; in the type of the weights.
+            positions: (1, 1 + P + T).
+        """
+        texts = self.embedded(ids).expand(image_tokens.shape[0], -1, -1)
         hidden = self.llama.model(
-            inputs_embeds=torch.cat([prefix, *blocks], dim=1),
-            attention_mask=closed.to(prefix)[None, None],
-            position_ids=positions.to(prefix.device)[None],
+            inputs_embeds=torch.cat([self._prefix(image_tokens), texts], dim=1),
+            attention_mask=mask,
+            position_ids=positions,
             use_cache=False,
         ).last_hidden_state
-        return list(hidden[:, prefix.shape[1] :].split(lengths, dim=1))
+        return hidden[:, 1 + image_tokens.shape[1] :]  # type: ignore[no-any-return]
 
     def read_alone(self, ids: Tensor) -> Tensor:
         """Hidden states (B, T, D) of texts (B, T) without a picture, padded on the right where they differ in length.

@@ -9,8 +9,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from operations.errors import ChildFailedError
@@ -33,6 +33,7 @@ class ChildSpec:
         is_expected_to_end: Ending with status 0 is success, not death.
         again_with: Once ended, it is started again when this other child dies: what it gave to that one may be lost.
         stop_last: It outlives the others when all are stopped.
+        environment: Variables of its own, beside those of this process.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ChildSpec:
     is_expected_to_end: bool = False
     again_with: str | None = None
     stop_last: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -139,6 +141,7 @@ class Supervisor:
         with (self._logs / f"{spec.name}.log").open("ab") as log:
             return subprocess.Popen(
                 tethered(spec.command, signal.SIGTERM),
+                env={**os.environ, **spec.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

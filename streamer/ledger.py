@@ -16,10 +16,11 @@ from sqlalchemy import Engine, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from streamer.bus.cameras import make_tables, open_database
+from operations.databases import bring_up
+from streamer.bus.cameras import open_database
 from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 from streamer.errors import LedgerError
-from streamer.tables import FileRow, HashRow, LedgerTables, RejectRow, SegmentRow
+from streamer.tables import LEDGER, FileRow, HashRow, RejectRow, SegmentRow
 
 Told = TypeVar("Told", SegmentReady, Rejected)
 Line = TypeVar("Line", SegmentRow, RejectRow)
@@ -79,9 +80,9 @@ class Ledger:
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Use `engine`; the tables are made when missing."""
+        """Use `engine`; the tables are made when missing, and brought up to the version of this program."""
         self.engine = engine
-        make_tables(engine, LedgerTables.metadata)
+        bring_up(engine, LEDGER)
 
     @classmethod
     def open(cls, state_folder: Path) -> "Ledger":

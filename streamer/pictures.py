@@ -62,7 +62,7 @@ def read_picture(path: Path) -> Picture:
                 image.thumbnail((LARGEST_SIDE_PX, LARGEST_SIDE_PX))
     except Image.DecompressionBombError as error:
         raise PictureReadError(path, f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from error
-    except (UnidentifiedImageError, ImportError) as error:  # the latter where Ultralytics has patched Pillow
+    except UnidentifiedImageError as error:
         raise PictureReadError(path, _unknown(path)) from error
     except (OSError, SyntaxError, ValueError, TypeError, EOFError, MemoryError) as error:
         raise PictureReadError(path, str(getattr(error, "strerror", None) or error) or type(error).__name__) from error

@@ -4,11 +4,15 @@ import logging
 import queue
 from zoneinfo import ZoneInfo
 
+from operations.seeing.cameras import CameraMeters
+from operations.seeing.health import Health
+from operations.seeing.meters import replace
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.cameras import CameraTable
 from streamer.bus.client import Bus
-from streamer.bus.errors import CameraFileError
+from streamer.bus.errors import CameraFileError, MediaStoreAwayError
 from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.signals import stop_signals
 from streamer.ledger import Ledger
 from streamer.live.backlog import Limits
@@ -29,7 +33,7 @@ logger = logging.getLogger(__name__)
 RESULTS_TIMEOUT_S = 3.0  # the thread asks again at once, and can be stopped in between
 
 
-def run(settings: StreamerSettings, *, once: bool) -> None:
+def run(settings: StreamerSettings, *, once: bool, health: Health | None = None) -> None:
     """Stream until SIGTERM or SIGINT; with `once`, until all present footage is cut and acknowledged.
 
     Raises:
@@ -42,7 +46,7 @@ def run(settings: StreamerSettings, *, once: bool) -> None:
     with stop_signals() as is_stopping:
         refuse_cameras_once(settings, once=once)
         feeds = [feed_of(source, settings.folders, once=once) for source in settings.sources]
-        media = MediaStore(settings.media_url)
+        media = open_media(settings, is_stopping=is_stopping)
         media.check_writable()
         ledger = Ledger.open(settings.state.folder)
         bus = Bus(
@@ -62,7 +66,11 @@ def run(settings: StreamerSettings, *, once: bool) -> None:
                 work_folder=settings.state.folder / "cutting",
                 live=None if once else live_watch(settings, ledger, bus, media),
                 look_every_s=settings.folders.look_every_s,
+                health=health,
             ).run(once=once, is_stopping=is_stopping)
+        except MediaStoreAwayError:
+            if not is_stopping():  # else: told to stop while waiting, and what is not stored will be cut again
+                raise
         finally:
             publisher.close()
             bus.close()
@@ -91,6 +99,8 @@ def live_watch(settings: StreamerSettings, ledger: Ledger, bus: Bus, media: Medi
     outbox: queue.SimpleQueue[Told] = queue.SimpleQueue()
     cameras = CameraTable(ledger.engine, partitions=settings.bus.partitions)
     backlog = settings.backlog
+    meters = CameraMeters()
+    replace("cameras", meters)
     results_bus = Bus(
         settings.bus.bootstrap_servers,
         partitions=settings.bus.partitions,
@@ -118,6 +128,7 @@ def live_watch(settings: StreamerSettings, ledger: Ledger, bus: Bus, media: Medi
         ),
         reporter=bus.publisher(),
         results=ResultsFollower(results_bus, live_ledger),
+        show=meters.show,
         partition_of=cameras.partition_of,
     )
 

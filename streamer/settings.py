@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from streamer.bus.camera_file import CAMERA_PATTERN
-from streamer.bus.settings import Group, ProcessSettings, ZoneName
+from streamer.bus.settings import Group, Live, ProcessSettings, ZoneName
 
 
 class Source(Group):
@@ -40,20 +40,6 @@ class Folders(Group):
     look_every_s: PositiveFloat = Field(1.0, description="Seconds between two looks into a folder.")
 
 
-class Live(Group):
-    """How cameras are watched."""
-
-    cameras: Path | None = Field(None, description="The cameras file; empty: `cameras.yaml` in the state folder.")
-    segment_s: PositiveFloat = Field(2.0, description="Seconds of a segment, about: it ends before a keyframe.")
-    longest_gop_s: PositiveFloat = Field(5.0, description="A stream with rarer keyframes is encoded anew.")
-    connect_s: PositiveFloat = Field(10.0, description="Seconds in which a camera must answer and show a picture.")
-    stall_s: PositiveFloat = Field(10.0, description="A camera that sends nothing for this long is connected anew.")
-    retry_at_most_s: PositiveFloat = Field(60.0, description="The longest wait between two tries to connect.")
-    clock_off_at_most_s: PositiveFloat = Field(
-        60.0, description="A camera's clock is believed when it is off from ours by less."
-    )
-
-
 class Backlog(Group):
     """What happens when analysis of live footage falls behind."""
 
@@ -77,4 +63,4 @@ class StreamerSettings(ProcessSettings):
     @property
     def cameras_path(self) -> Path:
         """Where the cameras file is."""
-        return self.live.cameras or self.state.folder / "cameras.yaml"
+        return self.live.cameras_in(self.state.folder)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, Protocol
 
+from operations.seeing.health import Health
 from streamer.beginning import EARLIEST, file_began, picture_taken
 from streamer.bus.cameras import CameraTable
 from streamer.bus.identity import rejected_id
@@ -77,6 +78,7 @@ class Streamer:
         work_folder: Path,
         live: LiveWatch | None = None,
         look_every_s: float = 1.0,
+        health: Health | None = None,
         clock: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -84,6 +86,7 @@ class Streamer:
         self._feeds, self._ledger, self._cameras, self._media = list(feeds), ledger, cameras, media
         self._publisher, self._work_folder, self._look_every_s = publisher, work_folder, look_every_s
         self._live, self._clock, self._utc_now = live, clock, utc_now
+        self._health = health or Health()
         self._is_stopping: Callable[[], bool] = lambda: False
 
     def run(self, *, once: bool, is_stopping: Callable[[], bool]) -> None:
@@ -106,6 +109,8 @@ class Streamer:
 
     def _run(self, *, once: bool) -> None:
         while not self._is_stopping():
+            self._health.beat()
+            self._health.set("broker", is_there=self._publisher.incarnation is not None)
             steps = [self._advance(feed) for feed in self._feeds]
             is_through = once and all(feed.is_through for feed in self._feeds)
             is_published = self._publisher.publish(must_succeed=is_through)

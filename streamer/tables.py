@@ -1,9 +1,12 @@
 """The ledger's tables: files, their segments, and what was refused."""
 
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import BigInteger, DateTime, Float, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from operations.databases import Schema
 
 
 class LedgerTables(DeclarativeBase):
@@ -65,3 +68,6 @@ class HashRow(LedgerTables):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     content_sha256: Mapped[str] = mapped_column(String)
+
+
+LEDGER = Schema("ledger", "0001", Path(__file__).parent / "migrations", LedgerTables.metadata)

@@ -27,6 +27,7 @@ from rich.table import Table
 from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch
 from consumers.analyzer.decode import sample_frames
 from consumers.analyzer.eyes import Eyes
+from model.ultralytics_loading import pillow_kept
 from streamer.bus.messages import TimeOrigin
 from streamer.segmenting import cut_file
 from tests import bench_decisions
@@ -113,7 +114,9 @@ def naive_script(clip: Path, model: Any, eyes: Eyes, rows: Path) -> Turn:
 def naive_model(eyes: Eyes, scratch: Path) -> Any:
     """The shipped detector as the `.pt` file that Ultralytics' own interface opens."""
     import torch
-    from ultralytics import YOLO
+
+    with pillow_kept():
+        from ultralytics import YOLO
 
     from model.detector_network import DetectorFolder
 

@@ -21,8 +21,13 @@ from consumers.alerts.standing import Standing
 from consumers.alerts.trying import Trial, try_rules
 from consumers.indexer.people import PeopleReader
 from consumers.web.api import create_api
+from consumers.web.cameras.cameras_desk import Watched
+from consumers.web.cameras.hearing import Heard, Reports
 from consumers.web.desk import Search
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch
+from consumers.web.system.system_desk import Installation
+from streamer.bus.camera_file import CameraFile
+from streamer.bus.client import Bus
 from streamer.bus.manifest import Manifest, PersonSeen
 from streamer.bus.media import MediaStore, manifest_uri
 from tests.builders_web import HAT, VEST
@@ -94,9 +99,31 @@ def rules_desk(folder: Path, people: PeopleReader, media: MediaStore, desk: Desk
     return RulesDesk(folder / "rules.yaml", measured_models("embedded"), try_on, Explaining(people, media, desk))
 
 
+class Silent:
+    """Streamers that a test does not have: no broker, and no report."""
+
+    is_bus_there = False
+
+    def heard(self) -> tuple[Heard, ...]:
+        return ()
+
+
+def watched(folder: Path, reports: Reports | None = None) -> Watched:
+    """The cameras of `cameras.yaml` in a folder."""
+    return Watched(CameraFile(folder / "cameras.yaml"), reports or Silent())
+
+
+def installation(folder: Path, broker: str = "127.0.0.1:9") -> Installation:
+    """What the page is told of an installation whose state is in a folder; nobody listens at port 9."""
+    return Installation(
+        folder, broker, str(folder / "media"), None, 90.0, bus=lambda: Bus(broker, partitions=1, timeout_s=2)
+    )
+
+
 def api_over(search: Search, people: PeopleReader, media: MediaStore, desk: DeskDatabase, folder: Path) -> FastAPI:
     """The API, its rules in `folder`."""
-    return create_api(search, people, media, desk, rules_desk(folder, people, media, desk))
+    rules = rules_desk(folder, people, media, desk)
+    return create_api(search, people, media, desk, rules, watched(folder), installation(folder))
 
 
 def enter_alert(

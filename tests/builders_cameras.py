@@ -18,14 +18,14 @@ from streamer.bus.client import Bus, Received
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady
 from streamer.bus.settings import Bus as BusSettings
-from streamer.bus.settings import State
+from streamer.bus.settings import Live, State
 from streamer.bus.topics import CAMERAS
 from streamer.ledger import Ledger
 from streamer.live.camera import LiveCamera
 from streamer.live.state import CameraFailed, Told
 from streamer.process import live_watch
 from streamer.publishing import LedgerPublisher
-from streamer.settings import Backlog, Live, StreamerSettings
+from streamer.settings import Backlog, StreamerSettings
 from streamer.streaming import Streamer
 from tests.builders_bus import wait_until
 from tests.builders_video import numbers_in

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detector import Detections
+from model.ultralytics_loading import pillow_kept
 
 
 @cache
 def packaged_picture(name: str) -> NDArray[np.uint8]:
     """`bus.jpg` or `zidane.jpg` of the installed Ultralytics package, RGB."""
-    from ultralytics.utils import ASSETS
+    with pillow_kept():
+        from ultralytics.utils import ASSETS
 
     return np.asarray(cv2.imread(str(Path(ASSETS) / name), cv2.IMREAD_COLOR_RGB), dtype=np.uint8)
 

@@ -21,16 +21,23 @@ def pytest_configure() -> None:
 
 
 SYSTEM_TEST_S = 900  # whole runs of all processes over all clips, beside another worker
+BROWSER_TEST_S = 900  # the same, and several waits of a minute and a half: a slow machine is no fault of the page
 
 
 @pytest.hookimpl(tryfirst=True)  # before the workers' plugin reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one file together, and all system tests, which share the runs they look at."""
+    """Keep the tests of one file together, and all system tests, which share the runs they look at.
+
+    Two busy cores may starve a browser, which is no fault of the page: its tests have a second try, named at the end.
+    """
     for item in items:
         is_system = "tests/system/" in item.path.as_posix()
         item.add_marker(pytest.mark.xdist_group("system" if is_system else item.path.as_posix()))
         if is_system:
             item.add_marker(pytest.mark.timeout(SYSTEM_TEST_S))
+        elif "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.timeout(BROWSER_TEST_S))
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def real_data(relative: str) -> Path:

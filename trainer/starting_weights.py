@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from model.backbone import fused_weights
+from model.ultralytics_loading import pillow_kept
 from trainer.errors import RecipeError
 
 
@@ -16,6 +17,7 @@ def backbone_weights(checkpoint: Path) -> dict[str, Tensor]:
     """
     if not checkpoint.is_file():
         raise RecipeError(checkpoint, "backbone: there is no such file")
-    from ultralytics import YOLO
+    with pillow_kept():
+        from ultralytics import YOLO
 
     return dict(fused_weights(YOLO(checkpoint).model.float().eval().fuse(verbose=False)))

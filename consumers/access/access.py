@@ -116,6 +116,13 @@ class Access:
         with self._desk.reading() as session:
             return [user_of(record) for record in session.scalars(select(UserRecord).order_by(UserRecord.name))]
 
+    def add_first_user(self, name: str, role: Role, password: str, *, by: str) -> bool:
+        """Let somebody sign in unless anybody can already; false when nothing was done."""
+        if self.has_users():
+            return False
+        self.add_user(name, role, password, by=by)
+        return True
+
     def add_user(self, name: str, role: Role, password: str, *, by: str) -> None:
         """Let somebody sign in."""
         if not NAME.fullmatch(name) or name == THIS_MACHINE.name:

@@ -37,10 +37,18 @@ def add_user(
     name: Name,
     role: Annotated[Role, typer.Option("--role", help="What the user may do.")],
     password_file: PasswordFile = None,
+    is_first: Annotated[
+        bool,
+        typer.Option("--first", help="Do nothing where somebody can sign in already."),
+    ] = False,
     config: Config = None,
 ) -> None:
     """Let somebody sign in; from the first user on, everybody has to."""
     access = _access(config)
+    if is_first:
+        added = access.add_first_user(name, role, _password(password_file), by=operator())
+        typer.echo(f"{name} can sign in as {role}." if added else "There are users already; nothing is changed.")
+        return
     access.add_user(name, role, _password(password_file), by=operator())
     typer.echo(f"{name} can sign in as {role}.")
 

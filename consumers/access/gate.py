@@ -20,7 +20,8 @@ from consumers.errors import DeskError
 
 COOKIE = "crewsight-session"
 SIGN_IN = "/sign-in"
-OPEN = frozenset({SIGN_IN, "/api/v1/health"})  # what nobody needs to be anybody for
+# What nobody needs to be anybody for.
+OPEN = frozenset({SIGN_IN, "/api/v1/health", "/metrics", "/live", "/ready"})
 BELIEVED_S = 2.0  # for how long an answer is believed: a page of pictures asks a hundred times
 MOST_BELIEVED = 4096
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

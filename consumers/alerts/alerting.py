@@ -37,7 +37,10 @@ from consumers.alerts.observing import OddManifestError, pieces_of
 from consumers.alerts.offsets import offset_of, raise_offset, take_place
 from consumers.alerts.schema import AlertRecord
 from consumers.alerts.standing import RulesInForce, Standing
+from consumers.measuring import note_alert, note_decided
 from consumers.runner import IsStopping, Publication
+from operations.logs import about
+from operations.seeing.tracing import traceparent
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -50,6 +53,7 @@ CAMERAS_AT_MOST = 1000  # remembered at once; the others are read from the desk 
 BORDERS_KEPT = 3  # of each camera
 FORGET_EVERY = timedelta(hours=1)
 MANIFEST_URI = re.compile(r"media:///results/[^/\0]{1,200}/[^/\0]{1,200}\.json")
+TRACEPARENT_LETTERS = 64  # of 55, as the column holds
 NUL = rb"\u0000"  # PostgreSQL keeps no such character, and refuses to be asked for it
 
 
@@ -109,13 +113,24 @@ class Alerting:
         read = [self._read(received.message.manifest_uri) for received in batch]
         try:
             with self._desk.writing() as session:
-                publications, alerts = self._enter(session, batch, read, standing)
+                publications, alerts, entered = self._enter(session, batch, read, standing)
         except BaseException:
             self._cameras.clear()  # what it remembers may be of a batch that never became durable
             raise
         self._standing = standing
+        for manifest in read:
+            if isinstance(manifest, Manifest) and manifest.segment_id in entered:
+                entered.discard(manifest.segment_id)  # a batch may hold it twice
+                note_decided(manifest, self._now())
         for alert in alerts:
-            facts = {"alert_id": alert.alert_id, "rule_id": alert.rule_id, "camera_id": alert.camera_id}
+            note_alert(alert.camera_id, alert.severity, alert.met_at, alert.raised_at, is_sent=alert.is_sent)
+            facts = {
+                "alert_id": alert.alert_id,
+                "rule_id": alert.rule_id,
+                "camera_id": alert.camera_id,
+                "segment_id": alert.segment_id,
+                "person_id": alert.person_id,
+            }
             logger.info("alert raised", extra={**facts, "met_at": alert.met_at.isoformat(), "is_sent": alert.is_sent})
         return publications
 
@@ -142,8 +157,12 @@ class Alerting:
         batch: Sequence[Received[SegmentAnalyzed]],
         read: Sequence[Manifest | str],
         standing: Standing,
-    ) -> tuple[list[tuple[Publication, ...]], list[AlertRecord]]:
+    ) -> tuple[list[tuple[Publication, ...]], list[AlertRecord], set[str]]:
+        """What is to be published for each message, the alerts that are new, and the segments that were counted."""
         now, additions = self._now(), Additions()
+        for each in batch:
+            if trace := traceparent(each.headers):
+                additions.traces[each.message.segment_id] = trace[:TRACEPARENT_LETTERS]
         self._forget_what_others_wrote(session, batch)
         segment_ids = [each.message.segment_id for each in batch if "\0" not in each.message.segment_id]
         seen, followers = seen_among(session, segment_ids), followers_among(session, segment_ids)
@@ -151,7 +170,8 @@ class Alerting:
         for received, manifest in zip(batch, read, strict=True):
             refusal = None
             if received.message.segment_id not in seen and received.message.segment_id not in additions.seen:
-                refusal = self._decide(session, received, manifest, standing, followers, additions)
+                with about(camera_id=received.message.camera_id, segment_id=received.message.segment_id):
+                    refusal = self._decide(session, received, manifest, standing, followers, additions)
             publications.append(_dead_letter(received, refusal) if refusal else ())
         if standing is not self._standing:
             note_revisions(session, standing.in_force, now)
@@ -160,7 +180,7 @@ class Alerting:
         if self._forgot_at is None or now - self._forgot_at > FORGET_EVERY:
             forget_old_segments(session, now)
             self._forgot_at = now
-        return publications, alerts
+        return publications, alerts, set(additions.seen)
 
     def _decide(
         self,

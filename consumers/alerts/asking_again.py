@@ -8,7 +8,7 @@ import numpy as np
 from consumers.alerts.observing import Answers
 from model.questions import Decision, Question
 from model.served.address import ServedModel
-from streamer.bus.errors import MediaStoreError
+from streamer.bus.errors import MediaStoreAwayError, MediaStoreError
 from streamer.bus.manifest import LookSeen, Manifest
 from streamer.bus.media import MediaStore
 
@@ -83,6 +83,8 @@ class AskingAgain:
 
         try:
             content = self._store.read(look.crop_uri)
+        except MediaStoreAwayError:
+            raise
         except MediaStoreError:
             return None  # crops are kept for less long than manifests
         pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR_RGB) if content else None

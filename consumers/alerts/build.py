@@ -21,8 +21,9 @@ from consumers.runner import Runner
 from consumers.served import served_model
 from consumers.settings import AlerterSettings, DeskSettings
 from model.questions import Question
+from operations.seeing.health import Health
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.messages import SegmentAnalyzed
 from streamer.bus.topics import PEOPLE
 
@@ -51,7 +52,7 @@ def explaining(settings: DeskSettings) -> Explaining:
         DeskError: The desk does not open.
     """
     desk = DeskDatabase(settings.desk_url)
-    return Explaining(PeopleReader(settings.database_url), MediaStore(settings.media_url), desk)
+    return Explaining(PeopleReader(settings.database_url), open_media(settings), desk)
 
 
 def tried_on_footage(
@@ -71,7 +72,7 @@ def tried_on_footage(
         One of what `try_rules` raises, or PeopleTableError: the person table does not open, or SettingsError: the
             file with the model server's key cannot be read.
     """
-    people, store = PeopleReader(settings.database_url), MediaStore(settings.media_url)
+    people, store = PeopleReader(settings.database_url), open_media(settings)
     vlm = settings.vlm
     asking = AskingAgain(store, vlm=vlm.name, device=vlm.device, served=served_model(vlm), is_stopping=is_stopping)
     try:
@@ -92,7 +93,7 @@ def tried_on_footage(
 
 
 @contextmanager
-def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnalyzed]]:
+def alerter(settings: AlerterSettings, bus: Bus, health: Health | None = None) -> Iterator[Runner[SegmentAnalyzed]]:
     """The alerter, its desk tended as long as the block runs.
 
     Raises:
@@ -101,14 +102,16 @@ def alerter(settings: AlerterSettings, bus: Bus) -> Iterator[Runner[SegmentAnaly
     """
     desk = DeskDatabase(settings.desk_url)
     rules = rules_in_force(settings)
+    if health is not None:
+        health.has("database")
     of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]
     stage = Alerting(
         desk,
-        MediaStore(settings.media_url),
+        open_media(settings),
         rules,
         notify_within=timedelta(seconds=settings.alerts.notify_within_s),
     )
-    runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE)
+    runner = Runner(bus, [PEOPLE], GROUP, stage, batch_size=BATCH_SIZE, leg="alert", health=health)
     tending = Tending(
         desk, rules, tell=lambda standing: _tell(bus, standing, of_packs), incarnation=bus.current_incarnation
     )

@@ -58,7 +58,7 @@ def try_on_footage(
     from consumers.alerts.reports import trial_lines, trial_object
     from consumers.alerts.rules_file import read_rules
     from consumers.alerts.standing import standing_of
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
     settings, now = AlerterSettings.read(config), datetime.now(UTC)
     tried = standing_of(read_rules(rules), measured_by(settings))
@@ -70,7 +70,7 @@ def try_on_footage(
         until=moment(until, now),
         cameras=camera or (),
     )
-    store = MediaStore(settings.media_url)
+    store = open_media(settings)
     if as_json:
         typer.echo(json.dumps(trial_object(trial, store), ensure_ascii=False))
         return

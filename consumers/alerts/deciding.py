@@ -277,7 +277,7 @@ def _count_breach(watched: Watched, state: RuleState, look: Look, raised: Raised
 
 
 def _watched(rule: Rule, book: RuleBook, camera_id: str) -> Watched:
-    polygons = book.zones(rule, camera_id)
+    polygons = book.where(rule, camera_id)
     zone = shapely.union_all([shapely.Polygon(polygon) for polygon in polygons]) if polygons else None
     if zone is not None:
         shapely.prepare(zone)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from consumers.alerts.schema import AlertRecord, DeskTable, HistoryRecord
+from consumers.alerts.schema import DESK, AlertRecord, HistoryRecord
 from consumers.errors import DeskError
 from consumers.opening import opened
 
@@ -106,6 +106,6 @@ def _as_json(value: Any) -> str:
 
 def _open(database_url: str) -> Engine:
     try:
-        return opened(database_url, DeskTable.metadata, json_dumps=_as_json)
+        return opened(database_url, DESK, json_dumps=_as_json)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise DeskError(database_url, str(getattr(error, "orig", None) or error)) from error

@@ -7,7 +7,7 @@ in an editor.
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -41,6 +42,7 @@ DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 IN_FORCE: Status = "in force"
 MOST_RULES = 500
+MOST_ZONES = 500
 LEAST_AREA = 1e-6  # of the frame: a smaller zone was drawn by mistake
 
 # Emotions at work (EU AI Act, Art. 5) and what people are rather than what they wear or do: never asked.
@@ -213,6 +215,21 @@ class Zone(Part):
             raise ValueError("it encloses nothing")
         return polygon
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_name(cls, given: object) -> object:
+        if isinstance(given, str):
+            raise ValueError(  # noqa: TRY004 — what pydantic takes
+                f"there is no zone {given!r} among `zones`; draw it in Cameras, or write it there"
+            )
+        return given
+
+
+def _or_a_name(schema: dict[str, Any]) -> None:
+    """Say in the JSON schema that the name of a zone stands for it."""
+    name = {"type": "string", "description": "The name of one of `zones`."}
+    schema["items"] = {"anyOf": [schema["items"], name]}
+
 
 class Rule(Part):
     """One rule of the desk."""
@@ -226,7 +243,10 @@ class Rule(Part):
     persistence: Persistence = Persistence()
     cameras: tuple[Name, ...] = Field((), description="Cameras or camera groups; empty: every camera.")
     zones: Annotated[tuple[Zone, ...], Field(max_length=50)] = Field(
-        (), description="Where in the picture it holds; cameras without one are watched everywhere."
+        (),
+        description="Where in the picture it holds: zones, or names of `zones`; cameras without one are watched "
+        "everywhere.",
+        json_schema_extra=_or_a_name,
     )
     schedule: Schedule | None = Field(None, description="When it holds; left out: always.")
     cooldown: Cooldown = Cooldown()
@@ -250,7 +270,18 @@ class RuleBook(Part):
     camera_groups: dict[Name, tuple[Name, ...]] = Field(
         default_factory=dict, description="Name -> cameras; a group stands wherever a camera may."
     )
+    zones: Annotated[dict[Name, Zone], Field(max_length=MOST_ZONES)] = Field(
+        default_factory=dict, description="Name -> zone; the name stands wherever a rule may have a zone."
+    )
     rules: Annotated[tuple[Rule, ...], Field(max_length=MOST_RULES)] = Field((), description="The rules, in any order.")
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _named_zones(cls, rules: object, info: ValidationInfo) -> object:
+        """Put zones in the place of their names: what a rule decides by is then in it, and in its revision."""
+        if not isinstance(rules, list | tuple):
+            return rules
+        return [_with_zones(rule, info.data.get("zones", {})) for rule in rules]
 
     @model_validator(mode="after")
     def _each_id_once(self) -> Self:
@@ -277,9 +308,16 @@ class RuleBook(Part):
         """
         return any(name == camera_id or camera_id in self.camera_groups.get(name, ()) for name in named)
 
-    def zones(self, rule: Rule, camera_id: str) -> tuple[Polygon, ...]:
+    def where(self, rule: Rule, camera_id: str) -> tuple[Polygon, ...]:
         """Where a rule holds in a camera's picture; empty: everywhere."""
         return tuple(zone.polygon for zone in rule.zones if self.names(zone.cameras, camera_id))
+
+
+def _with_zones(rule: object, zones: Mapping[str, Zone]) -> object:
+    named = rule.get("zones") if isinstance(rule, dict) else None
+    if not isinstance(rule, dict) or not isinstance(named, list | tuple):
+        return rule
+    return {**rule, "zones": [zones.get(zone, zone) if isinstance(zone, str) else zone for zone in named]}
 
 
 def rules_schema() -> Mapping[str, object]:

@@ -6,12 +6,14 @@ officers do to alerts, and users, sessions, tokens and the audit log; the notifi
 """
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from consumers.indexer.schema import UtcDateTime
+from operations.databases import Schema
 
 OPEN, ACKNOWLEDGED, RESOLVED, FALSE_ALARM, SNOOZED = "open", "acknowledged", "resolved", "false_alarm", "snoozed"
 STATES = (OPEN, ACKNOWLEDGED, RESOLVED, FALSE_ALARM, SNOOZED)
@@ -100,6 +102,7 @@ class OutboxRecord(DeskTable):
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     given_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(String(64))  # W3C trace context of what led here
 
 
 class EvidenceRecord(DeskTable):
@@ -264,3 +267,6 @@ class FeedbackRecord(DeskTable):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # footage time
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
     by: Mapped[str] = mapped_column(String(100))
+
+
+DESK = Schema("desk", "0002", Path(__file__).parent / "migrations", DeskTable.metadata)

@@ -19,7 +19,7 @@ from consumers.alerts.standing import RuleStanding, Standing
 from consumers.indexer.people import PeopleReader, SegmentSeen
 from model.errors import WaitAbandonedError
 from model.questions import Question
-from streamer.bus.errors import MediaStoreError
+from streamer.bus.errors import MediaStoreAwayError, MediaStoreError
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 
@@ -209,6 +209,8 @@ class _Replay:
         try:
             manifest = self._answered(Manifest.model_validate_json(self._store.read(segment.manifest_uri)))
             pieces = pieces_of(manifest, segment.manifest_uri)
+        except MediaStoreAwayError:
+            raise
         except (ValidationError, OddManifestError, MediaStoreError):
             self.tally.gone += 1
             return

@@ -18,6 +18,7 @@ from consumers.errors import VideoReadError, WorkAbandonedError
 from model.crops import Look, best_looks
 from model.detector import Detections
 from model.tracker import Track, track_people
+from operations.logs import about
 from streamer.bus.identity import rejected_id
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import Rejected, SegmentReady
@@ -63,7 +64,10 @@ def analyze_batch(
     Raises:
         WorkAbandonedError: `is_stopping` said so.
     """
-    seen = [_look(segment, eyes, is_stopping) for segment in segments]
+    seen = []
+    for segment in segments:
+        with about(camera_id=segment.ready.camera_id, segment_id=segment.ready.segment_id):
+            seen.append(_look(segment, eyes, is_stopping))
     looked = [each for each in seen if isinstance(each, _Seen)]
     with eyes.heeding(is_stopping):
         described = iter(_describe(looked, eyes, is_stopping))

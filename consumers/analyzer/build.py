@@ -8,8 +8,9 @@ from consumers.questions import QuestionsInForce
 from consumers.runner import Runner
 from consumers.served import served_model
 from consumers.settings import AnalyzerSettings
+from operations.seeing.health import Health
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.messages import SegmentReady
 from streamer.bus.topics import QUESTIONS, SEGMENTS
 
@@ -47,7 +48,7 @@ def open_eyes(settings: AnalyzerSettings) -> Eyes:
     return eyes
 
 
-def build_analyzer(settings: AnalyzerSettings, bus: Bus) -> Runner[SegmentReady]:
+def build_analyzer(settings: AnalyzerSettings, bus: Bus, health: Health | None = None) -> Runner[SegmentReady]:
     """The analyzer, its models loaded and its store proven writable.
 
     Raises:
@@ -56,9 +57,12 @@ def build_analyzer(settings: AnalyzerSettings, bus: Bus) -> Runner[SegmentReady]
         ModelCacheError: The cache folder cannot be written.
         ModelServerError: The model server cannot be used as the settings say.
     """
-    store = MediaStore(settings.media_url)
+    store = open_media(settings)
     store.check_writable()
     eyes = open_eyes(settings)
     eyes.warm_up()
+    if health is not None:
+        health.has("models")
     stage = SegmentAnalysis(eyes, store, QuestionsInForce(bus.latest(QUESTIONS)))
-    return Runner(bus, [SEGMENTS], GROUP, stage, batch_size=settings.analyzer.batch_segments)
+    batch_size = settings.analyzer.batch_segments
+    return Runner(bus, [SEGMENTS], GROUP, stage, batch_size=batch_size, leg="analyze", health=health)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch, unreadable
 from consumers.analyzer.asking import AskedOnce, NoMoreQuestions, QuestionSource
 from consumers.analyzer.eyes import Eyes
+from consumers.measuring import note_manifest
 from consumers.runner import IsStopping, Publication
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.errors import MediaStoreError
@@ -100,7 +101,9 @@ class SegmentAnalysis:
 
     def _keep(self, result: Analyzed | Rejected, received: Received[SegmentReady], revision: str) -> Result:
         if isinstance(result, Analyzed):
-            return write_result(result, self._store)
+            manifest = write_result(result, self._store)
+            note_manifest(result.manifest)
+            return manifest
         logger.warning(
             "a segment cannot be read",
             extra={

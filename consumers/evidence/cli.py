@@ -59,10 +59,10 @@ def verify(
     """Prove that every copy is what it was when it was made; exit status 1 when one is gone or another."""
     from consumers.errors import EvidenceError
     from consumers.evidence.copier import proven
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
     settings = NotifierSettings.read(config)
-    store, rows, broken = MediaStore(settings.media_url), _table(settings).listing(alert_id), 0
+    store, rows, broken = open_media(settings), _table(settings).listing(alert_id), 0
     for row in rows:
         try:
             proven(row, store)

@@ -25,10 +25,10 @@ def export(
     """Write every correction as a line of feedback.jsonl, its crop beside it."""
     from consumers.alerts.desk_database import DeskDatabase
     from consumers.feedback.export import FeedbackExport
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
     settings = DeskSettings.read(config)
-    exported = FeedbackExport(DeskDatabase(settings.desk_url), MediaStore(settings.media_url)).write(out)
+    exported = FeedbackExport(DeskDatabase(settings.desk_url), open_media(settings)).write(out)
     for reason in exported.left_out:
         typer.echo(f"crewsight: left out: {reason}", err=True)
     typer.echo(f"{exported.written} corrections in {exported.path}.")

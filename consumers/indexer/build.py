@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from consumers.errors import ConsumerError
 from consumers.indexer.catching_up import FurtherVectors
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.faiss_library import load_faiss
@@ -18,14 +19,16 @@ from consumers.indexer.retention import Retention
 from consumers.indexer.service import create_service, served
 from consumers.indexer.snapshots import SnapshotFolder
 from consumers.indexer.tending import tended
-from consumers.listening import listen
+from consumers.listening import listen_for_searches
 from consumers.runner import Runner
 from consumers.search.described import Descriptions
 from consumers.search.finding import Finder
 from consumers.search.towers import open_towers
 from consumers.settings import IndexerSettings
+from operations.seeing.health import Health
+from operations.seeing.meters import ask
 from streamer.bus.client import Bus
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, Topic
 
 GROUP = "indexer"
@@ -50,7 +53,7 @@ def build_index(settings: IndexerSettings) -> KeptIndex:
 
 
 @contextmanager
-def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any]]:
+def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None = None) -> Iterator[Runner[Any]]:
     """The indexer, answering searches as long as the block runs; a snapshot is written at its end.
 
     Raises:
@@ -63,28 +66,33 @@ def indexing_service(settings: IndexerSettings, bus: Bus) -> Iterator[Runner[Any
     # A query is one text of some twenty words: two threads would wait for each other longer than they work, and the
     # other core is the next query's.
     torch.set_num_threads(1)
-    listening = listen(settings.search.host, settings.search.port, setting="search")
+    search = settings.search
+    listening = listen_for_searches(search.bound_host, search.port, token=search.shown_token)
     table = PeopleTable(settings.database_url)
     towers = open_towers(settings.vlm.tower_name, settings.search.models, device=settings.vlm.device)
     table.fill_text()
-    store = MediaStore(settings.media_url)
+    store = open_media(settings)
     index = build_index(settings)
     notes = SnapshotFolder(settings.index_folder)
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
     erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
     finder = Finder(index, towers, Descriptions(table.text, index), table)
-    service = create_service(finder, table, index)
+    service = create_service(finder, table, index, token=settings.search.shown_token)
     further = FurtherVectors(index, table, indexing.entering)
     steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
     if settings.search.keep_days is not None:
         keep = timedelta(days=settings.search.keep_days)
         steps["retention"] = Retention(table, index, store, keep, indexing.entering).step
+    ask("crewsight_index_vectors", "Vectors in the index.", lambda: len(index), ConsumerError)
+    if health is not None:
+        health.has("models")
+        health.has("database")
     with ExitStack() as running:
         running.enter_context(served(service, listening))
         for name, step in steps.items():
             running.enter_context(tended(name, step))
-        yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE)
+        yield Runner(bus, TOPICS, GROUP, indexing, batch_size=BATCH_SIZE, leg="index", health=health)
     indexing.save()
     index.close()
     table.close()

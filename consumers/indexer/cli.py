@@ -33,7 +33,7 @@ def rebuild(config: Config = None) -> None:
     from consumers.indexer.people import PeopleTable
     from consumers.indexer.rebuilding import rebuild as embed_anew
     from model.humanvlm import HumanVLM
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
     settings = IndexerSettings.read(config)
     table = PeopleTable(settings.database_url)
@@ -42,7 +42,7 @@ def rebuild(config: Config = None) -> None:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns) as progress:
         task = progress.add_task("Embedding anew", total=missing)
-        store = MediaStore(settings.media_url)
+        store = open_media(settings)
         rebuilt = embed_anew(table, store, vlm, lambda so_far: progress.update(task, completed=so_far.done))
     typer.echo(f"{_counted(rebuilt.embedded, 'person', 'people')} embedded anew in {vlm.embedding_space}.")
     if rebuilt.gone:

@@ -20,6 +20,7 @@ from consumers.indexer.snapshots import SnapshotFolder
 from consumers.indexer.tombstones import Tombstones
 from consumers.linking import link
 from consumers.runner import IsStopping, Publication
+from operations.logs import about
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -118,7 +119,8 @@ class Indexing:
     def _enter(self, received: Received[Message]) -> Sequence[Publication]:
         match received.message:
             case SegmentAnalyzed() as analyzed:
-                return self._enter_segment(received, analyzed)
+                with about(camera_id=analyzed.camera_id, segment_id=analyzed.segment_id):
+                    return self._enter_segment(received, analyzed)
             case Rejected() as rejected:
                 self._table.reject(rejected, noticed_at=self._now())
         return ()

@@ -106,10 +106,11 @@ class PeopleTable(PeopleReader):
             session.merge(PartitionRecord(camera_id=camera_id, partition=partition))
 
     def reject(self, rejected: Rejected, *, noticed_at: datetime) -> bool:
-        """Enter one refusal; false when it is there already."""
+        """Enter one refusal; false when it is there already, and was not replayed since."""
         with self.writing() as session:
-            if session.scalar(select(RejectionRecord.id).where(RejectionRecord.rejected_id == rejected.rejected_id)):
-                return False
+            chosen = select(RejectionRecord).where(RejectionRecord.rejected_id == rejected.rejected_id)
+            if (known := session.scalar(chosen)) is not None:
+                return _refused_again(known, rejected, noticed_at)
             session.add(
                 RejectionRecord(
                     rejected_id=rejected.rejected_id,
@@ -187,3 +188,18 @@ def _chain(session: Session, links: Links) -> None:
             session.execute(
                 update(PersonRecord).where(PersonRecord.chain_id == chain_of[later]).values(chain_id=chain_of[earlier])
             )
+
+
+def _refused_again(known: RejectionRecord, rejected: Rejected, noticed_at: datetime) -> bool:
+    """Let a refusal stand open again whose replay was refused too; a repeat of the first one changes nothing."""
+    before = Rejected.model_validate(known.rejected)
+    is_same = (before.partition, before.offset, before.incarnation) == (
+        rejected.partition,
+        rejected.offset,
+        rejected.incarnation,
+    )
+    if known.handled is None or is_same:
+        return False
+    known.handled = known.handled_at = known.handled_by = None
+    known.reason, known.noticed_at, known.rejected = rejected.reason, noticed_at, rejected.model_dump(mode="json")
+    return True

@@ -19,6 +19,7 @@ from consumers.indexer.rows import (
     PLACE_COLUMNS,
     SIGHT_COLUMNS,
     CameraSeen,
+    CameraSegment,
     Counts,
     Person,
     PersonPlace,
@@ -164,6 +165,23 @@ class PeopleReader:
         return self._read(
             lambda s: [CameraSeen(name, n, int(people or 0), last) for name, n, people, last in s.execute(chosen)]
         )
+
+    def camera_segments(self) -> dict[str, CameraSegment]:
+        """The segment of each camera that was entered last."""
+        newest = select(func.max(SegmentRecord.id)).group_by(SegmentRecord.camera_id)
+        chosen = select(SegmentRecord.camera_id, SegmentRecord.uri, SegmentRecord.started_at).where(
+            SegmentRecord.id.in_(newest)
+        )
+        return self._read(lambda s: {name: CameraSegment(uri, at) for name, uri, at in s.execute(chosen)})
+
+    def people_since(self, instant: datetime) -> dict[str, int]:
+        """How many people each camera has seen since an instant; one seen in several segments counts once."""
+        chosen = (
+            select(PersonRecord.camera_id, func.count(func.distinct(PersonRecord.chain_id)))
+            .where(PersonRecord.first_seen_at >= instant)
+            .group_by(PersonRecord.camera_id)
+        )
+        return self._read(lambda s: {row[0]: row[1] for row in s.execute(chosen)})
 
     def questions(self) -> list[AskedQuestion]:
         """Every question that was ever answered, in the order in which they were first seen."""

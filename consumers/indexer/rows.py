@@ -84,6 +84,14 @@ class CameraSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraSegment:
+    """The newest indexed segment of one camera."""
+
+    uri: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentSeen:
     """One indexed segment."""
 

@@ -1,6 +1,7 @@
 """The tables of the `people` database and how it is opened. No statement here is SQLite's alone, but the pragmas."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from consumers.errors import PeopleTableError
 from consumers.indexer.full_text import full_text_of
 from consumers.opening import opened
+from operations.databases import Schema
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -143,6 +145,9 @@ class RejectionRecord(Table):
     reason: Mapped[str] = mapped_column(Text)
     noticed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     rejected: Mapped[dict[str, Any]] = mapped_column(JSON)
+    handled: Mapped[str | None] = mapped_column(String(16))  # replaying, replayed, dropped; null: nobody has
+    handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    handled_by: Mapped[str | None] = mapped_column(String(100))
 
 
 class Tombstone(Table):
@@ -202,13 +207,17 @@ class ErasureRecord(Table):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
+PEOPLE = Schema("people", "0002", Path(__file__).parent / "migrations", Table.metadata)
+
+
 def open_engine(database_url: str) -> Engine:
     """An engine on the database at `database_url`, its tables laid out.
 
     Raises:
         PeopleTableError: the URL is none, or the database does not open.
+        SchemaVersionError: a newer program has brought it further.
     """
     try:
-        return opened(database_url, Table.metadata, lambda engine: full_text_of(engine).lay_out)
+        return opened(database_url, PEOPLE, lambda engine: full_text_of(engine).lay_out)
     except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         raise PeopleTableError(database_url, str(getattr(error, "orig", None) or error)) from error

@@ -1,17 +1,18 @@
-"""The indexer's internal HTTP service: searches, and how much is indexed. Loopback only.
+"""The indexer's internal HTTP service: searches, and how much is indexed. Loopback only, unless a token is asked for.
 
 It answers with keys and reasons; whoever asked reads the person table, so no row is written and parsed twice.
 """
 
 import contextlib
+import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import orjson
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -22,15 +23,17 @@ from consumers.search.client import ElsewhereAsked, IndexStatus
 from consumers.search.finding import Finder
 from consumers.search.query import SearchQuery
 from consumers.search.vector_index import VectorIndex
+from operations.seeing.meters import SEARCH
 
 CLOSE_S = 2
 JSON = "application/json"
 QUERY, ELSEWHERE = TypeAdapter(SearchQuery), TypeAdapter(ElsewhereAsked)
 
 
-def create_service(finder: Finder, people: PeopleReader, index: VectorIndex) -> FastAPI:
-    """The service over these; testable alone."""
-    service = FastAPI(title="Crewsight search", docs_url=None, redoc_url=None, openapi_url=None)
+def create_service(finder: Finder, people: PeopleReader, index: VectorIndex, *, token: str = "") -> FastAPI:
+    """The service over these, for whoever shows `token`, or for everybody; testable alone."""
+    asking = [Depends(_only_with(token))] if token else []
+    service = FastAPI(title="Crewsight search", docs_url=None, redoc_url=None, openapi_url=None, dependencies=asking)
 
     # The bodies are read here and not by the framework: this is asked hundreds of times a second.
     @service.post("/find")
@@ -53,11 +56,24 @@ def create_service(finder: Finder, people: PeopleReader, index: VectorIndex) -> 
     return service
 
 
+def _only_with(token: str) -> Callable[[Request], Awaitable[None]]:
+    wanted = f"Bearer {token}".encode()
+
+    async def check(request: Request) -> None:
+        shown = request.headers.get("authorization", "").encode()
+        if not secrets.compare_digest(shown, wanted):
+            raise HTTPException(401, "search.token is another")
+
+    return check
+
+
 async def _answered(kind: TypeAdapter[Any], body: bytes, work: Callable[[Any], object]) -> Response:
     """What `work` makes of a body; 422 or 404 with the reason where it refuses."""
     try:
         asked = kind.validate_json(body)
-        return Response(orjson.dumps(await run_in_threadpool(work, asked)), media_type=JSON)
+        with SEARCH.time():
+            found = await run_in_threadpool(work, asked)
+        return Response(orjson.dumps(found), media_type=JSON)
     except ValidationError as error:
         return Response(error.errors()[0]["msg"], 422, media_type="text/plain")
     except SearchQueryError as error:

@@ -3,7 +3,9 @@
 Nothing of the stream waits for it: the alerter writes a line and goes on. A slow receiver holds up no other channel.
 """
 
+import itertools
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,9 @@ from consumers.errors import DeliveryError
 from consumers.notifying.notice import Notice
 from consumers.notifying.outbox import Outbox, Owed, backoff_s
 from consumers.notifying.senders import Sender
+from operations.logs import about
+from operations.seeing.meters import NOTIFICATIONS, leg
+from operations.seeing.tracing import step
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +24,7 @@ MakeNotice = Callable[[Owed], Notice]
 
 GIVE_UP_AFTER_S = 3 * 24 * 3600.0
 STRANGERS_EVERY_S = 60.0
+DELIVERED, FAILED, GIVEN_UP = OUTCOMES = ("delivered", "failed", "given up")
 
 
 def _now() -> datetime:
@@ -46,6 +52,8 @@ class Notifier:
         self._pool = ThreadPoolExecutor(max(1, len(senders)), thread_name_prefix="channel")
         self._busy: dict[str, Future[None]] = {}
         self._strangers_at: datetime | None = None
+        for channel, outcome in itertools.product(senders, OUTCOMES):
+            NOTIFICATIONS.labels(channel, outcome)  # from the start: the first one is an increase, too
 
     def step(self) -> int:
         """Give each idle channel its next notification; returns how many are on their way."""
@@ -66,17 +74,28 @@ class Notifier:
                 sending.result()  # a broken desk is raised here
 
     def _deliver(self, owed: Owed) -> None:
+        with about(camera_id=owed.alert.camera_id, segment_id=owed.alert.segment_id, person_id=owed.alert.person_id):
+            self._try(owed)
+
+    def _try(self, owed: Owed) -> None:
+        began_s, facts = time.time(), {"channel": owed.channel, "alert_id": owed.alert.alert_id}
         try:
             self._senders[owed.channel].send(self._make_notice(owed))
         except DeliveryError as error:
+            step("notify", owed.traceparent, began_s=began_s, facts={**facts, "outcome": FAILED})
             self._put_off(owed, error)
             return
-        self._outbox.delivered(owed, self._now())
+        step("notify", owed.traceparent, began_s=began_s, facts={**facts, "outcome": DELIVERED})
+        now = self._now()
+        self._outbox.delivered(owed, now)
+        NOTIFICATIONS.labels(owed.channel, DELIVERED).inc()
+        leg(owed.alert.camera_id, "notify", (now - owed.created_at).total_seconds())
 
     def _put_off(self, owed: Owed, error: DeliveryError) -> None:
         now = self._now()
         wait_s = max(backoff_s(owed.attempts), error.retry_after_s or 0.0)
         again_at = now + timedelta(seconds=wait_s) if now - owed.created_at < self._give_up_after else None
+        NOTIFICATIONS.labels(owed.channel, FAILED if again_at else GIVEN_UP).inc()
         logger.warning(
             "not delivered" if again_at else "not delivered, given up",
             extra={

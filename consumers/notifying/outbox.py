@@ -18,7 +18,7 @@ from consumers.notifying.channels import Channel
 
 NOTIFIER = "notifier"  # who, in an alert's history
 NOTIFIED, GIVEN_UP = "notified", "notification given up"  # actions in an alert's history
-LEASE_S = 60.0  # well above what one sending may take
+LEASE_S = 25.0  # above what one sending may take, and short enough that a crash delays nobody for half a minute
 FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 900.0
 LOOKED_AT_ONCE = 200
 
@@ -33,6 +33,7 @@ class Owed:
     attempts: int
     created_at: datetime
     alert: AlertRecord
+    traceparent: str | None = None
 
 
 def backoff_s(attempts: int, *, draw: Callable[[], float] = random.random) -> float:
@@ -130,7 +131,7 @@ class Outbox:
         row.attempts += 1
         row.not_before = now + self._lease
         alert = session.scalars(select(AlertRecord).where(AlertRecord.alert_id == row.alert_id)).one()
-        return Owed(row.id, row.channel, row.kind, row.attempts, row.created_at, alert)
+        return Owed(row.id, row.channel, row.kind, row.attempts, row.created_at, alert, row.traceparent)
 
 
 def _due(now: datetime) -> Select[OutboxRecord]:

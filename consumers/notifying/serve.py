@@ -11,7 +11,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from consumers.alerts.desk_database import DeskDatabase
-from consumers.errors import ChannelError
+from consumers.errors import ChannelError, DeskError
 from consumers.evidence.copier import EvidenceCopier, Keeping
 from consumers.evidence.table import EvidenceTable
 from consumers.notifying.notice import Notice, notice_of
@@ -19,13 +19,16 @@ from consumers.notifying.notifier import Notifier
 from consumers.notifying.outbox import Outbox, Owed
 from consumers.notifying.senders import sender_of, senders_of
 from consumers.settings import NotifierSettings
+from operations.seeing.health import Health
+from operations.seeing.meters import ask
 from streamer.bus.errors import MediaStoreError
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 
 logger = logging.getLogger(__name__)
 
 COPY_EVERY_S = 1.0
 DROP_EVERY_S = 600.0
+PICTURE_PATIENCE_S = 1.0  # news without its picture is better than late news
 
 
 class NotifyingService:
@@ -34,7 +37,7 @@ class NotifyingService:
     Raises (from `run`): whatever broke the desk or the media store; the supervisor starts it again.
     """
 
-    def __init__(self, settings: NotifierSettings) -> None:
+    def __init__(self, settings: NotifierSettings, health: Health | None = None) -> None:
         """Open the desk, the media store and the channels.
 
         Raises:
@@ -42,13 +45,17 @@ class NotifyingService:
             DeskError: The desk does not open.
             MediaStoreError: The media store cannot be written.
         """
-        self._settings = settings
+        self._settings, self._health = settings, health or Health()
         senders = senders_of(settings.notifying.channels)
-        self._store = MediaStore(settings.media_url)
+        self._store = open_media(settings)
+        self._pictures = open_media(settings, patience_s=PICTURE_PATIENCE_S)
         self._store.check_writable()
         desk = DeskDatabase(settings.desk_url)
+        outbox = Outbox(desk, settings.notifying.channels)
+        ask("crewsight_notifications_owed", "Notifications that are still owed.", outbox.waiting, DeskError)
+        self._health.has("database")
         self._notifier = Notifier(
-            Outbox(desk, settings.notifying.channels),
+            outbox,
             senders,
             self._notice,
             give_up_after_s=settings.notifying.give_up_after_s,
@@ -67,6 +74,7 @@ class NotifyingService:
         copying.start()
         try:
             while not self._is_stopping.is_set():
+                self._health.beat()
                 self._notifier.step()
                 self._is_stopping.wait(self._settings.notifying.look_every_s)
         finally:
@@ -102,7 +110,7 @@ class NotifyingService:
     def _picture(self, uri: str) -> bytes | None:
         """The JPEG at `uri`; None where it cannot be read: the news goes out all the same."""
         try:
-            return self._store.read(uri)
+            return self._pictures.read(uri)
         except MediaStoreError as error:
             logger.warning("notified without its picture", extra={"uri": uri, "reason": error.reason})
             return None

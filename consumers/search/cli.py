@@ -119,11 +119,11 @@ def _of_this_machine(asked: "SearchAsked", settings: PageSettings) -> "SearchSha
     from consumers.web.alerts.frames import Frames
     from consumers.web.desk import Desk
     from consumers.web.search.asking import Asking
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
-    people, media = PeopleReader(settings.database_url), MediaStore(settings.media_url)
+    people, media = PeopleReader(settings.database_url), open_media(settings)
     access = Access(DeskDatabase(settings.desk_url))
-    desk = Desk(SearchClient(settings.search.url), people, media, access)
+    desk = Desk(SearchClient(settings.search.url, token=settings.search.shown_token), people, media, access)
     groups = RulesWatch(settings.rules_path).look().book.camera_groups
     query = Asking(people, desk.asked_questions, lambda: groups, Frames(media)).query(asked)
     try:
@@ -155,9 +155,9 @@ def _print_table(found: "SearchShape", settings: PageSettings, url: str | None) 
     from rich.table import Table
 
     from consumers.web.shaping import media_uri
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
-    store = None if url else MediaStore(settings.media_url)
+    store = None if url else open_media(settings)
     # Piped on, a line is as long as it needs: addresses are there to be used.
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     table = Table("time", "camera", "alike", "words", "caption", box=None, header_style="bold")

@@ -44,11 +44,14 @@ class SearchClient:
     Raises (every method): `SearchUnavailableError` naming the address and what happened.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
-        """Ask the service at `url`, such as `http://127.0.0.1:18081`."""
+    def __init__(self, url: str, *, timeout_s: float = 10.0, token: str = "") -> None:
+        """Ask the service at `url`, such as `http://127.0.0.1:18081`, and show it `token`, if there is one."""
         self.url = url
+        headers = {"Authorization": f"Bearer {token}"} if token else None
         # urllib3 asks a fifth of the processor time of httpx, and knows no proxies unless told.
-        self._http = urllib3.PoolManager(maxsize=CONNECTIONS, timeout=urllib3.Timeout(timeout_s), retries=False)
+        self._http = urllib3.PoolManager(
+            maxsize=CONNECTIONS, timeout=urllib3.Timeout(timeout_s), retries=False, headers=headers
+        )
 
     def find(self, query: SearchQuery) -> FoundPeople:
         """One page of who is found, by their keys.
@@ -92,6 +95,8 @@ class SearchClient:
             raise SearchQueryError(answer.data.decode(errors="replace"))
         if answer.status == 404 and body is not None:
             raise NotSeenError(answer.data.decode(errors="replace"))
+        if answer.status == 401:
+            raise SearchUnavailableError(self.url, "it wants another search.token")
         if answer.status != 200:
             raise SearchUnavailableError(self.url, f"it answers {answer.status}")
         try:

@@ -29,8 +29,7 @@ def decoded(picture: bytes) -> Frame:
             warnings.simplefilter("ignore")  # of its size, which is bounded here before anything is decoded
             is_too_large = image.width * image.height > MOST_PIXELS
             pixels = np.zeros((0, 0, 3), np.uint8) if is_too_large else _upright(image)
-    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError, ImportError) as error:
-        # An ImportError where Ultralytics has patched Pillow: it looks for a reader of HEIC.
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError) as error:
         raise SearchQueryError("picture: this is no JPEG or PNG that can be read") from error
     if is_too_large:
         raise SearchQueryError(f"picture: at most {MOST_PIXELS // 1_000_000} million pixels")

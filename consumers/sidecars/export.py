@@ -118,7 +118,7 @@ def _said(picture: Path, people: list[Person], questions: Mapping[str, AskedQues
             # Pillow gives the size of a TIFF as it is shown, and that of the others as they are stored.
             is_turned = opened.format == "TIFF" and orientation >= TURNED_FROM
             size_wh = opened.size[::-1] if is_turned else opened.size
-    except (OSError, SyntaxError, ValueError, ImportError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SidecarError(f"the picture cannot be read: {error}") from error
     return picture_said(people, questions, size_wh=size_wh, orientation=orientation)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-LIVE, ALERTS, SEARCH, RULES = "/", "/alerts", "/search", "/rules"
+LIVE, ALERTS, SEARCH, CAMERAS, RULES, SYSTEM = "/", "/alerts", "/search", "/cameras", "/rules", "/system"
 PERSON, CAMERA, QUERY = "person", "camera", "q"
 ALERT, RULE, STATE, SEVERITY, SINCE, UNTIL, VIEW = "alert", "rule", "state", "severity", "since", "until", "view"
 BY, LIKE, PICTURE, FRAME, ANSWERS, DESCRIBED, SURE, ZONE = (

@@ -23,6 +23,10 @@ from consumers.web.alerts.api import alerts_router, tell_alert_problems
 from consumers.web.alerts.board import AlertBoard
 from consumers.web.alerts.frames import Frames
 from consumers.web.body_limit import BodyLimit
+from consumers.web.cameras.api import cameras_router, tell_camera_problems
+from consumers.web.cameras.cameras_desk import CamerasDesk, Watched
+from consumers.web.cameras.zones import Zones
+from consumers.web.cameras.zones_api import zones_router
 from consumers.web.desk import Desk, Search
 from consumers.web.documenting import PROBLEM, documented
 from consumers.web.exports.api import exports_router, tell_export_problems
@@ -45,6 +49,8 @@ from consumers.web.search.asking import Asking
 from consumers.web.search.saved import SavedSearches
 from consumers.web.search.saved_api import saved_router, tell_saved_problems
 from consumers.web.services import Services
+from consumers.web.system.api import tell_upkeep_problems, upkeep_router
+from consumers.web.system.system_desk import Installation, SystemDesk
 from consumers.web.who import Who, needs
 from streamer.bus.media import MediaStore
 
@@ -60,11 +66,13 @@ def create_api(
     media: MediaStore,
     alerts: DeskDatabase,
     rules: RulesDesk,
+    watched: Watched,
+    installation: Installation,
     *,
     session_h: float = SESSION_H,
     site_name: str = "Crewsight",
 ) -> FastAPI:
-    """The API over these five, testable alone: `/api/v1/…` and `/media/…`.
+    """The API over these seven, testable alone: `/api/v1/…` and `/media/…`.
 
     Args:
         search: Finds people by words.
@@ -72,6 +80,8 @@ def create_api(
         media: Where pictures and footage are.
         alerts: The desk database: alerts, and who may see them.
         rules: The rules, and why they say what they say.
+        watched: The cameras, and what is said of them.
+        installation: What there is to know of the rest of it.
         session_h: Hours after which whoever signed in has to do so again.
         site_name: What reports call this place.
     """
@@ -96,8 +106,16 @@ def create_api(
     api.include_router(_system_router(desk), prefix="/api/v1")
     exports = api.state.exports = Exports(desk.person, media, access, site_name=site_name)
     api.include_router(exports_router(exports), prefix="/api/v1")
-    api.include_router(media_router(media, Plays(access)))
-    api.state.services = Services(desk, board, acts, access, rules, asking, saved, exports, frames)
+    plays = Plays(access)
+    api.include_router(media_router(media, plays))
+    cameras, zones = CamerasDesk(watched, people, frames), Zones(rules, access)
+    api.include_router(cameras_router(cameras, access, plays), prefix="/api/v1")
+    api.include_router(zones_router(zones), prefix="/api/v1")
+    system = SystemDesk(installation, cameras, people, media, access)
+    api.include_router(upkeep_router(system), prefix="/api/v1")
+    api.state.services = Services(
+        desk, board, acts, access, rules, asking, saved, exports, frames, plays, cameras, zones, system
+    )
     api.include_router(alerts_router(board, acts, frames, access), prefix="/api/v1")
     api.include_router(rules_router(rules, access), prefix="/api/v1")
     tell_alert_problems(api, board, _problem)
@@ -105,6 +123,8 @@ def create_api(
     tell_search_problems(api, _problem)
     tell_export_problems(api, _problem)
     tell_saved_problems(api, _problem)
+    tell_camera_problems(api, _problem)
+    tell_upkeep_problems(api, _problem)
     api.add_middleware(BodyLimit)
     api.add_middleware(Gate, callers=api.state.callers)
     _tell_problems(api)

@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from consumers.access.roles import LOOK, PLAY
 from consumers.web.plays import Plays
 from consumers.web.who import Who, needs, refuse_unless
-from streamer.bus.errors import MediaStoreError
+from streamer.bus.errors import MediaStoreAwayError, MediaStoreError
 from streamer.bus.media import SCHEME, MediaStore
 
 CHUNK_BYTES = 1 << 20
@@ -55,6 +55,8 @@ def media_router(media: MediaStore, plays: Plays) -> APIRouter:
             if local is not None:
                 return FileResponse(local, media_type=content_type, headers=HEADERS)
             size = media.size_bytes(uri)
+        except MediaStoreAwayError as error:
+            raise HTTPException(503, "The media store does not answer.", headers={"Retry-After": "5"}) from error
         except MediaStoreError as error:
             raise HTTPException(404, f"{path} cannot be read.") from error
         return _ranged(media, uri, size, content_type, request)

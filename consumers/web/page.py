@@ -24,16 +24,19 @@ from consumers.web.components.person_rules import PersonRules
 from consumers.web.components.words import Words
 from consumers.web.feed import Feed
 from consumers.web.rooms.alerts import AlertsRoom
+from consumers.web.rooms.cameras import CamerasRoom
 from consumers.web.rooms.live import LiveRoom
 from consumers.web.rooms.room import PageLook, Room, Surroundings
 from consumers.web.rooms.rules import RulesRoom
 from consumers.web.rooms.search import SearchRoom
+from consumers.web.rooms.system import SystemRoom
 from consumers.web.schemas import PersonDetailShape
 from consumers.web.services import Services
 from consumers.web.sign_in import THEME_COOKIE, sign_in_router, theme_style
 from consumers.web.who import identity_of, needs
 from consumers.web.wording import clock_time
 
+ROOMS_IN_ORDER = (LiveRoom, AlertsRoom, SearchRoom, CamerasRoom, RulesRoom, SystemRoom)
 YEAR_S = 365 * 86_400
 FAVICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
@@ -99,7 +102,7 @@ class Page:
                 extra=self._say_more,
             )
             with Words("main", "") as main:
-                ui.sub_pages({room.path: self._enter(room) for room in (LiveRoom, AlertsRoom, SearchRoom, RulesRoom)})
+                ui.sub_pages({room.path: self._enter(room) for room in ROOMS_IN_ORDER})
         ui.skip_link("To the people", target=main)
         self._client.sub_pages_router.on_path_changed(self._follow)
         self._feed.stands.subscribe(self._header.stand)

@@ -25,14 +25,25 @@ from consumers.listening import is_loopback, listen
 from consumers.search.client import SearchClient
 from consumers.settings import PageSettings
 from consumers.web.api import create_api
+from consumers.web.cameras.cameras_desk import Watched
+from consumers.web.cameras.hearing import BusReports
 from consumers.web.page import create_page
 from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
-from streamer.bus.media import MediaStore
+from consumers.web.seeing import RequestMeter, seeing_router
+from consumers.web.system.system_desk import Installation
+from operations.logs import configure_logging
+from operations.seeing.serving import forget, note_page, tell_of_machine
+from streamer.bus.camera_file import CameraFile
+from streamer.bus.camera_url import shown_url
+from streamer.bus.client import Bus
+from streamer.bus.media_opening import open_media
 
 SHUTDOWN_S = 1  # an open page is a connection that never ends by itself
 LEAVE_AFTER_S = 3
 SEARCH_TIMEOUT_S = 5.0
+MEDIA_PATIENCE_S = 3.0  # whoever looks at a page does not wait for a minute
+BUS_TIMEOUT_S = 4.0
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 LOCALTIME = Path("/etc/localtime")
 
@@ -46,7 +57,12 @@ def serve_page(settings: PageSettings) -> None:
         DeskError: the desk database cannot be opened.
     """
     check_address(settings)
-    serve(lambda: build_page(settings), settings.page.host, settings.page.port)
+    configure_logging(form=settings.logs.form, process="page")
+    note = note_page(settings, f"{settings.page.host}:{settings.page.port}")
+    try:
+        serve(lambda: build_page(settings), settings.page.host, settings.page.port)
+    finally:
+        forget(note)
 
 
 def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
@@ -73,9 +89,9 @@ def build_page(settings: PageSettings) -> FastAPI:
         DeskError: the desk database cannot be opened.
     """
     people = PeopleReader(settings.database_url)
-    search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S)
+    search = SearchClient(settings.search.url, timeout_s=SEARCH_TIMEOUT_S, token=settings.search.shown_token)
     page = settings.page
-    media, desk = MediaStore(settings.media_url), DeskDatabase(settings.desk_url)
+    media, desk = open_media(settings, patience_s=MEDIA_PATIENCE_S), DeskDatabase(settings.desk_url)
     explaining = Explaining(people, media, desk)
     api = create_api(
         search,
@@ -83,16 +99,50 @@ def build_page(settings: PageSettings) -> FastAPI:
         media,
         desk,
         RulesDesk(settings.rules_path, measured_by(settings), _try_on(settings), explaining),
+        _watched(settings),
+        _installation(settings),
         session_h=page.session_h,
         site_name=page.site_name,
     )
     zone = zone_of(page.time_zone)
+    tell_of_machine(settings)
+    api.include_router(seeing_router(people, desk))
     create_page(api, PageLook(page.site_name, zone, is_demo=page.is_demo, shift_starts_h=page.shift_starts_h))
     if is_loopback(page.host):
         # A page of another site could rebind its own name to 127.0.0.1 and read everything here; the name tells.
         # Elsewhere it would come without a session, so any name will do.
         api.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
+    api.add_middleware(RequestMeter)
     return api
+
+
+def _bus(settings: PageSettings) -> Bus:
+    return Bus(
+        settings.bus.bootstrap_servers,
+        partitions=settings.bus.partitions,
+        replication_factor=settings.bus.replication_factor,
+        client_id="page",
+        timeout_s=BUS_TIMEOUT_S,
+    )
+
+
+def _watched(settings: PageSettings) -> Watched:
+    """The cameras file, and a listener to the streamers that ends with the process."""
+    reports = BusReports(_bus(settings))
+    reports.start()
+    return Watched(CameraFile(settings.live.cameras_in(settings.state.folder)), reports)
+
+
+def _installation(settings: PageSettings) -> Installation:
+    media = settings.media_url
+    return Installation(
+        settings.state.folder,
+        broker=settings.bus.bootstrap_servers,
+        media=shown_url(media) if "://" in media else media,
+        keep_people_days=settings.search.keep_days,
+        keep_evidence_days=settings.evidence.keep_days,
+        bus=lambda: _bus(settings),
+    )
 
 
 def _try_on(settings: PageSettings) -> TryOn:

@@ -13,7 +13,7 @@ from consumers.access.gate import COOKIE, SIGN_IN, secrets_in
 from consumers.errors import SignInRefusedError
 from consumers.web.components.markup import Markup, tag, together
 
-THEME = Path(__file__).with_name("theme.css")
+LOOKS = tuple(Path(__file__).with_name(f"{name}.css") for name in ("theme", "upkeep"))
 THEME_COOKIE = "crewsight-theme"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -74,7 +74,8 @@ def sign_in_router(access: Access, site_name: str, on_change: Callable[[], None]
 
 def theme_style(*, is_dark: bool) -> Markup:
     """The look of everything, in the colours of the theme."""
-    return Markup(f"<style>:root{{color-scheme:{'dark' if is_dark else 'light'}}}\n{THEME.read_text()}</style>")
+    looks = "\n".join(look.read_text() for look in LOOKS)
+    return Markup(f"<style>:root{{color-scheme:{'dark' if is_dark else 'light'}}}\n{looks}</style>")
 
 
 def own_place(address: str) -> str:

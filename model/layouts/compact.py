@@ -17,6 +17,7 @@ from model.layouts.layout import ImageTokens, TextEmbedding
 from model.layouts.scoring import AskedTokens, Block, answer_scores, ended_where_needed
 from model.network import HumanNetwork, TextReader
 from model.questions import Question
+from model.reading_engine import OpenVinoReader
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, SPECIAL_WORDS, SUMMARY, UNKNOWN, WordTokens
 from model.vision_engine import OpenVinoEyes
 from model.vision_tower import resized
@@ -67,6 +68,8 @@ class CompactLayout(CompactText):
         super().__init__(network, checkpoint.words, _embedding_space(checkpoint))
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._eyes = OpenVinoEyes(self._network) if self._is_on_cpu_in_float32 else None
+        patches = network.vision_tower.sizes.patches
+        self._engine = OpenVinoReader(network.language_model, patches) if self._is_on_cpu_in_float32 else None
         self.sheet = checkpoint.decisions
         self.embedding_width = checkpoint.sizes.embedding_width
         self.answer_revision = f"humanvlm-compact-{checkpoint.answers_digest}"
@@ -109,13 +112,18 @@ class CompactLayout(CompactText):
         def read_about(blocks: Sequence[Block]) -> list[Tensor]:
             before = [() if block.parent is None else blocks[block.parent].tokens for block in blocks]
             texts = [(*parent, *block.tokens) for parent, block in zip(before, blocks, strict=True)]
-            asked = [torch.tensor([text], device=self._device) for text in (*texts, (self._words.id_of(SUMMARY),))]
-            *read, last = model.read_about(seen.tokens, asked)
+            *read, last = self._read_about(seen.tokens, (*texts, (self._words.id_of(SUMMARY),)))
             summaries.append(last[:, -1])
             return [hidden[:, len(parent) :] for hidden, parent in zip(read, before, strict=True)]
 
         scores = answer_scores([self._asked(question) for question in questions], read_about, model.logits)
         return scores, self._network.embed_summary(summaries[0])
+
+    def _read_about(self, image_tokens: Tensor, texts: Sequence[Sequence[int]]) -> list[Tensor]:
+        if self._engine is not None:
+            return self._engine.read_about(image_tokens, texts)
+        asked = [torch.tensor([text], device=self._device) for text in texts]
+        return self._network.language_model.read_about(image_tokens, asked)
 
     def describe(self, seen: ImageTokens) -> list[str]:
         """A caption of each crop, in the words that were learnt."""

@@ -54,6 +54,7 @@ class CameraCounts(Part):
     thinned_segments: NonNegativeInt = 0
     skipped_segments: NonNegativeInt = 0
     skipped_s: NonNegativeFloat = 0.0
+    skipped_over_quota: NonNegativeInt = Field(0, description="Of the skipped segments, those that had no room.")
 
 
 class CameraReport(Part):
@@ -65,6 +66,8 @@ class CameraReport(Part):
     reason: str | None = Field(None, description="Why it is not live, in words.")
     since: AwareDatetime = Field(description="Since when the connection is as it is.")
     last_frame_at: AwareDatetime | None = None
+    last_segment_at: AwareDatetime | None = Field(None, description="When its last segment began.")
+    last_segment_uri: str | None = None
     codec: str | None = None
     fps: NonNegativeFloat | None = None
     width_px: NonNegativeInt | None = None

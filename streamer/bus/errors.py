@@ -2,6 +2,7 @@
 
 * BusError                   the base of all
   * MediaStoreError          the media store cannot be read or written
+    * MediaStoreAwayError    its server does not answer, or is overloaded: it may be back by itself
   * BrokerUnreachableError   no Kafka broker answers at the address
   * BrokerStartError         the embedded broker did not come up, or died
   * IncarnationChangedError  the broker came back without its memory: known offsets mean nothing any more
@@ -26,6 +27,10 @@ class MediaStoreError(BusError):
 
     def __str__(self) -> str:
         return f"media store: {self.uri}: {self.reason}"
+
+
+class MediaStoreAwayError(MediaStoreError):
+    """The media store's server was waited for in vain; nothing is known about what lies there."""
 
 
 class BrokerUnreachableError(BusError):

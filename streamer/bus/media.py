@@ -1,23 +1,34 @@
 """The media store: where segments, crops and manifests lie, named by `media:///…` URIs relative to its root.
 
 A local folder by default; any fsspec URL works (`s3://bucket/prefix`). A store can move: nothing outside this file
-knows its root.
+knows its root. A server that is away or overloaded is waited for; what it says otherwise is an error at once.
 """
 
+import logging
 import os
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import TypeVar, cast
 
 import fsspec
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from streamer.bus.errors import MediaStoreError
+from streamer.bus.errors import MediaStoreAwayError, MediaStoreError
+from streamer.bus.object_store import ObjectAccess, is_passing, reason_of, storage_options
+
+logger = logging.getLogger(__name__)
 
 SCHEME = "media:///"
+PATIENCE_S = 60.0
+FIRST_RETRY_S = 0.2
+RETRY_AT_MOST_S = 5.0
+SLICE_S = 0.2  # how soon a wait hears that the process is to end
 Found = TypeVar("Found")
 
 
@@ -66,16 +77,42 @@ def crops_folder(camera_id: str, segment_id: str, analysis_revision: str) -> str
 
 
 class MediaStore:
-    """Reads and writes media by URI.
+    """Reads and writes media by URI; may be used from several threads.
 
-    Raises (every method): `MediaStoreError` naming the URI and what the file system said.
+    Raises (every method): `MediaStoreError` naming the URI and what the file system said; `MediaStoreAwayError`, which
+    is one, when the server was waited for in vain.
     """
 
-    def __init__(self, url: str) -> None:
-        """Use the folder or fsspec URL `url` as the store's root."""
-        self.url = url
-        self._fs, self._root = fsspec.core.url_to_fs(url)
-        self._is_local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+    def __init__(
+        self,
+        url: str,
+        access: ObjectAccess | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Use the folder or fsspec URL `url` as the store's root.
+
+        Args:
+            url: Where the store is.
+            access: How its server is reached, if it has one.
+            patience_s: For how long a server that is away is waited for.
+            is_stopping: Whether nobody wants to wait any more.
+
+        Raises:
+            MediaStoreError: what that kind of URL needs is not installed.
+        """
+        self.url, self._patience_s, self._is_stopping = url, patience_s, is_stopping
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url, **storage_options(url, access or ObjectAccess()))
+        except ImportError as error:
+            missing = "pip install 'crewsight[s3]'" if url.startswith("s3") else str(error)
+            raise MediaStoreError(url, f"what reaches it is not installed: {missing}") from error
+        except ValueError as error:
+            raise MediaStoreError(url, f"media.url is no folder and no URL that is known: {error}") from error
+        protocols = self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,)
+        self._is_local, self._is_s3 = "file" in protocols, "s3" in protocols
+        self._away = threading.Event()  # said once, until it is back
 
     def check_writable(self) -> None:
         """Prove, by writing and removing a small file, that the store takes files; the error names the store."""
@@ -83,9 +120,11 @@ class MediaStore:
         try:
             self.write(uri, b"")
             self._call(uri, lambda: self._fs.rm_file(self._path(uri)))
+        except MediaStoreAwayError as error:
+            raise MediaStoreAwayError(self.url, f"{error.reason}; start it, or correct media.endpoint_url") from error
         except MediaStoreError as error:
-            reason = f"cannot be written: {error.reason}; make it writable, or choose another media.url"
-            raise MediaStoreError(self.url, reason) from error
+            advice = "" if self._is_s3 else "; make it writable, or choose another media.url"
+            raise MediaStoreError(self.url, f"cannot be written: {error.reason}{advice}") from error
 
     def exists(self, uri: str) -> bool:
         """Whether something lies at `uri`."""
@@ -98,10 +137,6 @@ class MediaStore:
     def read(self, uri: str, start: int = 0, end: int | None = None) -> bytes:
         """The bytes at `uri`, from `start` up to and without `end`."""
         return cast(bytes, self._call(uri, lambda: self._fs.cat_file(self._path(uri), start=start, end=end)))
-
-    def open(self, uri: str) -> BinaryIO:
-        """A seekable reader of what lies at `uri`."""
-        return cast(BinaryIO, self._call(uri, lambda: self._fs.open(self._path(uri), "rb")))
 
     def write(self, uri: str, content: bytes) -> None:
         """Put `content` at `uri`, whole or not at all, replacing what was there."""
@@ -128,7 +163,7 @@ class MediaStore:
             return
         with tempfile.TemporaryDirectory(prefix="crewsight-") as folder:
             copied = Path(folder) / uri.rsplit("/", 1)[-1]
-            copied.write_bytes(self.read(uri))
+            self._call(uri, lambda: self._fs.get_file(self._path(uri), str(copied)))
             yield copied
 
     def remove(self, uri: str) -> None:
@@ -166,12 +201,17 @@ class MediaStore:
 
     def _put(self, uri: str, content: bytes, *, exclusive: bool) -> bool:
         path = self._path(uri)
-        if not self._is_local:
-            # Object stores publish a key whole; `xb` maps to a conditional put where the server knows one.
-            if exclusive and self._fs.exists(path):
-                return False
-            self._fs.pipe_file(path, content)
-            return True
+        if self._is_local:
+            return self._put_locally(path, content, exclusive=exclusive)
+        # Object stores publish a key whole, and S3 takes a condition with it: of two at once, one is refused.
+        try:
+            self._fs.pipe_file(path, content, mode="create" if exclusive else "overwrite")
+        except FileExistsError:
+            return False  # ours, perhaps, when an answer got lost on its way: then it is as it should be
+        return True
+
+    @staticmethod
+    def _put_locally(path: str, content: bytes, *, exclusive: bool) -> bool:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
@@ -209,9 +249,50 @@ class MediaStore:
             temporary.unlink(missing_ok=True)
         path.unlink()
 
-    @staticmethod
-    def _call(uri: str, act: Callable[[], Found]) -> Found:
+    def _call(self, uri: str, act: Callable[[], Found]) -> Found:
+        if self._is_local:
+            try:
+                return act()
+            except OSError as error:
+                raise MediaStoreError(uri, error.strerror or str(error)) from error
+        began_s = time.monotonic()
         try:
-            return act()
-        except OSError as error:
-            raise MediaStoreError(uri, error.strerror or str(error)) from error
+            found = self._waiting(act)
+        except MediaStoreError:
+            raise
+        except Exception as error:  # of fsspec, s3fs, botocore and aiohttp, which share no base: none leaves from here
+            if is_passing(error):
+                waited_s = time.monotonic() - began_s
+                reason = f"the server does not answer ({reason_of(error)}), waited for {waited_s:.0f} s"
+                raise MediaStoreAwayError(uri, reason) from error
+            raise MediaStoreError(uri, reason_of(error)) from error
+        if self._away.is_set():
+            self._away.clear()
+            logger.info("media store answers again", extra={"url": self.url})
+        return found
+
+    def _waiting(self, act: Callable[[], Found]) -> Found:
+        """What `act` returns as soon as the server is there for it; else the last error."""
+        patience = stop_after_delay(self._patience_s)
+        attempts = Retrying(
+            retry=retry_if_exception(is_passing),
+            wait=wait_random_exponential(multiplier=FIRST_RETRY_S, max=RETRY_AT_MOST_S),
+            stop=lambda attempt: self._is_stopping() or patience(attempt),
+            sleep=self._sleep,
+            before_sleep=self._say_away,
+            reraise=True,
+        )
+        return attempts(act)
+
+    def _sleep(self, seconds: float) -> None:
+        until_s = time.monotonic() + seconds
+        while not self._is_stopping() and (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, SLICE_S))
+
+    def _say_away(self, attempt: RetryCallState) -> None:
+        if self._away.is_set():
+            return
+        self._away.set()
+        error = attempt.outcome.exception() if attempt.outcome is not None else None
+        reason = reason_of(error) if error is not None else ""
+        logger.warning("media store does not answer, waiting for it", extra={"url": self.url, "reason": reason})

@@ -2,13 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
+    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
@@ -17,7 +27,9 @@ from pydantic_settings import (
 from streamer.bus.errors import SettingsError
 
 DEFAULT_CONFIG = Path("crewsight.yaml")
-SECRET_WORDS = frozenset({"channels", "password", "secret", "token", "url"})  # ends of keys whose values are not shown
+SECRET_WORDS = frozenset(
+    {"channels", "key", "password", "secret", "token", "url"}
+)  # ends of keys whose values are not shown
 
 
 def _known_zone(name: str) -> str:
@@ -50,27 +62,120 @@ class Bus(Group):
     bootstrap_servers: str = Field("127.0.0.1:19092", description="Kafka's address, host:port[,host:port…].")
     partitions: PositiveInt = Field(4, description="Partitions of `segments` and `people`; the most analyzers at once.")
     embedded: bool = Field(True, description="Whether `crewsight up` starts its own broker at that address.")
+    memory_mb: PositiveInt = Field(
+        1024,
+        description="MiB that the embedded broker, which forgets nothing by itself, may hold; then it is started anew.",
+    )
     replication_factor: PositiveInt = Field(1, description="Copies of each topic; 3 on a cluster.")
 
 
 class Media(Group):
     """The media store."""
 
-    url: str = Field("", description="Folder or fsspec URL of the media store; empty: `media` in the state folder.")
+    url: str = Field(
+        "",
+        description="Folder of the media store, or `s3://bucket/prefix` or another fsspec URL; empty: `media` in the "
+        "state folder.",
+    )
+    endpoint_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
+        description="Address of an S3 server that is not Amazon's, such as http://minio:9000.",
+    )
+    region: str = Field("", description="Region of the bucket, where the server has regions.")
+    key_id: str = Field(
+        "", description="Access key id; empty: as every AWS program finds it (role, profile, variable)."
+    )
+    secret_key: SecretStr | None = Field(None, description="The secret that belongs to it; better in a secret file.")
+    patience_s: PositiveFloat = Field(
+        60.0,
+        description="Seconds for which a server that is away or overloaded is waited for, before the process ends.",
+    )
+
+
+class SecretFiles(BaseSettings):
+    """Where secrets lie as files, each named like the variable it stands for; only the environment can say."""
+
+    model_config = SettingsConfigDict(env_prefix="CREWSIGHT_", extra="ignore", frozen=True)
+    secrets_folder: Path = Path("/run/secrets")
+
+
+class Live(Group):
+    """How cameras are watched: by the streamer, and their file is changed by the page."""
+
+    cameras: Path | None = Field(None, description="The cameras file; empty: `cameras.yaml` in the state folder.")
+    segment_s: PositiveFloat = Field(2.0, description="Seconds of a segment, about: it ends before a keyframe.")
+    longest_gop_s: PositiveFloat = Field(5.0, description="A stream with rarer keyframes is encoded anew.")
+    connect_s: PositiveFloat = Field(10.0, description="Seconds in which a camera must answer and show a picture.")
+    stall_s: PositiveFloat = Field(10.0, description="A camera that sends nothing for this long is connected anew.")
+    retry_at_most_s: PositiveFloat = Field(60.0, description="The longest wait between two tries to connect.")
+    clock_off_at_most_s: PositiveFloat = Field(
+        60.0, description="A camera's clock is believed when it is off from ours by less."
+    )
+
+    def cameras_in(self, folder: Path) -> Path:
+        """Where the cameras file is, `folder` being the state folder."""
+        return self.cameras or folder / "cameras.yaml"
+
+
+class Logs(Group):
+    """How processes write what happens, on standard error."""
+
+    form: Literal["auto", "console", "json"] = Field(
+        "auto", description="For people, or one JSON object a line; auto: for people on a terminal, else JSON."
+    )
+
+
+class Traces(Group):
+    """OpenTelemetry; takes `crewsight[otel]`."""
+
+    otlp_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
+        description="Root of a collector for OTLP over HTTP, such as http://otel:4318; empty: nothing is traced.",
+    )
+    share: float = Field(1.0, ge=0, le=1, description="Share of the segments that are traced.")
+
+
+class Metrics(Group):
+    """Where each process serves `/metrics`, `/live` and `/ready`; the page serves them at its own address."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; nobody is asked who they are.")
+    port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of this process; empty: streamer 9100, analyzer 9101, indexer 9102, alerter 9103, notifier "
+        "9104, broker 9105; 0: none. One that is taken gives way to any free one.",
+    )
+    stall_after_s: PositiveFloat = Field(
+        120.0, description="`/live` fails once the main loop has not turned for this long."
+    )
 
 
 class ProcessSettings(BaseSettings):
     """The base of every process's settings, made only of groups: a misspelt key inside a group is refused.
 
-    Order: flag, environment (`CREWSIGHT_BUS__PARTITIONS=8`), the YAML file, default.
+    Order: flag, environment (`CREWSIGHT_BUS__PARTITIONS=8`), secret file (`/run/secrets/crewsight_media__secret_key`),
+    the YAML file, default.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CREWSIGHT_", env_nested_delimiter="__", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CREWSIGHT_",
+        env_nested_delimiter="__",
+        secrets_nested_delimiter="__",
+        secrets_dir_missing="ok",
+        extra="ignore",
+        frozen=True,
+    )
     config_path: ClassVar[Path | None] = None
 
     state: State = State()
     bus: Bus = Bus()
     media: Media = Media()
+    metrics: Metrics = Metrics()
+    logs: Logs = Logs()
+    traces: Traces = Traces()
 
     @property
     def media_url(self) -> str:
@@ -96,6 +201,10 @@ class ProcessSettings(BaseSettings):
             return configured(**flags)
         except ValidationError as error:
             raise SettingsError(origin, *_first_fault(error)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                str(SecretFiles().secrets_folder), "secret files", f"cannot be read: {error}"
+            ) from error
 
     @classmethod
     def settings_customise_sources(
@@ -104,10 +213,11 @@ class ProcessSettings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — the signature is the library's
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the YAML file between the environment and the defaults."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=cls.config_path)
+        """Put the secret files and the YAML file between the environment and the defaults."""
+        secrets = NestedSecretsSettingsSource(file_secret_settings, secrets_dir=SecretFiles().secrets_folder)
+        return init_settings, env_settings, secrets, YamlConfigSettingsSource(settings_cls, yaml_file=cls.config_path)
 
 
 def refuse_unknown_groups(config: Path | None, processes: Iterable[type[ProcessSettings]]) -> None:

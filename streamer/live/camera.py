@@ -16,6 +16,7 @@ from typing import Any
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_when_event_set
 from tenacity.wait import wait_random_exponential
 
+from operations.logs import about
 from streamer.bus.camera_file import CameraSpec
 from streamer.bus.camera_report import Connection
 from streamer.bus.camera_url import scrubbed
@@ -23,12 +24,12 @@ from streamer.bus.errors import CameraFileError, MediaStoreError
 from streamer.bus.identity import live_segment_id
 from streamer.bus.media import MediaStore, segment_uri
 from streamer.bus.messages import SegmentReady, TimeOrigin
+from streamer.bus.settings import Live
 from streamer.errors import CameraError, CameraRefusedError
 from streamer.live.connection import CameraConnection
 from streamer.live.segmenter import LiveVideo
 from streamer.live.state import CameraFailed, CameraState, LiveSegment, Told
 from streamer.live.stream import LiveStream
-from streamer.settings import Live
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +94,10 @@ class LiveCamera:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        with about(camera_id=self.spec.camera):
+            self._watch_again_and_again()
+
+    def _watch_again_and_again(self) -> None:
         lost, refused = self._waits()
 
         def wait_s(attempt: RetryCallState) -> float:

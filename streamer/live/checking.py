@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from streamer.bus.camera_file import CameraSpec
+from streamer.bus.settings import Live
 from streamer.live.clock import LiveClock
 from streamer.live.segmenter import COPIED
 from streamer.live.stream import LiveStream
-from streamer.settings import Live
 
 ENOUGH_KEYFRAMES = 3
 

@@ -16,6 +16,7 @@ from streamer.bus.topics import SEGMENTS
 from streamer.live.backlog import CameraBacklog, Limits, over_quota_bytes, pressure_of, room_on_bus
 from streamer.live.gaps import Skipped
 from streamer.live.ledger import LiveLedger, LiveLine
+from streamer.measuring import captured, note_published
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,16 @@ class LivePublisher:
         self.thinned: Counter[str] = Counter()  # segments
         self.skipped: Counter[str] = Counter()  # segments
         self.skipped_s: dict[str, float] = defaultdict(float)
+        self.skipped_over_quota: Counter[str] = Counter()  # segments, counted among the skipped too
+
+    def start(self) -> None:
+        """Take away the video of what was given up, in case a streamer before us died before it could.
+
+        Raises:
+            MediaStoreError: the media store cannot be reached.
+        """
+        for uri in self._ledger.skipped_uris():
+            self._media.remove(uri)
 
     def relieve(self, now: datetime) -> None:
         """Look how far analysis is behind, and take the step for it with every camera."""
@@ -52,7 +63,9 @@ class LivePublisher:
             skipped += self._ledger.skip_older(now - timedelta(seconds=self._limits.skip_after_s))
             self.backlogs = self._ledger.backlogs(now)
         if over_bytes := over_quota_bytes(self.backlogs, self._limits):
-            skipped += self._ledger.skip_oldest(over_bytes)
+            over_quota = self._ledger.skip_oldest(over_bytes)
+            self.skipped_over_quota.update(each.camera_id for each in over_quota)
+            skipped += over_quota
             self.backlogs = self._ledger.backlogs(now)
         self._count(skipped)
         lost = {each.camera_id for each in skipped}
@@ -75,9 +88,11 @@ class LivePublisher:
         for camera, backlog in self.backlogs.items():
             room = min(room_on_bus(backlog, self._limits), backlog.waiting)
             lines += [self._fixed(line) for line in self._ledger.waiting(camera, room)] if room else []
+        fresh = list(lines)
         lines += self._ledger.again(AGAIN_AT_ONCE)
         for line in lines:
-            self._publisher.publish(SEGMENTS, line.message, partition=line.partition)
+            headers = captured(line.message)
+            self._publisher.publish(SEGMENTS, line.message, partition=line.partition, headers=headers)
         if not lines:
             return False
         try:
@@ -86,6 +101,8 @@ class LivePublisher:
             self._publisher.forget()  # they stay in the ledger's line
             raise
         self._ledger.mark_published(lines)
+        for line in fresh:
+            note_published(line.message)
         return True
 
     def forget(self, now: datetime) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from streamer.bus.camera_file import CameraFile, CameraSpec
 from streamer.bus.errors import CameraFileError
 from streamer.bus.media import MediaStore
+from streamer.bus.settings import Live
 from streamer.live.camera import LiveCamera
 from streamer.live.state import Told
-from streamer.settings import Live
 
 logger = logging.getLogger(__name__)
 

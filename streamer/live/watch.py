@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from streamer.bus.camera_report import CameraCounts, CameraReport, CamerasReport, Pressure
 from streamer.bus.client import Publisher
 from streamer.bus.errors import BrokerUnreachableError
+from streamer.bus.messages import SegmentReady
 from streamer.bus.topics import CAMERAS
 from streamer.live.camera import LiveCamera
 from streamer.live.ledger import LiveLedger
@@ -44,6 +45,7 @@ class LiveWatch:
         reporter: Publisher,
         results: ResultsFollower,
         partition_of: Callable[[str], int],
+        show: Callable[[CamerasReport], None] = lambda _: None,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Put the parts together.
@@ -56,18 +58,26 @@ class LiveWatch:
             reporter: Publishes reports; this thread's alone.
             results: Tells what was analysed.
             partition_of: Which partition a camera's messages travel on.
+            show: Told of every report, whether or not there is a broker.
             utc_now: The clock.
         """
+        self._show = show
         self._roster, self._outbox, self._ledger, self._publisher = roster, outbox, ledger, publisher
         self._reporter, self._results, self._partition_of, self._utc_now = reporter, results, partition_of, utc_now
         self._since = utc_now()
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-        self._next_look_s = self._next_report_s = self._next_forget_s = 0.0
+        self._last_segments: dict[str, SegmentReady] = {}
+        self._next_look_s = self._next_report_s = self._next_show_s = self._next_forget_s = 0.0
         self._told: list[object] = []
 
     def start(self) -> None:
-        """Begin to follow what becomes of the footage; cameras start with the first `advance`."""
+        """Begin to follow what becomes of the footage; cameras start with the first `advance`.
+
+        Raises:
+            MediaStoreError: the media store cannot be reached.
+        """
+        self._publisher.start()
         self._results.start()
 
     def advance(self, now_s: float, incarnation: str | None) -> bool:
@@ -97,6 +107,8 @@ class LiveWatch:
             except BrokerUnreachableError as error:
                 logger.debug("broker away", extra={"reason": error.reason})
                 self._reporter.forget()
+        if now_s >= self._next_show_s:  # a broker that is away is no reason to see nothing
+            self._shown(now_s)
         return is_busy
 
     def close(self) -> None:
@@ -144,6 +156,7 @@ class LiveWatch:
             gap_since=segment.gap_since,
             now=self._utc_now(),
         )
+        self._last_segments[ready.camera_id] = ready
         counts, seconds = self._counts[ready.camera_id], self._seconds[ready.camera_id]
         counts["segments"] += 1
         counts["segments_bytes"] += segment.size_bytes
@@ -157,9 +170,15 @@ class LiveWatch:
         told: list[object] = [self._roster.fault, *(self._pressing(camera) for camera in self._roster.cameras)]
         if told == self._told and now_s < self._next_report_s:
             return
-        self._reporter.publish(CAMERAS, self.report(), partition=0)
+        self._reporter.publish(CAMERAS, self._shown(now_s), partition=0)
         self._reporter.flush(FLUSH_S)
         self._told, self._next_report_s = told, now_s + REPORT_EVERY_S
+
+    def _shown(self, now_s: float) -> CamerasReport:
+        report = self.report()
+        self._show(report)
+        self._next_show_s = now_s + REPORT_EVERY_S
+        return report
 
     def _pressing(self, camera: LiveCamera) -> tuple[object, ...]:
         """What is told of a camera as soon as it changes."""
@@ -176,7 +195,7 @@ class LiveWatch:
     def _report(self, camera: LiveCamera, analysed: dict[str, int]) -> CameraReport:
         state, name = camera.state, camera.spec.camera
         backlog = self._publisher.backlogs.get(name, NONE)
-        counts, seconds = self._counts[name], self._seconds[name]
+        counts, seconds, last = self._counts[name], self._seconds[name], self._last_segments.get(name)
         return CameraReport(
             camera_id=name,
             url=camera.spec.shown_url,
@@ -184,6 +203,8 @@ class LiveWatch:
             reason=state.reason,
             since=state.since,
             last_frame_at=state.last_frame_at,
+            last_segment_at=last.started_at if last else None,
+            last_segment_uri=last.uri if last else None,
             codec=state.codec,
             fps=state.fps,
             width_px=state.size_wh[0] if state.size_wh else None,
@@ -209,6 +230,7 @@ class LiveWatch:
                 thinned_segments=self._publisher.thinned[name],
                 skipped_segments=self._publisher.skipped[name],
                 skipped_s=round(self._publisher.skipped_s[name], 3),
+                skipped_over_quota=self._publisher.skipped_over_quota[name],
             ),
             last_gaps=self._ledger.gaps(name, LAST_GAPS),
         )

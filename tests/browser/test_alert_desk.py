@@ -15,9 +15,19 @@ from consumers.access.access import Access
 from consumers.access.gate import COOKIE
 from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
-from tests.browser.conftest import ARTEFACTS, THUMB, WIDE, Site, running, serious_faults
+from tests.browser.conftest import (
+    ARTEFACTS,
+    THUMB,
+    WIDE,
+    Site,
+    places,
+    running,
+    serious_faults,
+    wait_for_pictures,
+)
 from tests.builders_access import PASSWORD, enter_user, session_of
 from tests.builders_alerts import HAT_RULE, RULES_YAML, VEST_RULE, enter_alert, enter_many
+from tests.builders_bus import wait_until
 from tests.builders_web import Walk
 
 if TYPE_CHECKING:
@@ -123,7 +133,7 @@ def test_a_room_of_the_desk_fits_its_window_and_has_no_serious_fault(
     alert = page.request.get(f"{looked_at.url}/api/v1/alerts?order=severity").json()["alerts"][0]["alert_id"]
     page.goto(looked_at.url + path.format(alert=alert))
     page.locator(shows).first.wait_for()
-    page.wait_for_function("[...document.images].every(i => i.complete || i.getBoundingClientRect().top > innerHeight)")
+    wait_for_pictures(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
@@ -145,9 +155,8 @@ def test_alerts_of_a_typed_range_are_shown_and_the_range_stands_in_the_address(
     menu.get_by_role("button", name="Show this time").click()
     menu.get_by_text("Until must be later than from.").wait_for()
     assert "since" not in page.url
-    box = menu.locator(".times").bounding_box()
-    assert box is not None
-    assert (box["x"] >= 0, box["x"] + box["width"] <= size[0]) == (True, True)
+    [times] = places(page, ".menu[open] .times")
+    assert (times.x >= 0, times.x + times.width <= size[0]) == (True, True)
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"time-range-{size[0]}x{size[1]}-dark.png")
     assert serious_faults(page) == []
@@ -183,7 +192,7 @@ def test_an_alert_appears_by_itself_is_assigned_resolved_reopened_and_called_fal
     page.locator(".alert", has_text="Critical").wait_for()
     fresh = enter_alert(acted_on.desk, acted_on.manifests[0], severity="high")
     page.locator(".alert", has_text="High").wait_for()
-    assert page.locator(".unread").inner_text() == "2"
+    page.locator(".unread").get_by_text("2", exact=True).wait_for()
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.wait_for_url(f"**/alerts?alert={fresh}")
@@ -200,7 +209,9 @@ def test_an_alert_appears_by_itself_is_assigned_resolved_reopened_and_called_fal
     page.get_by_role("dialog", name="What is right?").wait_for()
     page.keyboard.press("1")
     pane.locator(".state.false_alarm").wait_for()
-    lines = pane.locator(".history li > span:first-child").all_inner_texts()
+    history = pane.locator(".history li > span:first-child")
+    history.nth(4).wait_for()
+    lines = history.all_inner_texts()
     assert lines == [
         "The rule was met",
         "otto assigned it to otto",
@@ -292,7 +303,8 @@ def test_whoever_is_disabled_is_out_of_the_open_page(acted_on: DeskSite, open_pa
     page.keyboard.press("j")
     page.locator(".alert-acts .act").first.wait_for()
     acted_on.access.disable_user("otto", by="test")
-    page.wait_for_timeout(2100)  # for as long as the gate believes what it knew
+    # The gate believes for two seconds what it knew.
+    wait_until(lambda: page.request.get(f"{acted_on.url}/api/v1/status").status == 401, within_s=90)
     page.keyboard.press("r")
     page.reload()
     page.get_by_role("button", name="Sign in").wait_for()
@@ -307,7 +319,7 @@ def test_a_draft_is_put_in_force_and_only_its_status_changes_in_the_file(acted_o
     assert written == RULES_YAML.replace(
         "- id: vest  # tried since March\n", "- id: vest  # tried since March\n    status: in force\n"
     )
-    assert acted_on.access.entries(1)[0].action == "rule made in force"
+    wait_until(lambda: acted_on.access.entries(1)[0].action == "rule made in force", within_s=90)
 
 
 def test_a_rule_is_tried_on_stored_footage_and_a_broken_one_is_refused_with_its_line(
@@ -322,8 +334,8 @@ def test_a_rule_is_tried_on_stored_footage_and_a_broken_one_is_refused_with_its_
     tried.wait_for()
     assert "would have come; not in force now." in tried.inner_text()
     assert int(tried.locator("b").inner_text().split()[0]) >= 1
-    page.wait_for_function("[...document.querySelectorAll('.tried img')].every(image => image.naturalWidth > 0)")
     tried.scroll_into_view_if_needed()
+    wait_for_pictures(page)
     page.screenshot(path=ARTEFACTS / "trial-1440x900-dark.png")
     editor.fill("rulez: 1\n" + RULES_YAML)
     page.get_by_role("button", name="Save").click()

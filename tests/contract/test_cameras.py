@@ -19,7 +19,7 @@ from streamer.bus.camera_file import CameraSpec
 from streamer.bus.camera_report import Connection
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.messages import SegmentReady, TimeOrigin
-from streamer.settings import Live
+from streamer.bus.settings import Live
 from tests.builders_bus import wait_until
 from tests.builders_cameras import FPS, QUICK, are_successive, watched
 from tests.builders_rtsp import numbered_frames, rtsp_server, rtsp_server_or_skip, write_stream

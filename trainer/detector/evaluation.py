@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model.detector import Detections
 from model.letterbox import Frame
+from model.ultralytics_loading import pillow_kept
 from trainer.errors import EvaluationError
 from trainer.photos import PERSON, labelled_photos
 
@@ -99,7 +100,8 @@ class StartingWeights:
     """A COCO checkpoint run exactly as Ultralytics runs it: its own letterbox, engine and suppression, class person."""
 
     def __init__(self, checkpoint: Path, *, confidence: float = 0.25, image_size: int = 640) -> None:
-        from ultralytics import YOLO
+        with pillow_kept():
+            from ultralytics import YOLO
 
         self._model = YOLO(str(checkpoint))
         self._options = {"conf": confidence, "imgsz": image_size, "classes": [0], "verbose": False, "device": "cpu"}

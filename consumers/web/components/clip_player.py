@@ -14,6 +14,7 @@ from consumers.web.components.words import Words, icon
 from consumers.web.schemas import ClipShape, StepShape
 
 ALONE_S = 0.4  # how long a box stands that is known at one second only
+PATIENCE_S = 10.0  # of a browser that is busy: a box left where it was would be wrong
 RESYNC_ON = ("playing", "pause", "seeked", "waiting", "ended")
 
 
@@ -71,11 +72,15 @@ class ClipPlayer:
     async def _follow(self) -> None:
         """Put the box where the person is at the second that the browser shows now."""
         try:
-            is_paused = await self._video.get_computed_prop("paused")
+            is_paused = await self._video.get_computed_prop("paused", timeout=PATIENCE_S)
             asked_at = time.monotonic()
-            second = None if self._video.is_deleted else await self._video.get_computed_prop("currentTime")
+            second = (
+                None
+                if self._video.is_deleted
+                else await self._video.get_computed_prop("currentTime", timeout=PATIENCE_S)
+            )
         except TimeoutError:
-            return  # the browser is busy or gone; its next event asks again
+            return  # the browser is gone
         if second is not None and not self._layer.is_deleted:
             late_s = 0.0 if is_paused else time.monotonic() - asked_at
             self._place(second + late_s, is_paused=is_paused)

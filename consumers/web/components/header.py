@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from consumers.access.identity import Identity
-from consumers.web.address import ALERTS, LIVE, RULES, SEARCH
+from consumers.web.address import ALERTS, CAMERAS, LIVE, RULES, SEARCH, SYSTEM
 from consumers.web.components.words import Words, icon
 from consumers.web.schemas import StatusShape
 from consumers.web.wording import count
@@ -12,7 +12,9 @@ ROOMS = {
     LIVE: ("Live", "groups"),
     ALERTS: ("Alerts", "notifications"),
     SEARCH: ("Search", "search"),
+    CAMERAS: ("Cameras", "videocam"),
     RULES: ("Rules", "rule"),
+    SYSTEM: ("System", "dns"),
 }
 LIGHTS: Mapping[str, tuple[str, str]] = {  # level -> drawing, and what it says to a screen reader
     "good": ("check_circle", "All is well"),

@@ -6,8 +6,8 @@ from consumers.web.components.words import Words, icon
 
 KEYS = (
     (("/",), "Write a search"),
-    (("j",), "Next person or alert"),
-    (("k",), "Previous person or alert"),
+    (("j",), "Next person, alert or camera"),
+    (("k",), "Previous person, alert or camera"),
     (("Enter",), "Open the person"),
     (("a",), "Alerts: acknowledge"),
     (("s",), "Alerts: take it yourself"),
@@ -21,6 +21,7 @@ KEYS = (
     (("m",), "Search: more like the selected one"),
     (("t",), "Search: sheet or timeline"),
     (("n",), "Search: show more"),
+    (("c",), "Cameras: add one"),
     (("Esc",), "Close, or let go of what is selected"),
     (("?",), "This list"),
 )

@@ -34,6 +34,15 @@ def together(*parts: str) -> Markup:
     return Markup("".join(part if isinstance(part, Markup) else escape(part) for part in parts))
 
 
+def coded(words: str) -> Markup:
+    """Words in which what stands between backticks is shown as code.
+
+    >>> coded("run `crewsight up`, then wait")
+    'run <code>crewsight up</code>, then wait'
+    """
+    return together(*(tag("code", part) if place % 2 else part for place, part in enumerate(words.split("`"))))
+
+
 def icon(name: str) -> Markup:
     """A drawing that says nothing by itself: words stand beside it."""
     return tag("span", name, class_="icon", aria_hidden="true")

@@ -13,7 +13,7 @@ from consumers.settings import PageSettings
 from consumers.web.desk import Desk
 from consumers.web.exports.packing import Packed, Packer
 from consumers.web.exports.record import Export
-from streamer.bus.media import MediaStore
+from streamer.bus.media_opening import open_media
 
 
 def export_people(settings: PageSettings, person_ids: Sequence[str], path: Path, *, who: str) -> Packed:
@@ -25,9 +25,9 @@ def export_people(settings: PageSettings, person_ids: Sequence[str], path: Path,
     """
     if path.exists():
         raise ExportError(f"{path} is there already; choose another name")
-    people, media = PeopleReader(settings.database_url), MediaStore(settings.media_url)
+    people, media = PeopleReader(settings.database_url), open_media(settings)
     access, now = Access(DeskDatabase(settings.desk_url)), datetime.now(UTC)
-    desk = Desk(SearchClient(settings.search.url), people, media, access)
+    desk = Desk(SearchClient(settings.search.url, token=settings.search.shown_token), people, media, access)
     access.log(who, "export", str(path), people=list(person_ids), note="")
     known = [desk.person(person_id) for person_id in person_ids]
     gone = tuple(person_id for person_id, person in zip(person_ids, known, strict=True) if person is None)

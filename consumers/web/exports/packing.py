@@ -15,7 +15,7 @@ from consumers.web.exports.report import html_report
 from consumers.web.exports.report_pdf import pdf_report
 from consumers.web.schemas import PersonDetailShape
 from consumers.web.shaping import media_uri
-from streamer.bus.errors import MediaStoreError
+from streamer.bus.errors import MediaStoreAwayError, MediaStoreError
 from streamer.bus.media import MediaStore
 
 CHUNK_BYTES = 1 << 20
@@ -69,6 +69,8 @@ class Packer:
                 self._write(archive, "report.pdf", pdf_report(export, pictures))
                 sums = sums_text(list(self._files.values())).encode()
                 self._write(archive, SUMS, sums)
+        except MediaStoreAwayError as error:
+            raise ExportError("the media store does not answer, so nothing can be packed; try again later") from error
         except OSError as error:
             raise ExportError(f"the archive cannot be written: {error.strerror or error}") from error
         return Packed(self._path.stat().st_size, hashlib.sha256(sums).hexdigest(), export.missing)
@@ -99,6 +101,8 @@ class Packer:
     def _picture(self, uri: str) -> bytes | None:
         try:
             return self._media.read(uri, 0, PICTURE_MOST)
+        except MediaStoreAwayError:
+            raise  # what is only away must not be told to be gone
         except MediaStoreError:
             return None
 
@@ -107,11 +111,12 @@ class Packer:
         try:
             if not self._media.exists(uri):
                 return None
-            source = self._media.open(uri)
-        except MediaStoreError:
+            with self._media.as_file(uri) as path, path.open("rb") as source:
+                return self._stream(archive, name, source)
+        except MediaStoreAwayError:
+            raise
+        except (MediaStoreError, FileNotFoundError):
             return None
-        with source:
-            return self._stream(archive, name, source)
 
     def _stream(self, archive: zipfile.ZipFile, name: str, source: BinaryIO) -> PackedFile:
         digest, size = hashlib.sha256(), 0

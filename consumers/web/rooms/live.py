@@ -21,6 +21,7 @@ MOST_SHOWN = 240  # cards kept on the page; older ones are one click away
 POINTER_RESTS_S = 4.0  # a pointer that moved over the list this recently is about to click
 TICK_S = 5.0
 SCROLLED_PX = 24  # less is a finger that rests
+PATIENCE_S = 10.0  # of a browser that is busy
 
 
 class LiveRoom:
@@ -212,9 +213,10 @@ class LiveRoom:
 
     async def _scrolled(self) -> None:
         try:
-            self._is_scrolled = (await self._room.get_computed_prop("scrollTop") or 0) > SCROLLED_PX
+            top_px = await self._room.get_computed_prop("scrollTop", timeout=PATIENCE_S)
         except TimeoutError:
-            return  # the browser is busy or gone
+            return  # the browser is gone
+        self._is_scrolled = (top_px or 0) > SCROLLED_PX
         self._let_in()
 
     def _pointed(self) -> None:

@@ -12,13 +12,15 @@ from typing import Any
 
 from consumers.alerts.explaining import Explaining, Explanation
 from consumers.alerts.measured import MeasuredModels
-from consumers.alerts.rules import Status
+from consumers.alerts.rules import Status, Zone
 from consumers.alerts.rules_file import MOST_BYTES, RulesWatch, parse_rules
 from consumers.alerts.standing import RulesInForce, Standing, standing_of
 from consumers.alerts.trying import Trial
 from consumers.errors import RulesError, StaleRulesError
 from consumers.web.rules.rule_edit import with_rule, without_rule
+from consumers.web.rules.rule_zones import rules_naming, with_rule_in_zone
 from consumers.web.rules.status_edit import with_status
+from consumers.web.rules.zone_edit import with_zone, without_zone
 
 STARTER = """# Rules of the alert desk: each a question that is asked about every person, and the answers that comply.
 rules: []
@@ -127,6 +129,47 @@ class RulesDesk:
         parse_rules(seen.text, self.path)
         left = without_rule(seen.text, rule_id)
         return self.standing() if left == seen.text else self.save(left, seen.revision)
+
+    def zones(self) -> Mapping[str, Zone]:
+        """The named zones of the rules as they stand."""
+        return self.standing().book.zones
+
+    def rules_in(self, zone: str) -> tuple[str, ...]:
+        """Ids of the rules that name a zone."""
+        return rules_naming(self.text().text, zone)
+
+    def put_zone(self, name: str, cameras: Sequence[str], polygon: Sequence[tuple[float, float]]) -> Standing:
+        """Write a zone into the file; one of the same name gives way to it, and rules that name it follow.
+
+        Raises:
+            StaleRulesError: somebody else changed the file meanwhile; nothing is overwritten.
+        """
+        seen = self.text()
+        parse_rules(seen.text, self.path)
+        return self.save(with_zone(seen.text, name, cameras, polygon), seen.revision)
+
+    def remove_zone(self, name: str) -> Standing:
+        """Take a zone out of the file.
+
+        Raises:
+            StaleRulesError: somebody else changed the file meanwhile; nothing is overwritten.
+        """
+        seen = self.text()
+        if name not in parse_rules(seen.text, self.path).zones:
+            raise RulesError(self.path, None, f"has no zone {name!r}")
+        if naming := rules_naming(seen.text, name):
+            raise RulesError(self.path, None, f"zone {name!r} is named by {', '.join(naming)}; take it out there first")
+        return self.save(without_zone(seen.text, name), seen.revision)
+
+    def set_in_zone(self, rule_id: str, zone: str, *, is_in: bool) -> Standing:
+        """Let a rule hold in a zone, or no longer.
+
+        Raises:
+            StaleRulesError: somebody else changed the file meanwhile; nothing is overwritten.
+        """
+        seen = self.text()
+        parse_rules(seen.text, self.path)
+        return self.save(with_rule_in_zone(seen.text, rule_id, zone, self.path, is_in=is_in), seen.revision)
 
     def try_on(self, tried: Standing, stretch: Stretch, progress: Progress, is_stopping: Callable[[], bool]) -> Trial:
         """What rules would have raised on stored footage, beside those in force; blocks for as long as that takes."""

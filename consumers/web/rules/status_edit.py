@@ -28,7 +28,7 @@ def with_status(text: str, rule_id: str, status: Status, path: Path) -> str:
     >>> with_status("rules: [{id: vest, status: draft}]", "vest", "in force", Path("r.yaml"))
     'rules: [{id: vest, status: in force}]'
     """
-    rule = _rule_node(text, rule_id)
+    rule = rule_node(text, rule_id)
     if rule is None:
         raise RulesError(path, None, f"has no rule {rule_id!r}")
     written = {key.value: (key, node) for key, node in rule.value}
@@ -43,7 +43,8 @@ def with_status(text: str, rule_id: str, status: Status, path: Path) -> str:
     return f"{text[:line_end]}\n{' ' * key.start_mark.column}status: {status}{text[line_end:]}"
 
 
-def _rule_node(text: str, rule_id: str) -> yaml.MappingNode | None:
+def rule_node(text: str, rule_id: str) -> yaml.MappingNode | None:
+    """Where a rule stands in the text; None: there is no such rule."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
         return None

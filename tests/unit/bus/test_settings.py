@@ -62,3 +62,38 @@ def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch, config)
 def test_an_unknown_group_is_refused_by_whoever_knows_all(config) -> None:
     with pytest.raises(SettingsError, match="samplign: unknown key"):
         refuse_unknown_groups(config("samplign: {target_fps: 5}"), [ProcessSettings])
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setenv("CREWSIGHT_SECRETS_FOLDER", str(folder))
+    return folder
+
+
+def test_a_secret_file_wins_over_the_settings_file_and_loses_to_the_variable(
+    config, secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = config("media: {key_id: of the file, secret_key: of the file}\n")
+    (secrets / "crewsight_media__secret_key").write_text("of the secret\n")
+    (secrets / "crewsight_media__key_id").write_text("of the secret\n")
+    (secrets / "camera_password").write_text("somebody else's")
+    monkeypatch.setenv("CREWSIGHT_MEDIA__KEY_ID", "of the variable")
+    media = ProcessSettings.read(path).media
+    assert media.secret_key is not None
+    assert (media.key_id, media.secret_key.get_secret_value()) == ("of the variable", "of the secret")
+    assert "of the secret" not in repr(media)
+
+
+def test_a_misspelt_secret_file_is_refused(config, secrets: Path) -> None:
+    (secrets / "crewsight_media__secret").write_text("swordfish")
+    with pytest.raises(SettingsError, match=r"media\.secret: unknown key") as refused:
+        ProcessSettings.read(config(""))
+    assert "swordfish" not in str(refused.value)
+
+
+def test_a_secret_file_that_is_no_text_is_one_line(config, secrets: Path) -> None:
+    (secrets / "crewsight_media__secret_key").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="secret files: cannot be read"):
+        ProcessSettings.read(config(""))

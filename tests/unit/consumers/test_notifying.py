@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.entering import owed
 from consumers.alerts.schema import ESCALATED, RAISED
 from consumers.errors import DeliveryError
 from consumers.notifying.channels import Channel, QuietHours
@@ -263,11 +264,21 @@ def test_a_notifier_that_dies_between_sending_and_marking_sends_again_and_record
     at_work = Desk(desk, channels)
     at_work.settle()
     assert len(receiver.posts) == 1, "the lease of the dead still stands"
-    at_work.clock.forward(61)
+    at_work.clock.forward(26)
     at_work.settle()
     assert [headers["webhook-id"] for headers, _ in receiver.posts] == ["a1.raised", "a1.raised"]
     dying.delivered(owed, clock())  # it was only asleep
     assert at_work.actions() == [NOTIFIED]
+
+
+def test_a_telling_owed_by_an_alerter_whose_clock_ran_ahead_is_due_at_once(
+    desk: DeskDatabase, receiver: HttpReceiver
+) -> None:
+    raise_alert(desk)
+    with desk.writing() as session:
+        session.add_all(owed("a1", ["hook"], RAISED, Clock()() + timedelta(hours=1)))
+    Desk(desk, {"hook": webhook(receiver)}).settle()
+    assert [headers["webhook-id"] for headers, _ in receiver.posts] == ["a1.raised"]
 
 
 def test_two_notifiers_never_take_the_same_line(desk: DeskDatabase) -> None:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from consumers.errors import AddressError, NotSeenError, SearchQueryError, SearchUnavailableError
-from consumers.listening import listen
+from consumers.indexer.service import create_service, served
+from consumers.listening import listen, listen_for_searches
 from consumers.search.client import SearchClient
 from consumers.search.filters import PeopleFilter
 from consumers.search.people_search import PeopleSearch
@@ -126,3 +127,22 @@ def test_a_busy_port_is_one_line_that_names_the_setting() -> None:
         with pytest.raises(AddressError, match=r"search\.port") as refused:
             listen("127.0.0.1", taken.getsockname()[1], setting="search")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("host", "token", "is_served"), [("127.0.0.1", "", True), ("0.0.0.0", "", False)])
+def test_beyond_the_loopback_searches_are_served_only_with_a_token(host: str, token: str, is_served: bool) -> None:
+    if is_served:
+        listen_for_searches(host, 0, token=token).close()
+        return
+    with pytest.raises(AddressError, match=r"set search\.token"):
+        listen_for_searches(host, 0, token=token)
+
+
+def test_whoever_shows_another_token_is_told_nothing(searched: Searched) -> None:
+    listening = listen_for_searches("127.0.0.1", 0, token="of ours")
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    with served(create_service(searched.finder, searched.table, searched.index, token="of ours"), listening):
+        for shown in ("", "of others"):
+            with pytest.raises(SearchUnavailableError, match=r"another search\.token"):
+                SearchClient(url, token=shown).status()
+        assert SearchClient(url, token="of ours").status().people == 2

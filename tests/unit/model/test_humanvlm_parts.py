@@ -9,6 +9,7 @@ from model.decisions import DecisionSheet, MeasuredQuestion, answer_probabilitie
 from model.language_model import LanguageModel, LanguageSizes, packing
 from model.questions import PART_HIDDEN, Question
 from model.tokens import SPECIAL_WORDS, WordTokens
+from model.ultralytics_loading import pillow_kept
 from model.vision_tower import VisionSizes, VisionTower
 
 
@@ -19,7 +20,9 @@ def language_model() -> LanguageModel:
 
 
 def test_the_backbone_is_that_of_ultralytics_weight_for_weight() -> None:
-    yolo = pytest.importorskip("ultralytics.nn.tasks").DetectionModel("yolo11n.yaml", verbose=False).eval()
+    with pillow_kept():
+        from ultralytics.nn.tasks import DetectionModel
+    yolo = DetectionModel("yolo11n.yaml", verbose=False).eval()
     torch.manual_seed(0)
     for module in yolo.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -55,3 +55,12 @@ def test_a_token_is_printed_once_and_what_was_done_is_in_the_log(run: Run):
     assert logged[0]["who"].startswith("command line (")
     with pytest.raises(AccessError, match="no token 9"):
         run("token", "revoke", "9")
+
+
+def test_the_first_administrator_is_made_once_however_often_it_is_asked_for(run: Run, tmp_path: Path):
+    (tmp_path / "secret").write_text(PASSWORD)
+    first = ["user", "add", "root", "--role", "admin", "--first", "--password-file", str(tmp_path / "secret")]
+    assert run(*first) == "root can sign in as admin.\n"
+    run("user", "passwd", "root", typed=f"{PASSWORD} of today\n")
+    assert run(*first) == "There are users already; nothing is changed.\n"
+    assert len(run("user", "list").splitlines()) == 2

@@ -1,0 +1,1 @@
+"""Cameras as operators see and change them."""

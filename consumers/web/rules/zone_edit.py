@@ -1,0 +1,102 @@
+"""Adds a named zone to the text of a rules file, or takes one out; every other character stays as it is. Pure."""
+
+import json
+from collections.abc import Sequence
+
+import yaml
+
+Corner = tuple[float, float]
+
+
+def with_zone(text: str, name: str, cameras: Sequence[str], polygon: Sequence[Corner]) -> str:
+    r"""The text of a rules file that fits, with one more zone; one of the same name gives way to it.
+
+    >>> print(with_zone("rules: []\n", "door", ["gate"], [(0, 0), (0.5, 0), (0.5, 1)]), end="")
+    rules: []
+    zones:
+      door:
+        cameras: ["gate"]
+        polygon: [[0, 0], [0.5, 0], [0.5, 1]]
+    """
+    text = without_zone(text, name)
+    zones = _zones_of(text)
+    flow = f'{{"cameras": {_json(cameras)}, "polygon": {_json(polygon)}}}'
+    if zones is not None and zones.flow_style and zones.value:
+        end = zones.end_mark.index - 1
+        return f"{text[:end].rstrip()}, {json.dumps(name)}: {flow}{text[end:]}"
+    if zones is not None and zones.value:
+        end, indent = _end_of_block(text, zones), zones.start_mark.column
+        before = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
+        return before + _block(name, cameras, polygon, indent) + text[end:]
+    if zones is not None:
+        rest = text[zones.end_mark.index :].lstrip(" ").removeprefix("\n")
+        return f"{text[: zones.start_mark.index].rstrip()}\n{_block(name, cameras, polygon, 2)}{rest}"
+    root = _root_of(text)
+    if root is not None and root.flow_style:
+        end = root.end_mark.index - 1
+        separator = ", " if root.value else ""
+        return f"{text[:end].rstrip()}{separator}zones: {{{json.dumps(name)}: {flow}}}{text[end:]}"
+    body = text if not text or text.endswith("\n") else text + "\n"
+    return f"{body}zones:\n{_block(name, cameras, polygon, 2)}"
+
+
+def without_zone(text: str, name: str) -> str:
+    r"""The text of a rules file that fits, without the zone of that name; the same text where there is none.
+
+    >>> without_zone("zones:\n  a:\n    cameras: [x]\n  b:\n    cameras: [y]\n", "a")
+    'zones:\n  b:\n    cameras: [y]\n'
+    >>> without_zone("zones:\n  a:\n    cameras: [x]\n", "a"), without_zone("zones: {a: {}, b: {}}", "b")
+    ('zones: {}\n', 'zones: {a: {}}')
+    """
+    zones = _zones_of(text)
+    places = [place for place, (key, _) in enumerate(zones.value if zones else []) if key.value == name]
+    if zones is None or not places:
+        return text
+    place, entries = places[0], zones.value
+    if len(entries) == 1:
+        start, end = zones.start_mark.index, zones.end_mark.index if zones.flow_style else _end_of_block(text, zones)
+        kept = "\n" if not zones.flow_style and text[start:end].endswith("\n") else ""
+        return f"{text[:start].rstrip()} {{}}{kept}{text[end:]}"
+    if zones.flow_style:
+        if place + 1 < len(entries):
+            return text[: entries[place][0].start_mark.index] + text[entries[place + 1][0].start_mark.index :]
+        return text[: entries[place - 1][1].end_mark.index] + text[entries[place][1].end_mark.index :]
+    starts = [_line_start(text, key.start_mark.index) for key, _ in entries]
+    ends = [*starts[1:], _end_of_block(text, zones)]
+    return text[: starts[place]] + text[ends[place] :]
+
+
+def _block(name: str, cameras: Sequence[str], polygon: Sequence[Corner], indent: int) -> str:
+    inner = " " * (indent + 2)
+    return f"{' ' * indent}{name}:\n{inner}cameras: {_json(cameras)}\n{inner}polygon: {_json(polygon)}\n"
+
+
+def _json(part: Sequence[object]) -> str:
+    return json.dumps(part, ensure_ascii=False)
+
+
+def _root_of(text: str) -> yaml.MappingNode | None:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    return root if isinstance(root, yaml.MappingNode) else None
+
+
+def _zones_of(text: str) -> yaml.MappingNode | None:
+    root = _root_of(text)
+    zones = next((node for key, node in root.value if key.value == "zones"), None) if root else None
+    return zones if isinstance(zones, yaml.MappingNode) else None
+
+
+def _end_of_block(text: str, block: yaml.MappingNode) -> int:
+    """Where a block ends: its mark stands at the next key, behind comments that belong to that one."""
+    last = block.value[-1][1]
+    while isinstance(last, yaml.MappingNode) and not last.flow_style and last.value:
+        last = last.value[-1][1]
+    if isinstance(last, yaml.SequenceNode) and not last.flow_style:
+        return _line_start(text, block.end_mark.index)
+    line_end = text.find("\n", last.end_mark.index)
+    return len(text) if line_end < 0 else line_end + 1
+
+
+def _line_start(text: str, index: int) -> int:
+    """Where the line begins in which something stands; the end of the text, where it stands there."""
+    return index if index >= len(text) else text.rfind("\n", 0, index) + 1

@@ -1,0 +1,1 @@
+"""The system as operators see it: processes, queues, dead letters, disks, models."""

@@ -1,0 +1,26 @@
+"""What the settings make of each other."""
+
+import pytest
+
+from consumers.settings import DeskSettings
+
+POSTGRES = "postgresql+psycopg://crewsight@postgres:5432/crewsight"
+
+
+@pytest.mark.parametrize(
+    ("url", "password", "opened"),
+    [
+        (POSTGRES, None, POSTGRES),
+        (POSTGRES, "p@ss/word", "postgresql+psycopg://crewsight:p%40ss%2Fword@postgres:5432/crewsight"),
+        ("postgresql+psycopg://me:own@postgres/crewsight", "other", "postgresql+psycopg://me:own@postgres/crewsight"),
+    ],
+)
+def test_the_password_of_the_database_may_stand_apart_from_its_address(
+    monkeypatch: pytest.MonkeyPatch, url: str, password: str | None, opened: str
+) -> None:
+    monkeypatch.setenv("CREWSIGHT_DATABASE__URL", url)
+    if password is not None:
+        monkeypatch.setenv("CREWSIGHT_DATABASE__PASSWORD", password)
+    settings = DeskSettings.read()
+    assert (settings.database_url, settings.desk_url) == (opened, opened)
+    assert password is None or password not in repr(settings)
