@@ -62,6 +62,10 @@ class Bus(Group):
     bootstrap_servers: str = Field("127.0.0.1:19092", description="Kafka's address, host:port[,host:port…].")
     partitions: PositiveInt = Field(4, description="Partitions of `segments` and `people`; the most analyzers at once.")
     embedded: bool = Field(True, description="Whether `crewsight up` starts its own broker at that address.")
+    memory_mb: PositiveInt = Field(
+        1024,
+        description="MiB that the embedded broker, which forgets nothing by itself, may hold; then it is started anew.",
+    )
     replication_factor: PositiveInt = Field(1, description="Copies of each topic; 3 on a cluster.")
 
 

@@ -46,6 +46,15 @@ class LivePublisher:
         self.skipped_s: dict[str, float] = defaultdict(float)
         self.skipped_over_quota: Counter[str] = Counter()  # segments, counted among the skipped too
 
+    def start(self) -> None:
+        """Take away the video of what was given up, in case a streamer before us died before it could.
+
+        Raises:
+            MediaStoreError: the media store cannot be reached.
+        """
+        for uri in self._ledger.skipped_uris():
+            self._media.remove(uri)
+
     def relieve(self, now: datetime) -> None:
         """Look how far analysis is behind, and take the step for it with every camera."""
         self.backlogs = self._ledger.backlogs(now)
