@@ -104,7 +104,7 @@ def _plays_from_s3(visitor: Visitor, person: Mapping[str, Any], s3: S3Server) ->
     whole = s3.store("").read(f"media:///{url.removeprefix('/media/')}")
     part = visitor.part(url, 100, 299)
     assert (part.status_code, part.content) == (206, whole[100:300])
-    assert any(key.startswith("crops/footage/") for key in s3.keys(""))
+    assert any(key.startswith("crops/footage/") for key in s3.listing(""))
 
 
 def _unwell(services: list[Service]) -> str:
