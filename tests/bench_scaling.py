@@ -7,6 +7,7 @@ all cases run at the same time, so that a busy machine slows them alike.
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from consumers.analyzer.decode import sample_frames
 from consumers.runner import IsStopping, Publication, Runner
 from streamer.bus.client import Bus, Received, TopicPartition
 from streamer.bus.messages import SegmentAnalyzed, SegmentReady
+from streamer.bus.tether import tethered
 from streamer.bus.topics import PEOPLE, SEGMENTS
 from tests.builders_bus import embedded_broker
 from tests.builders_consumers import a_segment, people_video
@@ -126,7 +128,7 @@ def _publish(bus: Bus, partitions: int, *, each: int) -> None:
 @contextmanager
 def _analyzer(address: str, clip: Path, mark: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "tests.bench_scaling", "--worker", address, str(clip), str(mark)]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(tethered(command, signal.SIGKILL))
     try:
         yield
         assert process.poll() is None, "an analyzer ended by itself"
