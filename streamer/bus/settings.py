@@ -126,6 +126,17 @@ class Logs(Group):
     )
 
 
+class Traces(Group):
+    """OpenTelemetry; takes `crewsight[otel]`."""
+
+    otlp_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
+        description="Root of a collector for OTLP over HTTP, such as http://otel:4318; empty: nothing is traced.",
+    )
+    share: float = Field(1.0, ge=0, le=1, description="Share of the segments that are traced.")
+
+
 class Metrics(Group):
     """Where each process serves `/metrics`, `/live` and `/ready`; the page serves them at its own address."""
 
@@ -164,6 +175,7 @@ class ProcessSettings(BaseSettings):
     media: Media = Media()
     metrics: Metrics = Metrics()
     logs: Logs = Logs()
+    traces: Traces = Traces()
 
     @property
     def media_url(self) -> str:

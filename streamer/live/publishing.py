@@ -16,7 +16,7 @@ from streamer.bus.topics import SEGMENTS
 from streamer.live.backlog import CameraBacklog, Limits, over_quota_bytes, pressure_of, room_on_bus
 from streamer.live.gaps import Skipped
 from streamer.live.ledger import LiveLedger, LiveLine
-from streamer.measuring import note_published
+from streamer.measuring import captured, note_published
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,8 @@ class LivePublisher:
         fresh = list(lines)
         lines += self._ledger.again(AGAIN_AT_ONCE)
         for line in lines:
-            self._publisher.publish(SEGMENTS, line.message, partition=line.partition)
+            headers = captured(line.message)
+            self._publisher.publish(SEGMENTS, line.message, partition=line.partition, headers=headers)
         if not lines:
             return False
         try:

@@ -280,7 +280,13 @@ def is_fault(said: "ConsoleMessage") -> bool:
     """Whether the browser's words are a complaint; a server that was told to end may refuse,
     and one that shall let nobody in has to.
     """
-    allowed = ("ERR_CONNECTION_REFUSED", "ERR_INTERNET_DISCONNECTED", "status of 401", "/_nicegui_ws/")
+    allowed = (
+        "ERR_CONNECTION_REFUSED",
+        "ERR_INTERNET_DISCONNECTED",
+        "status of 401",
+        "_CACHE_AUTH_FAILURE",
+        "/_nicegui_ws/",
+    )
     return said.type == "error" and not any(words in said.text for words in allowed)
 
 

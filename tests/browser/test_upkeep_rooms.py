@@ -162,7 +162,7 @@ def test_an_admin_adds_a_camera_corrects_it_removes_it_and_takes_that_back(kept:
     page.get_by_label("User name").fill("viewer")
     page.get_by_label("Password").fill("first")
     page.get_by_role("button", name="Add the camera").click()
-    page.get_by_role("heading", name="attic").click()
+    page.get_by_role("heading", name="attic", exact=True).click()
     page.get_by_role("button", name="Change").click()
     page.get_by_label("Address").fill("rtsp://10.0.0.66/attic")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -172,11 +172,11 @@ def test_an_admin_adds_a_camera_corrects_it_removes_it_and_takes_that_back(kept:
     wait_until(lambda: kept.file.of("attic").password.get_secret_value() == "second", within_s=90)
     before = kept.file.of("attic")
     page.locator(".sheet").wait_for(state="hidden")
-    page.get_by_role("heading", name="attic").click()
+    page.get_by_role("heading", name="attic", exact=True).click()
     page.get_by_role("button", name="Remove").click()
-    page.get_by_role("heading", name="attic").wait_for(state="detached")
+    page.get_by_role("heading", name="attic", exact=True).wait_for(state="detached")
     page.get_by_role("button", name="Undo").click()
-    page.get_by_role("heading", name="attic").wait_for()
+    page.get_by_role("heading", name="attic", exact=True).wait_for()
     assert kept.file.of("attic") == before
     kept.file.remove_known("attic")
 

@@ -148,10 +148,10 @@ class CameraSheet:
         except (ConsumerError, BusError) as error:
             ui.notify(str(error), type="negative", timeout=8000, position="top")
             return
-        self._dialog.close()
         done = "is added" if before is None else "is changed"
         ui.notify(f"{camera_id} {done}; the streamer follows by itself.", type="positive", position="top")
         await self._told.changed()
+        self._dialog.close()  # last: with it goes the button that was clicked
 
     async def _remove(self) -> None:
         assert self._camera is not None
@@ -163,13 +163,13 @@ class CameraSheet:
         except (ConsumerError, BusError) as error:
             ui.notify(str(error), type="negative", timeout=8000, position="top")
             return
-        self._dialog.close()
         self._told.removed(before)
         await self._told.changed()
+        self._dialog.close()  # last: with it goes the button that was clicked
 
     def _changed(self) -> None:
         if not self._dialog.value:
             self._camera = self._facts = None
+            self._told.closed()
             self._sheet.clear()
             self._sheet.classes(remove="narrow")
-            self._told.closed()
