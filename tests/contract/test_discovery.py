@@ -12,24 +12,43 @@ from streamer.camera_commands import app
 from streamer.discovery import FoundCamera, discover
 
 SERVICE = "http://192.0.2.77/onvif/device_service"
-RESPONDER = f"""
-import sys
-from wsdiscovery import QName, Scope
-from wsdiscovery.publishing import ThreadedWSPublishing
+RESPONDER = r"""
+import re, socket, struct, sys, uuid
 
-responder = ThreadedWSPublishing()
-responder.start()
-scopes = ["onvif://www.onvif.org/name/Gate%20Cam", "onvif://www.onvif.org/hardware/X1"]
-responder.publishService(
-    types=[QName("http://www.onvif.org/ver10/network/wsdl", "NetworkVideoTransmitter")],
-    scopes=[Scope(scope) for scope in scopes],
-    xAddrs=["{SERVICE}"],
+MATCH = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/'
+    'addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:t="{space}"><s:Header>'
+    '<a:MessageID>urn:uuid:{message}</a:MessageID><a:RelatesTo>{asked}</a:RelatesTo><a:To>http://schemas.xmlsoap.org/'
+    'ws/2004/08/addressing/role/anonymous</a:To><a:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/ProbeMatches'
+    '</a:Action><d:AppSequence InstanceId="1" MessageNumber="1"/></s:Header><s:Body><d:ProbeMatches><d:ProbeMatch>'
+    '<a:EndpointReference><a:Address>urn:uuid:{device}</a:Address></a:EndpointReference><d:Types>t:{kind}</d:Types>'
+    '<d:Scopes>{scopes}</d:Scopes><d:XAddrs>{address}</d:XAddrs><d:MetadataVersion>1</d:MetadataVersion>'
+    '</d:ProbeMatch></d:ProbeMatches></s:Body></s:Envelope>'
 )
-responder.publishService(
-    types=[QName("http://printers.example", "Printer")], scopes=[], xAddrs=["http://192.0.2.78/print"]
-)
+SCOPES = "onvif://www.onvif.org/name/Gate%20Cam onvif://www.onvif.org/hardware/X1"
+DEVICES = [
+    ("http://www.onvif.org/ver10/network/wsdl", "NetworkVideoTransmitter", SCOPES, sys.argv[1]),
+    ("http://printers.example", "Printer", "", "http://192.0.2.78/print"),
+]
+listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listening.bind(("", 3702))
+for address in sys.argv[2:]:
+    group = struct.pack("4s4s", socket.inet_aton("239.255.255.250"), socket.inet_aton(address))
+    listening.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
 print("ready", flush=True)
-sys.stdin.read()
+while True:
+    probe, asker = listening.recvfrom(65536)
+    asked = re.search(rb"MessageID[^>]*>([^<]+)<", probe)
+    if b"NetworkVideoTransmitter" not in probe or asked is None:
+        continue
+    for space, kind, scopes, address in DEVICES:
+        said = MATCH.format(
+            space=space, kind=kind, scopes=scopes, address=address, asked=asked[1].decode(), message=uuid.uuid4(),
+            device=uuid.uuid5(uuid.NAMESPACE_URL, address),
+        )
+        listening.sendto(said.encode(), asker)
 """
 TRIES = 6  # a multicast may be lost, above all where the machine is busy
 
@@ -37,11 +56,10 @@ TRIES = 6  # a multicast may be lost, above all where the machine is busy
 @pytest.fixture(scope="module")
 def responder() -> Iterator[None]:
     addresses = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
-    if all(address.startswith("127.") for address in addresses):
+    own = [address for address in addresses if not address.startswith("127.")]
+    if not own:
         pytest.skip("this machine has no network but the loopback, which discovery leaves out")
-    process = subprocess.Popen(
-        [sys.executable, "-c", RESPONDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-c", RESPONDER, SERVICE, *own], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     yield
