@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 FAISS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 RTSP_SERVER := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp \
 	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+FAULTS ?= 30
+SEED ?= 1
 APT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: help run test check bench bench-latency soak pictures clean
+.PHONY: help run test check bench bench-latency chaos soak pictures clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -47,13 +49,18 @@ bench: $(VENV)/dev-ready  ## Measure throughput, side by side in one run
 	$(BIN)/python -m tests.bench_alerts
 	$(BIN)/python -m tests.bench_search --picture docs/images/search-growth.png
 	$(BIN)/python -m tests.bench_search_http
+	$(BIN)/python -m tests.bench_scaling
 
 bench-latency: $(VENV)/dev-ready  ## Measure how long an alert takes, from the frame to the desk and to a channel
 	$(BIN)/python -m tests.bench_latency
 
-soak: $(VENV)/dev-ready test-tools  ## The long runs: 20 passes over one clip, 20 cameras for ten minutes, memory watched
+chaos: $(VENV)/dev-ready test-tools  ## Break every process and what it stands on, 30 times by a seed; count what is lost
+	$(BIN)/python -m tests.chaos --s3 --faults $(FAULTS) --seed $(SEED) --report $(or $(REPORT),.cache/reliability.md)
+
+soak: $(VENV)/dev-ready test-tools  ## The long runs: memory over 20 passes and 20 cameras, then 200 faults
 	$(BIN)/python -m tests.soak
 	$(BIN)/python -m tests.soak_cameras
+	$(MAKE) chaos FAULTS=200 REPORT=docs/reliability.md
 
 pictures: $(VENV)/dev-ready test-tools  ## Make the README's pictures again
 	CREWSIGHT_UPDATE_PICTURES=1 $(BIN)/python -m pytest tests/browser

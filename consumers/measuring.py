@@ -19,6 +19,7 @@ from operations.seeing.meters import (
     leg,
     reason_word,
 )
+from operations.seeing.tracing import Headers, step
 from streamer.bus.client import Received, TopicPartition, TypedConsumer, Unreadable
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import Rejected, TimeOrigin
@@ -74,6 +75,18 @@ class RunnerMeters:
         for each in (one.message for of_one in publications for one in of_one):
             if isinstance(each, Rejected):
                 DEAD_LETTERS.labels(reason_word(each.reason)).inc()
+
+    def traced(self, received: Received[Any], elapsed_s: float) -> Headers:
+        """Note the stage's work in the message's trace; returns the headers of what follows from it."""
+        ended_s = time.time()
+        facts = {
+            "camera_id": _camera_of(received),
+            "segment_id": getattr(received.message, "segment_id", None),
+            "topic": received.topic,
+            "partition": received.partition,
+            "offset": received.offset,
+        }
+        return step(self._leg, received.headers, began_s=ended_s - elapsed_s, ended_s=ended_s, facts=facts)
 
     def unreadable(self) -> None:
         """Count bytes that are no message."""

@@ -160,9 +160,7 @@ def _store(settings: StreamerSettings) -> Finding:
         finally:
             store.remove(uri)
     except MediaStoreError as error:
-        return Finding(
-            "media store", f"{url}: {error.reason}", "make it writable, or mend media.url and its keys"
-        )
+        return Finding("media store", f"{url}: {error.reason}", "make it writable, or mend media.url and its keys")
     if not is_same:
         return Finding("media store", f"{url} gives back other bytes than were written", "look after its disk")
     return Finding("media store", f"can be written and read at {url}")

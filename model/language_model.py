@@ -91,7 +91,8 @@ class LanguageModel(nn.Module):
         packed = self.packed(image_tokens.shape[1], [ids.shape[1] for ids in texts])
         mask, positions = packed.mask.to(image_tokens), packed.positions.to(image_tokens.device)
         ids = torch.cat([ids.expand(image_tokens.shape[0], -1) for ids in texts], dim=1)
-        return list(self.read_packed(image_tokens, ids, mask, positions).split(packed.lengths, dim=1))
+        hidden = self.read_packed(image_tokens, ids, mask, positions)
+        return list(torch.split(hidden, packed.lengths, dim=1))
 
     def packed(self, patches: int, lengths: Sequence[int]) -> Packed:
         """How texts of some lengths lie behind the image tokens of one crop."""

@@ -44,7 +44,7 @@ class OpenVinoReader:
             self._queue.start_async({IMAGE_TOKENS: tokens[crop : crop + 1], **same}, crop)
         self._queue.wait_all()
         hidden = np.concatenate([self._read[crop] for crop in range(len(tokens))])
-        return list(torch.from_numpy(hidden).split(packed.lengths, dim=1))
+        return list(torch.split(torch.from_numpy(hidden), packed.lengths, dim=1))
 
     def _compiled(self) -> "openvino.AsyncInferQueue":
         import openvino

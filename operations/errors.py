@@ -2,6 +2,7 @@
 
 * OperationsError          the base of all
   * ChildFailedError       a child process refused to start
+  * TracingError           traces are wanted, and OpenTelemetry is not installed
   * SchemaVersionError     a database that a newer program has brought further
 """
 
@@ -32,4 +33,18 @@ class SchemaVersionError(OperationsError):
         return (
             f"the database {self.database} has version {self.found}, and this program knows {self.known}; "
             "install the Crewsight that was last used with it, or a newer one"
+        )
+
+
+class TracingError(OperationsError):
+    """Traces are wanted, and OpenTelemetry is not installed."""
+
+    def __init__(self, otlp_url: str) -> None:
+        super().__init__(otlp_url)
+        self.otlp_url = otlp_url
+
+    def __str__(self) -> str:
+        return (
+            f"traces.otlp_url is {self.otlp_url}, and OpenTelemetry is not installed; "
+            "install crewsight[otel], or empty traces.otlp_url"
         )

@@ -44,6 +44,7 @@ def broker(config: Config = None) -> None:
             settings.state.folder / "logs" / "tansu.log",
             partitions=settings.bus.partitions,
             replication_factor=settings.bus.replication_factor,
+            memory_bytes=settings.bus.memory_mb << 20,
             on_turn=lambda: health.beat(has="topics"),
         )
 

@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 from operations.seeing.meters import DEAD_LETTERS, leg, reason_word
+from operations.seeing.tracing import Headers, step
 from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 
 LIVE = (TimeOrigin.CLOCK, TimeOrigin.RTCP)  # times that a latency can be taken from
@@ -22,3 +23,12 @@ def note_published(ready: SegmentReady) -> None:
 def note_refused(rejected: Rejected) -> None:
     """Count a file that cannot be read."""
     DEAD_LETTERS.labels(reason_word(rejected.reason, is_file=True)).inc()
+
+
+def captured(ready: SegmentReady) -> Headers:
+    """Begin the segment's trace, where somebody traces: from the first frame of a live one, else from now."""
+    now_s = time.time()
+    began_s = ready.started_at.timestamp() if ready.time_origin in LIVE else now_s
+    began_s = began_s if now_s - began_s <= AT_MOST_S else now_s
+    facts = {"camera_id": ready.camera_id, "segment_id": ready.segment_id, "duration_s": ready.duration_s}
+    return step("capture", None, began_s=began_s, ended_s=now_s, facts=facts)

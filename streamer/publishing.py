@@ -9,7 +9,7 @@ from streamer.bus.media import SCHEME, MediaStore
 from streamer.bus.messages import Rejected, SegmentReady
 from streamer.bus.topics import DEAD_LETTERS, SEGMENTS
 from streamer.ledger import Ledger, Unpublished
-from streamer.measuring import note_published, note_refused
+from streamer.measuring import captured, note_published, note_refused
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class LedgerPublisher:
         if not segments and not rejects:
             return False
         for segment in segments:
-            self._publisher.publish(SEGMENTS, segment.message, partition=segment.partition)
+            headers = captured(segment.message)
+            self._publisher.publish(SEGMENTS, segment.message, partition=segment.partition, headers=headers)
         for reject in rejects:
             self._publisher.publish(DEAD_LETTERS, reject.message, partition=reject.partition)
         self._publisher.flush(FLUSH_S)

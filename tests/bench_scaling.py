@@ -1,4 +1,4 @@
-"""`make bench`: how much more 2 and 4 analyzers get done than one, and how little when all cameras are on one partition.
+"""`make bench`: how much more 2 and 4 analyzers get done than one, and how little with all cameras on one partition.
 
 Each process is a member of the analyzers' group run by the real runner over a real broker with 8 partitions; it decodes
 every segment with Decord as the analyzer does and then waits two seconds in place of the models, so that two cores can

@@ -65,17 +65,16 @@ class Rehearsal:
         return (self.folder / "secrets" / name).read_text()
 
     @contextlib.contextmanager
-    def running(self, name: str, *, as_name: str = "") -> "Iterator[Service]":
+    def running(self, name: str) -> "Iterator[Service]":
         """One service's command; ended as Compose ends it, which must be in time."""
-        own = as_name or name
-        service = Service(self, name, own, self._environment(name, own))
+        service = Service(self, name, self._environment(name))
         with service.log.open("w") as log:
             service.process = subprocess.Popen(
                 service.command, cwd=self.folder, env=service.environment, stdout=log, stderr=subprocess.STDOUT
             )
         try:
             yield service
-            assert service.process.poll() is None, f"{own} ended by itself: {service.said()}"
+            assert service.process.poll() is None, f"{name} ended by itself: {service.said()}"
             service.stop()
         finally:
             if service.process.poll() is None:
@@ -86,7 +85,7 @@ class Rehearsal:
         """A one-shot service to its end, which must be good; what it said."""
         command = self._here(name, [*START, *self.services[name]["command"]])
         ended = subprocess.run(
-            command, cwd=self.folder, env=self._environment(name, name), capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=self._environment(name), capture_output=True, text=True, check=False
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
@@ -94,25 +93,25 @@ class Rehearsal:
     def command(self, name: str) -> list[str]:
         return self._here(name, [*START, *self.services[name]["command"]])
 
-    def _environment(self, name: str, own: str) -> dict[str, str]:
+    def _environment(self, name: str) -> dict[str, str]:
         written = self.services[name].get("environment", {})
         environment = {key: self._put(name, str(value)) for key, value in written.items()}
         if "CREWSIGHT_METRICS__PORT" in written:
-            self.ports[own] = free_ports(1)[0]
-            environment["CREWSIGHT_METRICS__PORT"] = str(self.ports[own])
+            self.ports[name] = free_ports(1)[0]
+            environment["CREWSIGHT_METRICS__PORT"] = str(self.ports[name])
         if name == "page":
             environment["CREWSIGHT_PAGE__PORT"] = str(self.ports["page"])
         environment |= {
             "CREWSIGHT_SEARCH__HOST": LOOPBACK,
             "CREWSIGHT_SEARCH__PORT": str(self.ports["search"]),
-            "CREWSIGHT_SECRETS_FOLDER": str(self._secrets(name, own)),
+            "CREWSIGHT_SECRETS_FOLDER": str(self._secrets(name)),
         }
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         return {**os.environ, **environment, "PATH": path}
 
-    def _secrets(self, name: str, own: str) -> Path:
+    def _secrets(self, name: str) -> Path:
         """What the service finds under /run/secrets."""
-        mounted = self.folder / "run" / own / "secrets"
+        mounted = self.folder / "run" / name / "secrets"
         mounted.mkdir(parents=True, exist_ok=True)
         for secret in self.services[name].get("secrets", ()):
             target = Path(secret.get("target") or secret["source"]).name
@@ -142,7 +141,6 @@ class Service:
 
     rehearsal: Rehearsal
     name: str
-    own: str
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes] = field(init=False)
 
@@ -152,7 +150,7 @@ class Service:
 
     @property
     def log(self) -> Path:
-        return self.rehearsal.folder / f"{self.own}.log"
+        return self.rehearsal.folder / f"{self.name}.log"
 
     def said(self) -> str:
         return self.log.read_text()[-3000:]
@@ -174,9 +172,9 @@ class Service:
         try:
             self.process.wait(grace_s)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"{self.own} was not gone {grace_s} s after SIGTERM: {self.said()}")
+            pytest.fail(f"{self.name} was not gone {grace_s} s after SIGTERM: {self.said()}")
         took_s = time.monotonic() - began_s
-        assert self.process.returncode == 0, f"{self.own} ended badly after {took_s:.1f} s: {self.said()}"
+        assert self.process.returncode == 0, f"{self.name} ended badly after {took_s:.1f} s: {self.said()}"
 
 
 def _seconds(written: str) -> float:

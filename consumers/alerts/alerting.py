@@ -40,6 +40,7 @@ from consumers.alerts.standing import RulesInForce, Standing
 from consumers.measuring import note_alert, note_decided
 from consumers.runner import IsStopping, Publication
 from operations.logs import about
+from operations.seeing.tracing import traceparent
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
@@ -52,6 +53,7 @@ CAMERAS_AT_MOST = 1000  # remembered at once; the others are read from the desk 
 BORDERS_KEPT = 3  # of each camera
 FORGET_EVERY = timedelta(hours=1)
 MANIFEST_URI = re.compile(r"media:///results/[^/\0]{1,200}/[^/\0]{1,200}\.json")
+TRACEPARENT_LETTERS = 64  # of 55, as the column holds
 NUL = rb"\u0000"  # PostgreSQL keeps no such character, and refuses to be asked for it
 
 
@@ -158,6 +160,9 @@ class Alerting:
     ) -> tuple[list[tuple[Publication, ...]], list[AlertRecord], set[str]]:
         """What is to be published for each message, the alerts that are new, and the segments that were counted."""
         now, additions = self._now(), Additions()
+        for each in batch:
+            if trace := traceparent(each.headers):
+                additions.traces[each.message.segment_id] = trace[:TRACEPARENT_LETTERS]
         self._forget_what_others_wrote(session, batch)
         segment_ids = [each.message.segment_id for each in batch if "\0" not in each.message.segment_id]
         seen, followers = seen_among(session, segment_ids), followers_among(session, segment_ids)

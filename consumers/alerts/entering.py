@@ -1,6 +1,6 @@
 """What a batch of segments adds to the desk, gathered and then written within one transaction."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -41,6 +41,7 @@ class Additions:
     renamed: dict[str, str] = field(default_factory=dict)
     cameras: dict[str, CameraMemory] = field(default_factory=dict)
     seen: dict[str, dict[str, object]] = field(default_factory=dict)
+    traces: dict[str, str] = field(default_factory=dict)  # by segment id: the trace context that came with it
 
     def take(self, entered: Entered, memory: CameraMemory) -> None:
         """Add what one segment has led to."""
@@ -69,7 +70,7 @@ def write(session: Session, additions: Additions, *, now: datetime, notify_withi
     """Write it all; returns the alerts that are new."""
     for before, after in additions.renamed.items():
         session.execute(update(AlertRecord).where(AlertRecord.chain_id == before).values(chain_id=after))
-    alerts = _raise(session, additions.decided, now=now, notify_within=notify_within)
+    alerts = _raise(session, additions, now=now, notify_within=notify_within)
     _replace_states(session, additions)
     if additions.seen:
         session.execute(insert(SeenSegmentRecord), list(additions.seen.values()))
@@ -126,10 +127,8 @@ def note_revisions(session: Session, rules: Iterable[Rule], now: datetime) -> No
             session.add(RuleRevisionRecord(revision=revision, rule_id=rule.id, first_seen_at=now, rule=dumped))
 
 
-def _raise(
-    session: Session, decided: Sequence[Decided], *, now: datetime, notify_within: timedelta
-) -> list[AlertRecord]:
-    by_id = {alert_id(one): one for one in decided}
+def _raise(session: Session, additions: Additions, *, now: datetime, notify_within: timedelta) -> list[AlertRecord]:
+    by_id = {alert_id(one): one for one in additions.decided}
     known = set(session.scalars(select(AlertRecord.alert_id).where(AlertRecord.alert_id.in_(by_id.keys()))))
     alerts = [_alert(name, one, now, notify_within) for name, one in by_id.items() if name not in known]
     session.add_all(alerts)
@@ -137,14 +136,25 @@ def _raise(
     for alert, rule in [(alert, by_id[alert.alert_id].met.rule) for alert in alerts]:
         session.add(HistoryRecord(alert_id=alert.alert_id, at=now, who=ALERTER, action=RAISED, details={}, version=1))
         if alert.is_sent:
-            session.add_all(owed(alert.alert_id, rule.channels, RAISED, now))
+            trace = additions.traces.get(alert.segment_id)
+            session.add_all(owed(alert.alert_id, rule.channels, RAISED, now, traceparent=trace))
     return alerts
 
 
-def owed(alert_id: str, channels: Iterable[str], kind: str, now: datetime) -> list[OutboxRecord]:
+def owed(
+    alert_id: str, channels: Iterable[str], kind: str, now: datetime, *, traceparent: str | None = None
+) -> list[OutboxRecord]:
     """The notifications owed to some channels, each once."""
     return [
-        OutboxRecord(alert_id=alert_id, channel=channel, kind=kind, created_at=now, not_before=LONG_AGO, attempts=0)
+        OutboxRecord(
+            alert_id=alert_id,
+            channel=channel,
+            kind=kind,
+            created_at=now,
+            not_before=LONG_AGO,
+            attempts=0,
+            traceparent=traceparent,
+        )
         for channel in dict.fromkeys(channels)
     ]
 

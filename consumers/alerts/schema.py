@@ -102,6 +102,7 @@ class OutboxRecord(DeskTable):
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     given_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(String(64))  # W3C trace context of what led here
 
 
 class EvidenceRecord(DeskTable):
@@ -268,4 +269,4 @@ class FeedbackRecord(DeskTable):
     by: Mapped[str] = mapped_column(String(100))
 
 
-DESK = Schema("desk", "0001", Path(__file__).parent / "migrations", DeskTable.metadata)
+DESK = Schema("desk", "0002", Path(__file__).parent / "migrations", DeskTable.metadata)

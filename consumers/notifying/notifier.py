@@ -5,6 +5,7 @@ Nothing of the stream waits for it: the alerter writes a line and goes on. A slo
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from consumers.notifying.outbox import Outbox, Owed, backoff_s
 from consumers.notifying.senders import Sender
 from operations.logs import about
 from operations.seeing.meters import NOTIFICATIONS, leg
+from operations.seeing.tracing import step
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +78,14 @@ class Notifier:
             self._try(owed)
 
     def _try(self, owed: Owed) -> None:
+        began_s, facts = time.time(), {"channel": owed.channel, "alert_id": owed.alert.alert_id}
         try:
             self._senders[owed.channel].send(self._make_notice(owed))
         except DeliveryError as error:
+            step("notify", owed.traceparent, began_s=began_s, facts={**facts, "outcome": FAILED})
             self._put_off(owed, error)
             return
+        step("notify", owed.traceparent, began_s=began_s, facts={**facts, "outcome": DELIVERED})
         now = self._now()
         self._outbox.delivered(owed, now)
         NOTIFICATIONS.labels(owed.channel, DELIVERED).inc()

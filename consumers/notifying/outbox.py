@@ -33,6 +33,7 @@ class Owed:
     attempts: int
     created_at: datetime
     alert: AlertRecord
+    traceparent: str | None = None
 
 
 def backoff_s(attempts: int, *, draw: Callable[[], float] = random.random) -> float:
@@ -130,7 +131,7 @@ class Outbox:
         row.attempts += 1
         row.not_before = now + self._lease
         alert = session.scalars(select(AlertRecord).where(AlertRecord.alert_id == row.alert_id)).one()
-        return Owed(row.id, row.channel, row.kind, row.attempts, row.created_at, alert)
+        return Owed(row.id, row.channel, row.kind, row.attempts, row.created_at, alert, row.traceparent)
 
 
 def _due(now: datetime) -> Select[OutboxRecord]:

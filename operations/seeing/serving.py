@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from operations.logs import configure_logging
+from operations.seeing import tracing
 from operations.seeing.health import Health
 from operations.seeing.machine import Machine
 from operations.seeing.meters import replace
@@ -59,14 +60,23 @@ def seen(process: str, settings: ProcessSettings, *needs: str) -> Iterator[Healt
 
     Raises:
         SettingsError: `metrics.host` is no address of this machine.
+        TracingError: Traces are wanted, and OpenTelemetry is not installed.
     """
     configure_logging(form=settings.logs.form, process=process)
     chosen = settings.metrics
     health = Health(*needs, stall_after_s=chosen.stall_after_s)
     tell_of_machine(settings)
-    if chosen.port == 0:
+    tracing.start(process, settings.traces)
+    with contextlib.ExitStack() as leaving:
+        leaving.callback(tracing.stop)
+        if chosen.port != 0:
+            leaving.enter_context(_served(process, settings, health))
         yield health
-        return
+
+
+@contextlib.contextmanager
+def _served(process: str, settings: ProcessSettings, health: Health) -> Iterator[None]:
+    chosen = settings.metrics
     server = _bound(chosen, PORTS[process], health)
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
@@ -74,7 +84,7 @@ def seen(process: str, settings: ProcessSettings, *needs: str) -> Iterator[Healt
     note = _noted(settings.state.folder / "metrics", process, address)
     logger.info("metrics are served", extra={"url": f"http://{address}/metrics"})
     try:
-        yield health
+        yield
     finally:
         server.shutdown()
         server.server_close()

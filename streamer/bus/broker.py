@@ -4,7 +4,9 @@ It keeps its records in memory, so every start is a new incarnation; ledger, man
 """
 
 import contextlib
+import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,10 +22,14 @@ from streamer.bus.errors import BrokerStartError, BrokerUnreachableError
 from streamer.bus.signals import stop_signals
 from streamer.bus.tether import tethered
 
+logger = logging.getLogger(__name__)
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 START_S = 15.0
 STOP_S = 3.0
 LOOK_EVERY_S = 0.2
+WEIGH_EVERY_S = 5.0
+REST_S = 600.0  # between two starts for its size, whatever it holds: what nobody has read is told again each time
 FURNISH_S = 2.0  # between two looks at whether it still lives, while its topics are created
 
 
@@ -75,6 +81,14 @@ class EmbeddedBroker:
     def pid(self) -> int | None:
         """The process's id; None before `start`."""
         return self._process.pid if self._process is not None else None
+
+    def resident_bytes(self) -> int:
+        """The memory that the process holds; 0 once it has ended."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except OSError:
+            return 0
+        return int(pages) * resource.getpagesize()
 
     def stop(self) -> None:
         """End the process, by force after three seconds."""
@@ -138,28 +152,50 @@ def serve(
     *,
     partitions: int,
     replication_factor: int,
+    memory_bytes: int,
+    rest_s: float = REST_S,
     on_turn: Callable[[], object] = lambda: None,
 ) -> None:
     """Run the embedded broker with its topics until SIGTERM or SIGINT; `on_turn` is called while it lives.
+
+    It forgets no message by itself, so once it holds more than `memory_bytes` it is started anew, empty, as if it had
+    crashed: ledger, manifests and database are the truth, and everybody meets a new broker. At most once in `rest_s`.
 
     Raises:
         BrokerStartError: it cannot start, or it dies by itself.
     """
     broker = EmbeddedBroker(bootstrap_servers, log_path)
+    bus = Bus(bootstrap_servers, partitions=partitions, replication_factor=replication_factor, timeout_s=FURNISH_S)
     with stop_signals() as is_stopping:
-        broker.start()
-        try:
-            bus = Bus(
-                bootstrap_servers, partitions=partitions, replication_factor=replication_factor, timeout_s=FURNISH_S
-            )
-            _furnish(broker, bus)
-            bus.close()
-            while not is_stopping():
-                _check_alive(broker)
-                on_turn()
-                time.sleep(LOOK_EVERY_S)
-        finally:
-            broker.stop()
+        while not is_stopping():
+            broker.start()
+            try:
+                _furnish(broker, bus)
+                bus.close()
+                _watch(broker, memory_bytes, rest_s, is_stopping, on_turn)
+            finally:
+                broker.stop()
+
+
+def _watch(
+    broker: EmbeddedBroker,
+    memory_bytes: int,
+    rest_s: float,
+    is_stopping: Callable[[], bool],
+    on_turn: Callable[[], object],
+) -> None:
+    """Return when told to stop, or when the broker has grown too large."""
+    weigh_at_s = time.monotonic() + rest_s
+    while not is_stopping():
+        _check_alive(broker)
+        on_turn()
+        if time.monotonic() >= weigh_at_s:
+            weigh_at_s = time.monotonic() + WEIGH_EVERY_S
+            held = broker.resident_bytes()
+            if held > memory_bytes:
+                logger.warning("the broker is full, starting it anew", extra={"held_mb": held >> 20})
+                return
+        time.sleep(LOOK_EVERY_S)
 
 
 def _furnish(broker: EmbeddedBroker, bus: Bus) -> None:

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Message)
 Client = TypeVar("Client")
+Headers = Sequence[tuple[str, bytes]]  # beside a message: what is known of its way
 
 TOPIC_ALREADY_EXISTS = 36  # Kafka's error code
 ATTEMPT_S = 5.0  # one try at reaching a broker; several fit into a timeout
@@ -241,15 +242,16 @@ class Publisher:
         """Publish over `bus`; connects with the first `flush`."""
         self._bus = bus
         self._producer: KafkaProducer | None = None
-        self._unacknowledged: list[tuple[str, bytes, int, bytes | None]] = []
+        self._unacknowledged: list[tuple[str, bytes, int, bytes | None, Headers]] = []
 
-    def publish(self, topic: Topic[M], message: M, *, partition: int) -> None:
+    def publish(self, topic: Topic[M], message: M, *, partition: int, headers: Headers = ()) -> None:
         """Take `message` for `partition` of `topic`; `flush` sends it."""
-        self._unacknowledged.append((self._bus.prefixed(topic), topic.encode(message), partition, topic.key))
+        taken = self._bus.prefixed(topic), topic.encode(message), partition, topic.key, tuple(headers)
+        self._unacknowledged.append(taken)
 
     def resend(self, topic: Topic[Any], original: bytes, *, partition: int) -> None:
         """Take bytes that were on `topic` once, as they are; `flush` sends them."""
-        self._unacknowledged.append((self._bus.prefixed(topic), original, partition, topic.key))
+        self._unacknowledged.append((self._bus.prefixed(topic), original, partition, topic.key, ()))
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Return once the broker has acknowledged everything published.
@@ -295,12 +297,12 @@ class Publisher:
             self.close()  # a producer that failed once may fail for good
             raise
 
-    def _send(self, topic: str, payload: bytes, partition: int, key: bytes | None) -> Any:
+    def _send(self, topic: str, payload: bytes, partition: int, key: bytes | None, headers: Headers) -> Any:
         assert self._producer is not None
         try:
-            return self._producer.send(topic, value=payload, partition=partition, key=key)
+            return self._producer.send(topic, value=payload, partition=partition, key=key, headers=list(headers))
         except MessageSizeTooLargeError as error:
-            self._unacknowledged.remove((topic, payload, partition, key))
+            self._unacknowledged.remove((topic, payload, partition, key, headers))
             raise MessageError(topic, f"{len(payload)} bytes are more than a message may have") from error
 
 

@@ -64,6 +64,7 @@ class Received(Generic[M]):
     message: M
     original: bytes
     published_at_s: float | None = None  # seconds since 1970, by the broker's or the publisher's clock
+    headers: Sequence[tuple[str, bytes]] = ()
 
     @property
     def topic_partition(self) -> TopicPartition:
@@ -104,7 +105,16 @@ def typed(topic: Topic[M], record: Any, incarnation: str) -> Received[M] | Unrea
     except MessageError as error:
         return Unreadable(topic.name, record.partition, record.offset, incarnation, error.reason, original)
     published_at_s = record.timestamp / 1000 if (record.timestamp or 0) > 0 else None
-    return Received(topic.name, record.partition, record.offset, incarnation, message, original, published_at_s)
+    return Received(
+        topic.name,
+        record.partition,
+        record.offset,
+        incarnation,
+        message,
+        original,
+        published_at_s,
+        tuple(record.headers or ()),
+    )
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]

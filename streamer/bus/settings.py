@@ -62,6 +62,10 @@ class Bus(Group):
     bootstrap_servers: str = Field("127.0.0.1:19092", description="Kafka's address, host:port[,host:port…].")
     partitions: PositiveInt = Field(4, description="Partitions of `segments` and `people`; the most analyzers at once.")
     embedded: bool = Field(True, description="Whether `crewsight up` starts its own broker at that address.")
+    memory_mb: PositiveInt = Field(
+        1024,
+        description="MiB that the embedded broker, which forgets nothing by itself, may hold; then it is started anew.",
+    )
     replication_factor: PositiveInt = Field(1, description="Copies of each topic; 3 on a cluster.")
 
 
@@ -122,6 +126,17 @@ class Logs(Group):
     )
 
 
+class Traces(Group):
+    """OpenTelemetry; takes `crewsight[otel]`."""
+
+    otlp_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+.*)?$",
+        description="Root of a collector for OTLP over HTTP, such as http://otel:4318; empty: nothing is traced.",
+    )
+    share: float = Field(1.0, ge=0, le=1, description="Share of the segments that are traced.")
+
+
 class Metrics(Group):
     """Where each process serves `/metrics`, `/live` and `/ready`; the page serves them at its own address."""
 
@@ -160,6 +175,7 @@ class ProcessSettings(BaseSettings):
     media: Media = Media()
     metrics: Metrics = Metrics()
     logs: Logs = Logs()
+    traces: Traces = Traces()
 
     @property
     def media_url(self) -> str:

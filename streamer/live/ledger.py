@@ -181,6 +181,12 @@ class LiveLedger:
                 chosen.append(row)
             return skipped(session, chosen)
 
+    def skipped_uris(self) -> list[str]:
+        """Where the video of everything that was given up lay; it may be gone already."""
+        query = select(LiveSegmentRow.uri).where(LiveSegmentRow.state == LiveState.SKIPPED)
+        with self._reading() as session:
+            return list(session.scalars(query.order_by(LiveSegmentRow.sequence)))
+
     def forget(self, *, segments_before: datetime, gaps_before: datetime) -> None:
         """Drop lines of what was analysed or skipped before an instant, and gaps that ended before another."""
         done = (LiveState.ANALYSED, LiveState.SKIPPED)

@@ -16,7 +16,7 @@ from streamer.bus.topics import SEGMENTS
 from streamer.live.backlog import CameraBacklog, Limits, over_quota_bytes, pressure_of, room_on_bus
 from streamer.live.gaps import Skipped
 from streamer.live.ledger import LiveLedger, LiveLine
-from streamer.measuring import note_published
+from streamer.measuring import captured, note_published
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,15 @@ class LivePublisher:
         self.skipped: Counter[str] = Counter()  # segments
         self.skipped_s: dict[str, float] = defaultdict(float)
         self.skipped_over_quota: Counter[str] = Counter()  # segments, counted among the skipped too
+
+    def start(self) -> None:
+        """Take away the video of what was given up, in case a streamer before us died before it could.
+
+        Raises:
+            MediaStoreError: the media store cannot be reached.
+        """
+        for uri in self._ledger.skipped_uris():
+            self._media.remove(uri)
 
     def relieve(self, now: datetime) -> None:
         """Look how far analysis is behind, and take the step for it with every camera."""
@@ -82,7 +91,8 @@ class LivePublisher:
         fresh = list(lines)
         lines += self._ledger.again(AGAIN_AT_ONCE)
         for line in lines:
-            self._publisher.publish(SEGMENTS, line.message, partition=line.partition)
+            headers = captured(line.message)
+            self._publisher.publish(SEGMENTS, line.message, partition=line.partition, headers=headers)
         if not lines:
             return False
         try:

@@ -72,7 +72,12 @@ class LiveWatch:
         self._told: list[object] = []
 
     def start(self) -> None:
-        """Begin to follow what becomes of the footage; cameras start with the first `advance`."""
+        """Begin to follow what becomes of the footage; cameras start with the first `advance`.
+
+        Raises:
+            MediaStoreError: the media store cannot be reached.
+        """
+        self._publisher.start()
         self._results.start()
 
     def advance(self, now_s: float, incarnation: str | None) -> bool:

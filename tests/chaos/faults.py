@@ -26,6 +26,7 @@ from tests.chaos.schedule import (
     PAUSE,
     POISON,
     REBALANCE,
+    STORE,
     Fault,
 )
 from tests.chaos.world import CAMERAS, QUIET, World
@@ -62,6 +63,7 @@ class Chaos:
             DRAIN: self._drain,
             PAUSE: self._pause,
             CLOCK: self._jump,
+            STORE: self._refuse_media,
         }
 
     def under(self, fault: Fault) -> AbstractContextManager[None]:
@@ -128,6 +130,15 @@ class Chaos:
             self._world.postgres.start()
 
     @contextlib.contextmanager
+    def _refuse_media(self, fault: Fault) -> Iterator[None]:
+        assert self._world.s3 is not None
+        self._world.s3.is_away = True
+        try:
+            yield
+        finally:
+            self._world.s3.is_away = False
+
+    @contextlib.contextmanager
     def _rebalance(self, fault: Fault) -> Iterator[None]:
         self._world.keep(EXTRA)
         self._world.keeper.process(EXTRA)
@@ -166,10 +177,10 @@ class Chaos:
         for name, content in (("truncated", good[: len(good) // 3]), ("empty", b""), ("text", b"no video\n" * 99)):
             segment = f"poison-{number}-{name}"
             uri = f"media:///media/poison/2026-01-01/{segment}.mp4"
-            self._write(uri, content)
+            self._world.write_media(uri, content)
             self._expect(segment, "segments", _segment(segment, uri).model_dump_json().encode())
         uri = f"media:///results/poison/poison-{number}.json"
-        self._write(uri, b'{"not": "a manifest"}')
+        self._world.write_media(uri, b'{"not": "a manifest"}')
         analyzed = SegmentAnalyzed(
             segment_id=f"poison-{number}-manifest",
             camera_id="poison",
@@ -187,11 +198,6 @@ class Chaos:
         self._expected.poison.append(name)
         if topic:
             self._letters[name] = topic, content
-
-    def _write(self, uri: str, content: bytes) -> None:
-        path = self._world.state / "media" / uri.removeprefix("media:///")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
 
     def _server(self) -> psutil.Process:
         """The broker's own process, a child of the one that keeps it."""

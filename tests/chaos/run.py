@@ -19,7 +19,7 @@ from tests.chaos.world import CAMERAS, World, running_world
 NAMES = ("broker", "streamer", "analyzer", "analyzer-2", "indexer", "alerter", "notifier", "page")
 START_S = 900.0
 RECOVERED_WITHIN_S = 30.0
-GIVE_UP_S = 180.0  # after which a fault counts as never recovered from
+GIVE_UP_S = 300.0  # after which a fault counts as never recovered from
 LOOK_EVERY_S = 0.2
 POISON_AGAIN_S = 3.0
 SETTLE_S = 60.0
@@ -113,6 +113,7 @@ def run(
     seed: int,
     faults: int,
     is_short: bool = False,
+    on_s3: bool = False,
     kinds: Sequence[str] | None = None,
     say: Say = lambda _: None,
     until_s: float = float("inf"),
@@ -125,7 +126,7 @@ def run(
     began_s = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="crewsight-chaos-") as folder,
-        running_world(Path(folder), names=NAMES) as world,
+        running_world(Path(folder), names=NAMES, on_s3=on_s3) as world,
     ):
         running = _Running(world, Outlook(world), Expectations(), random.Random(seed), say)
         undisturbed_s = _undisturbed(running)

@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
+from streamer.bus.media import MediaStore
 from tests.builders_notifying import HttpReceiver
 from tests.builders_postgres import PostgresServer, missing_postgres
+from tests.builders_s3 import BUCKET, S3Server
 from tests.chaos.clock import missing_clock
 from tests.chaos.disk import Disk, missing_disk
 from tests.chaos.footage import Footage
@@ -48,6 +50,7 @@ class World:
     database_url: str
     postgres: PostgresServer | None = None
     disk: Disk | None = None
+    s3: S3Server | None = None
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -59,6 +62,11 @@ class World:
     def config(self) -> Path:
         """The settings of all processes."""
         return self.folder / "crewsight.yaml"
+
+    def write_media(self, uri: str, content: bytes) -> None:
+        """Put something into the media store."""
+        store = self.s3.store() if self.s3 else MediaStore(str(self.state / "media"))
+        store.write(uri, content)
 
     @property
     def kinds(self) -> list[str]:
@@ -75,15 +83,16 @@ class World:
 
 
 @contextlib.contextmanager
-def running_world(folder: Path, *, names: Sequence[str], plain: bool = False) -> Iterator[World]:
+def running_world(folder: Path, *, names: Sequence[str], plain: bool = False, on_s3: bool = False) -> Iterator[World]:
     """A world whose processes of these names run while the block does.
 
     Args:
         folder: Where everything lies.
         names: Which processes, `analyzer-2` being another analyzer.
+        on_s3: With an S3 server for the media, and not a folder.
         plain: Without a PostgreSQL and a disk of its own: SQLite in the folder.
     """
-    left_out = {STORE: "the media store of this run is a folder"}
+    left_out = {} if on_s3 else {STORE: "the media store of this run is a folder"}
     if (reason := missing_clock()) is not None:
         left_out[CLOCK] = reason
     with contextlib.ExitStack() as open_things:
@@ -97,6 +106,7 @@ def running_world(folder: Path, *, names: Sequence[str], plain: bool = False) ->
             disk = open_things.enter_context(Disk(folder / "state").mounted())
         else:
             left_out[DISK] = reason
+        s3 = open_things.enter_context(S3Server().running()) if on_s3 else None
         receiver = open_things.enter_context(HttpReceiver().running())
         keeper = open_things.enter_context(Keeper(folder / "logs").running())
         broker, search, page = free_ports(3)
@@ -111,6 +121,7 @@ def running_world(folder: Path, *, names: Sequence[str], plain: bool = False) ->
             database_url=postgres.url if postgres else "",
             postgres=postgres,
             disk=disk,
+            s3=s3,
             left_out=left_out,
         )
         (folder / "rules.yaml").write_text(yaml.safe_dump({"rules": [RULE]}))
@@ -134,6 +145,15 @@ def _settings(world: World, search: int, page: int) -> dict[str, Any]:
         "notifying": {"channels": {CHANNEL: {"url": world.receiver.url, "secret": SECRET}}, "look_every_s": 0.2},
         "evidence": {"wait_s": 2},
     }
+    if world.s3:
+        access = world.s3.access
+        settings["media"] = {
+            "url": f"s3://{BUCKET}/site",
+            "endpoint_url": access.endpoint_url,
+            "region": access.region,
+            "key_id": access.key_id,
+            "secret_key": access.secret_key,
+        }
     if world.database_url:
         settings["database"] = {"url": world.database_url}
     return settings

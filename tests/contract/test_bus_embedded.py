@@ -13,6 +13,7 @@ import pytest
 
 from streamer.bus.broker import EmbeddedBroker, loopback_address
 from streamer.bus.client import Bus, Received, TopicPartition
+from streamer.bus.consumer import CALM_MS, EAGER_FOR_S, EAGER_MS
 from streamer.bus.errors import BrokerStartError, BrokerUnreachableError, IncarnationChangedError
 from streamer.bus.topics import PEOPLE
 from tests.builders_bus import analyzed, drain, embedded_broker, free_port, kill, wait_until
@@ -218,3 +219,51 @@ def test_the_broker_command_fails_when_its_server_dies(tmp_path: Path) -> None:
         process.kill()
         output, _ = process.communicate()
     assert b"it died" in output
+
+
+SERVED = """
+import sys
+from pathlib import Path
+from streamer.bus.broker import serve
+serve(sys.argv[1], Path(sys.argv[2]), partitions=3, replication_factor=1, memory_bytes=int(sys.argv[3]), rest_s=1.0)
+"""
+
+
+def test_a_broker_that_holds_too_much_is_started_anew_and_another_one_is_left_alone(tmp_path: Path) -> None:
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    kept = [
+        subprocess.Popen([sys.executable, "-c", SERVED, address, str(tmp_path / f"{number}.log"), str(most)])
+        for number, (address, most) in enumerate(zip(addresses, (1, 1 << 40), strict=True))
+    ]
+    buses = [Bus(address, partitions=3) for address in addresses]
+    try:
+        full, roomy = (bus.ensure_topics() for bus in buses)
+        wait_until(lambda: buses[0].incarnation_changed(full), within_s=60)
+        assert buses[1].current_incarnation() == roomy
+    finally:
+        for bus in buses:
+            bus.close()
+        for process in kept:
+            process.terminate()
+            process.wait(10)
+
+
+def test_a_consumer_to_which_nothing_comes_asks_seldom_until_something_does(broker: EmbeddedBroker) -> None:
+    bus = Bus(broker.address, partitions=3)
+    consumer, publisher = bus.consumer([PEOPLE], "readers"), bus.publisher()
+
+    def patience_ms() -> int:
+        return int(consumer._consumer._fetcher.config["fetch_max_wait_ms"])
+
+    publisher.publish(PEOPLE, analyzed("first"), partition=0)
+    publisher.flush()
+    drain(consumer, 1)
+    assert patience_ms() == EAGER_MS
+    wait_until(lambda: consumer.poll(100) == [] and patience_ms() == CALM_MS, within_s=EAGER_FOR_S + 20)
+    publisher.publish(PEOPLE, analyzed("second"), partition=1)
+    publisher.flush()
+    drain(consumer, 1)
+    assert patience_ms() == EAGER_MS
+    consumer.close()
+    publisher.close()
+    bus.close()

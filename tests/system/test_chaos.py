@@ -20,7 +20,7 @@ PATIENCE_S = 300
 @pytest.mark.timeout(1500)
 def test_ten_faults_lose_nothing_and_double_nothing() -> None:
     said: list[str] = []
-    outcome = run(seed=SEED, faults=FAULTS, is_short=True, say=said.append)
+    outcome = run(seed=SEED, faults=FAULTS, is_short=True, on_s3=True, say=said.append)
     assert outcome.wrongs == [], said
     assert outcome.never_recovered == [], said
     assert outcome.notes == [], said

@@ -1,4 +1,4 @@
-"""The short form of `tests.bench_scaling`: four analyzers do nearly four times as much as one, unless one camera has all."""
+"""The short form of `tests.bench_scaling`: four analyzers, beside one, and beside all cameras on one partition."""
 
 from concurrent.futures import ThreadPoolExecutor
 

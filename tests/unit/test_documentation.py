@@ -70,6 +70,7 @@ def test_every_setting_has_its_line_with_default_and_description() -> None:
         "docs/search-queries.md",
         "docs/cameras.md",
         "docs/search-index.md",
+        "docs/deployment.md",
         "docs/operations.md",
     ],
 )

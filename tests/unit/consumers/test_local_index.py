@@ -157,7 +157,7 @@ def crowd() -> tuple[list, np.ndarray]:
             camera_id=f"camera {key % 20}",
             first_seen_at=NOON + (key % 4) * DAY,
             answers={"hat": {"yes": (key % 100) / 100}},
-            caption="",
+            caption="rarely described" if key % 1000 == 87 else "",
         )
         for key in range(1, MANY + 1)
     ]
@@ -210,6 +210,18 @@ def test_the_inverted_file_finds_what_an_exact_search_finds_with_a_filter_too(
         cameras=frozenset({"camera 7"}), since=NOON + 3 * DAY, answers=(AnswerWanted("hat", "yes", 0.87),)
     )
     assert recall(crowded, crowd, wanted, few) >= 0.99
+
+
+@pytest.mark.parametrize("exact_below", [20_000, 10], ids=["each is scored", "by the inverted file"])
+def test_a_filter_that_leaves_one_in_a_thousand_finds_the_right_nearest(
+    crowded: LocalIndex, crowd: tuple, exact_below: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of some tens of thousands each is scored; the inverted file has to do so too among some tens of millions."""
+    settled(crowded)
+    monkeypatch.setattr(space_index, "EXACT_BELOW", exact_below)
+    few = {key for key in range(1, MANY + 1) if key % 1000 == 87}
+    assert len(few) == MANY // 1000
+    assert recall(crowded, crowd, PeopleFilter(described=("rarely",)), few) >= 0.95
 
 
 def test_people_who_come_after_the_inverted_file_was_built_are_found_before_and_after_they_are_in_it(

@@ -18,7 +18,11 @@ from streamer.tables import LEDGER
 from tests.postgres import postgres_url
 
 ALL = [PEOPLE, DESK, LEDGER]
-BEFORE = Path(__file__).parent / "people-before-versions.sql"  # as it was laid out when versions began
+BEFORE = {"people": PEOPLE, "desk": DESK}  # `<name>-before-versions.sql`: as they were laid out when versions began
+REFUSED = (
+    "INSERT INTO rejections (rejected_id, reason, noticed_at, rejected) "
+    "VALUES ('r1', 'its video is gone', '2026-01-01 00:00:00', '{}')"
+)
 
 
 @contextmanager
@@ -29,22 +33,27 @@ def database(kind: str, folder: Path) -> Iterator[Engine]:
         engine.dispose()
 
 
-def of_before(engine: Engine) -> None:
-    """Lay the person table out as a program of before would have, with one refusal in it."""
+def of_before(engine: Engine, name: str = "people") -> None:
+    """Lay a database out as a program of before would have."""
+    layout = (Path(__file__).parent / f"{name}-before-versions.sql").read_text()
     with engine.begin() as connection:
-        for statement in BEFORE.read_text().split(";\n"):
-            if engine.dialect.name == "postgresql":
-                statement = statement.replace("DATETIME", "TIMESTAMP WITH TIME ZONE").replace("BLOB", "BYTEA")
-                statement = statement.replace("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", "SERIAL PRIMARY KEY")
-                statement = statement.replace("id INTEGER NOT NULL, ", "id SERIAL NOT NULL, ")
-            if statement.strip():
-                connection.exec_driver_sql(statement)
-        connection.execute(
-            text(
-                "INSERT INTO rejections (rejected_id, reason, noticed_at, rejected) "
-                "VALUES ('r1', 'its video is gone', '2026-01-01 00:00:00', '{}')"
-            )
-        )
+        for statement in filter(str.strip, layout.split(";\n")):
+            connection.exec_driver_sql(as_postgres(statement) if engine.dialect.name == "postgresql" else statement)
+
+
+def as_postgres(statement: str) -> str:
+    """SQLite's statement as PostgreSQL has it."""
+    for sqlite, postgres in (
+        ("DATETIME", "TIMESTAMP WITH TIME ZONE"),
+        ("BLOB", "BYTEA"),
+        ("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", "SERIAL PRIMARY KEY"),
+        (" FLOAT", " DOUBLE PRECISION"),
+        ("( id INTEGER NOT NULL, ", "( id SERIAL NOT NULL, "),
+        (" user ", ' "user" '),  # a word of PostgreSQL's
+        ("(user)", '("user")'),
+    ):
+        statement = statement.replace(sqlite, postgres)
+    return statement
 
 
 @pytest.mark.parametrize("schema", ALL, ids=lambda schema: schema.name)
@@ -64,18 +73,31 @@ def test_a_new_database_is_laid_out_and_has_the_version_of_the_code(kind: str, t
                 assert standing(connection, schema) == (schema.head, Standing.CURRENT)
 
 
+@pytest.mark.parametrize("name", BEFORE)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_one_from_before_there_were_versions_is_brought_up_and_keeps_what_it_holds(kind: str, tmp_path: Path) -> None:
+def test_one_from_before_there_were_versions_is_brought_up_to_what_a_new_one_is(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    schema = BEFORE[name]
     with database(kind, tmp_path) as engine:
-        of_before(engine)
+        of_before(engine, name)
         with engine.connect() as connection:
-            assert standing(connection, PEOPLE) == (UNVERSIONED, Standing.OLDER)
+            assert standing(connection, schema) == (UNVERSIONED, Standing.OLDER)
+        bring_up(engine, schema)
+        with engine.connect() as connection:
+            assert standing(connection, schema) == (schema.head, Standing.CURRENT)
+            assert not changes(connection, schema)
+
+
+def test_what_a_database_of_before_holds_is_kept(tmp_path: Path) -> None:
+    with database("sqlite", tmp_path) as engine:
+        of_before(engine)
+        with engine.begin() as connection:
+            connection.execute(text(REFUSED))
         bring_up(engine, PEOPLE)
         with engine.connect() as connection:
-            assert standing(connection, PEOPLE) == (PEOPLE.head, Standing.CURRENT)
             rows = connection.execute(text("SELECT rejected_id, handled FROM rejections")).all()
             assert [tuple(row) for row in rows] == [("r1", None)]
-            assert not changes(connection, PEOPLE)
 
 
 def changes(connection: object, schema: Schema) -> list[object]:

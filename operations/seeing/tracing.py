@@ -1,0 +1,96 @@
+"""Traces, where somebody collects them: one for each segment, from its capture to its alert and whoever is told of it.
+
+What continues a trace travels as W3C trace context: in the headers of Kafka's messages, and with a notification that is
+owed. While it is off, nothing of OpenTelemetry is imported and nothing is carried.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from operations.errors import TracingError
+from streamer.bus.settings import Traces
+
+Headers = Sequence[tuple[str, bytes]]  # of a Kafka message
+TRACEPARENT = "traceparent"
+
+_tracer: Any = None  # set once, as the process starts
+_provider: Any = None
+
+
+def start(process: str, settings: Traces, *, exporter: Any = None) -> None:
+    """Begin to trace, if the settings name a collector; `exporter` takes its place in tests.
+
+    Raises:
+        TracingError: OpenTelemetry is not installed.
+    """
+    global _tracer, _provider
+    if not settings.otlp_url and exporter is None:
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+    except ImportError as error:
+        raise TracingError(settings.otlp_url) from error
+    resource = Resource.create({"service.name": f"crewsight-{process}", "service.namespace": "crewsight"})
+    _provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.share)))
+    chosen = exporter or OTLPSpanExporter(endpoint=f"{settings.otlp_url.rstrip('/')}/v1/traces")
+    _provider.add_span_processor(BatchSpanProcessor(chosen, schedule_delay_millis=1000))
+    _tracer = _provider.get_tracer("crewsight")
+
+
+def stop() -> None:
+    """Send what is left, and trace no more."""
+    global _tracer, _provider
+    if _provider is not None:
+        _provider.shutdown()
+    _tracer = _provider = None
+
+
+def step(
+    name: str,
+    before: Headers | str | None,
+    *,
+    began_s: float,
+    ended_s: float | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Headers:
+    """Note one step of a trace that has been taken; returns the headers of what follows from it.
+
+    Args:
+        name: What was done, such as `analyze`.
+        before: The headers of the message that led here, or the trace context itself; without either a trace begins.
+        began_s: When it began, in seconds since 1970.
+        ended_s: When it ended; now by default.
+        facts: What it was about, as texts and numbers; what is None is left out.
+    """
+    if _tracer is None:
+        return ()
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    propagator = TraceContextTextMapPropagator()
+    known = before if isinstance(before, str) else traceparent(before or ())
+    parent = propagator.extract({TRACEPARENT: known} if known else {})
+    span = _tracer.start_span(name, context=parent, start_time=int(began_s * 1e9))
+    for key, value in (facts or {}).items():
+        if value is not None:
+            span.set_attribute(key, value)
+    span.end(int((time.time() if ended_s is None else ended_s) * 1e9))
+    from opentelemetry.trace import set_span_in_context
+
+    carrier: dict[str, str] = {}
+    propagator.inject(carrier, context=set_span_in_context(span))
+    return [(key, value.encode("ascii")) for key, value in carrier.items()]
+
+
+def traceparent(headers: Iterable[tuple[str, bytes]]) -> str | None:
+    """The trace context in a message's headers.
+
+    >>> traceparent([("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")])[:6]
+    '00-4bf'
+    """
+    found = next((value for key, value in headers if key == TRACEPARENT), None)
+    return found.decode("ascii", errors="replace") if found is not None else None
