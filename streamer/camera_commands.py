@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from streamer.bus.camera_file import CameraFile, CameraSpec
     from streamer.settings import StreamerSettings
 
-app = typer.Typer(help="The live cameras: list, add, change, remove and check them.", no_args_is_help=True)
+app = typer.Typer(help="The live cameras: find, list, add, change, remove and check them.", no_args_is_help=True)
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
@@ -60,6 +60,24 @@ def check(camera: Name, config: Config = None) -> None:
     """Connect to a camera and say what it sends: codec, size, keyframes, clock."""
     settings, file = _opened(config)
     _say_check(file.of(camera), settings)
+
+
+@app.command()
+def discover(
+    timeout_s: Annotated[
+        float, typer.Option("--timeout-s", min=0.5, help="Seconds in which cameras may answer.")
+    ] = 5.0,
+) -> None:
+    """Look for ONVIF cameras in this machine's networks: host, name, hardware, address of the ONVIF service."""
+    from streamer.discovery import discover as found
+
+    cameras = found(timeout_s)
+    for camera in cameras:
+        typer.echo(camera.line)
+    if not cameras:
+        typer.echo(
+            "No camera has answered. Discovery reaches no other network, and many cameras have ONVIF switched off."
+        )
 
 
 def _opened(config: Path | None) -> "tuple[StreamerSettings, CameraFile]":

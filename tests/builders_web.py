@@ -173,16 +173,22 @@ def jpeg(pixels: np.ndarray) -> bytes:
 
 
 def panned_clip(
-    picture: np.ndarray, path: Path, *, seconds: float = 4.0, fps: int = 12, size_wh: tuple[int, int] = (640, 480)
+    picture: np.ndarray,
+    path: Path,
+    *,
+    seconds: float = 4.0,
+    fps: int = 12,
+    size_wh: tuple[int, int] = (640, 480),
+    codec: str = "libx264",
 ) -> Path:
-    """An H.264 clip that looks over a picture from left to right."""
+    """A clip, of H.264 unless told otherwise, that looks over a picture from left to right."""
     width, height = size_wh
     scaled = np.asarray(
         Image.fromarray(picture).resize((width + 120, round((width + 120) * picture.shape[0] / picture.shape[1])))
     )
     top = max(0, (scaled.shape[0] - height) // 2)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "26", "g": str(fps)})
+        stream = container.add_stream(codec, rate=fps, options={"crf": "26", "g": str(fps)})
         stream.width, stream.height, stream.pix_fmt = width, min(height, scaled.shape[0] // 2 * 2), "yuv420p"
         for left in _lefts(int(seconds * fps)):
             view = np.ascontiguousarray(scaled[top : top + stream.height, left : left + width])

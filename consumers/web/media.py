@@ -8,7 +8,9 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from consumers.access.roles import LOOK, PLAY
+from consumers.errors import VideoReadError
 from consumers.web.plays import Plays
+from consumers.web.previews import Previews
 from consumers.web.who import Who, needs, refuse_unless
 from streamer.bus.errors import MediaStoreAwayError, MediaStoreError
 from streamer.bus.media import SCHEME, MediaStore
@@ -34,13 +36,14 @@ def media_router(media: MediaStore, plays: Plays) -> APIRouter:
     """`GET` and `HEAD /media/{path}`: crops, segments and evidence of the store, nothing else of it.
 
     Crops are for everybody who was let in; footage, be it a video or a whole picture, needs the role that may play it,
-    and is noted in `plays`.
+    and is noted in `plays`. With `?preview=true` a video comes as an H.264 copy, for browsers that do not play what the
+    camera sends.
     """
-    router = APIRouter()
+    router, previews = APIRouter(), Previews(media)
 
     @router.get("/media/{path:path}", include_in_schema=False, dependencies=[needs(LOOK)])
     @router.head("/media/{path:path}", include_in_schema=False, dependencies=[needs(LOOK)])
-    def serve(path: str, request: Request, who: Who) -> Response:
+    def serve(path: str, request: Request, who: Who, preview: bool = False) -> Response:
         content_type = _content_type(path)
         is_footage = content_type == VIDEO or path.startswith("media/")
         if is_footage:
@@ -51,6 +54,8 @@ def media_router(media: MediaStore, plays: Plays) -> APIRouter:
                 raise HTTPException(404, f"There is nothing at {path}: it may have been removed.")
             if is_footage:
                 plays.note(who, path)
+            if preview and content_type == VIDEO:
+                return _previewed(previews, uri, path, request)
             local = media.local_path(uri)
             if local is not None:
                 return FileResponse(local, media_type=content_type, headers=HEADERS)
@@ -94,6 +99,20 @@ def _content_type(path: str) -> str:
     if served is None or ".." in parts or path.startswith("/") or "\\" in path or "\0" in path:
         raise HTTPException(404, "Only crops, segments and evidence are served here.")
     return served
+
+
+def _previewed(previews: Previews, uri: str, path: str, request: Request) -> Response:
+    try:
+        copy = previews.of(uri)
+    except VideoReadError as error:
+        raise HTTPException(404, f"{path} cannot be read.") from error
+    try:
+        asked = parse_range(request.headers.get("range"), len(copy))
+    except ValueError as error:
+        raise HTTPException(416, str(error), headers={"Content-Range": f"bytes */{len(copy)}"}) from error
+    start, end = asked or (0, len(copy))
+    told = {"Content-Range": f"bytes {start}-{end - 1}/{len(copy)}"} if asked else {}
+    return Response(copy[start:end], 206 if asked else 200, {**HEADERS, **told}, VIDEO)
 
 
 def _ranged(media: MediaStore, uri: str, size: int, content_type: str, request: Request) -> Response:

@@ -32,6 +32,7 @@ ROOMS = (
     ("live", "/", "a.person"),
     ("search", f"/search?{httpx.QueryParams(q='person in a dark top, no hard hat')}", ".hit a.open"),
 )
+UPKEEP = (("cameras", "/cameras", ".camera-frame img:not(.hidden)"), ("system", "/system", ".panel td"))
 LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
 
 
@@ -151,3 +152,20 @@ def test_the_back_row_of_the_classroom_is_too_small_to_tell(footage: Household, 
     page = open_page(footage, "/?camera=classroom")
     page.locator(".chip.unsure", has_text="too small").nth(1).wait_for()
     page.screenshot(path=ARTEFACTS / "footage-live-1440x900-dark.png")
+
+
+def test_cameras_and_system_stand_over_real_processes(footage: Household, open_page: Open):
+    ARTEFACTS.mkdir(exist_ok=True)
+    for size, theme in LOOKS:
+        page = open_page(footage, size=size, theme=theme)
+        for room, path, shown in UPKEEP:
+            page.goto(footage.url + path)
+            page.locator(shown).first.wait_for()
+            wait_for_pictures(page)
+            picture = ARTEFACTS / f"footage-{room}-{size[0]}x{size[1]}-{theme}.png"
+            page.screenshot(path=picture)
+            if (size, theme) == LOOKS[0] and os.environ.get("CREWSIGHT_UPDATE_PICTURES") == "1":
+                shutil.copy(picture, PICTURES / f"{room}.png")
+            assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    jobs = page.locator(".panel", has=page.get_by_role("heading", name="Processes")).locator("td b")
+    assert {"broker", "streamer", "analyzer", "indexer", "alerter", "notifier", "page"} <= set(jobs.all_inner_texts())

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import ARTEFACTS, END_S, THUMB, WIDE, Site, places, serious_faults, wait_for_pictures
 from tests.builders_pictures import half_red
-from tests.builders_web import HAT, Walk, enter_segment, sure
+from tests.builders_web import HAT, Walk, enter_segment, panned_clip, picture, sure
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -289,11 +289,11 @@ def test_the_page_ends_in_time_while_it_is_being_looked_at(empty_site: Site, ope
 def test_somebody_in_a_picture_opens_with_the_whole_picture_and_a_box_around_them(
     empty_site: Site, open_page: Open, size: tuple[int, int], theme: str
 ):
-    picture = empty_site.folder / "photo.jpg"
-    half_red((640, 480)).save(picture)
+    photo = empty_site.folder / "photo.jpg"
+    half_red((640, 480)).save(photo)
     box = (64.0, 48.0, 192.0, 336.0)
     walk = Walk([(0.0, box)], np.full((288, 128, 3), 90, np.uint8), "person in a red top", sure(HAT, "no"))
-    manifest = enter_segment(empty_site.store, empty_site.table, picture, [walk], camera="library")
+    manifest = enter_segment(empty_site.store, empty_site.table, photo, [walk], camera="library")
     page = open_page(empty_site, size=size, theme=theme)
     page.goto(f"{empty_site.url}/?person={manifest.people[0].person_id}")
     image = page.locator("a.screen img")
@@ -308,3 +308,15 @@ def test_somebody_in_a_picture_opens_with_the_whole_picture_and_a_box_around_the
     assert page.locator(".ledger", has_text="Taken").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert serious_faults(page) == []
+
+
+def test_a_clip_that_the_browser_does_not_play_is_shown_as_a_copy(
+    empty_site: Site, open_page: Open, people: Callable[[], list[Walk]]
+):
+    clip = panned_clip(picture("bus.jpg"), empty_site.folder / "other.mp4", seconds=4, codec="mpeg4")
+    walk = people()[0]
+    manifest = enter_segment(empty_site.store, empty_site.table, clip, [walk], camera="gate")
+    page = open_page(empty_site, f"/?person={manifest.people[0].person_id}")
+    page.get_by_text("an H.264 copy is shown").wait_for()
+    page.wait_for_function(PLAYS_FROM, arg=walk.path[walk.best][0])
+    page.locator(".walker").wait_for(state="attached")

@@ -63,6 +63,9 @@ class ClipPlayer:
                 aria_label=f"Video of camera {person.camera_id}",
             )
             self._layer = Words("div", "", "walk")
+        self._is_preview = False
+        self._told = Words("p", "", "sum", role="status")
+        self._video.on("error", self._fall_back, args=[])
         for event in RESYNC_ON:
             self._video.on(event, self._follow, args=[])
         with Words("div", "", "line"):
@@ -85,6 +88,13 @@ class ClipPlayer:
             late_s = 0.0 if is_paused else time.monotonic() - asked_at
             self._place(second + late_s, is_paused=is_paused)
 
+    def _fall_back(self) -> None:
+        """The browser does not play what the camera sends: show a copy that it does."""
+        if not self._is_preview:
+            self._is_preview = True
+            self._told.set_text("This browser does not play what the camera sends, so an H.264 copy is shown.")
+            self._play_from(self._person.clip.at_s)
+
     def _place(self, second: float, *, is_paused: bool) -> None:
         self._layer.clear()
         with self._layer:
@@ -101,7 +111,8 @@ class ClipPlayer:
     def _play_from(self, second: float) -> None:
         # A media fragment sends a clip to a second without a script; the counter makes it new, or nothing would happen.
         self._jumps += 1
-        self._video.attributes(src=f"{self._person.clip.url}#t={second:.2f}&jump={self._jumps}")
+        copy = "?preview=true" if self._is_preview else ""
+        self._video.attributes(src=f"{self._person.clip.url}{copy}#t={second:.2f}&jump={self._jumps}")
         self._video.update()
 
 
