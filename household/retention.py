@@ -40,14 +40,14 @@ def _let_people_go(settings: "NotifierSettings", keep: timedelta, now: datetime,
     from consumers.indexer.people import PeopleTable
     from consumers.indexer.retention import kept_since, run_retention
     from household.letting_go import people_over
-    from streamer.bus.media import MediaStore
+    from streamer.bus.media_opening import open_media
 
     since = f"{kept_since(now, keep):%Y-%m-%d} (UTC)"
     if is_dry:
         people, results = people_over(settings, keep, now)
         typer.echo(f"{people} people seen before {since}, and the media of {results} segments, would go.")
         return
-    gone = run_retention(PeopleTable(settings.database_url), MediaStore(settings.media_url), keep, now=now)
+    gone = run_retention(PeopleTable(settings.database_url), open_media(settings), keep, now=now)
     failed = f"; {gone.media.failed} segments could not be reached" if gone.media.failed else ""
     typer.echo(
         f"{gone.people} people seen before {since}, {gone.media.crops} crops and {gone.media.clips} clips "

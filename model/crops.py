@@ -27,12 +27,17 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The best view of a person within one second. `box_xyxy` (4,) is in pixels of the frame, without the margin."""
+    """The best view of a person within one second.
+
+    `box_xyxy` (4,) is in pixels of the frame, without the margin; `wholeness` in (0, 1] is 1 where the frame's border
+    cuts nothing off.
+    """
 
     frame_position: int
     box_xyxy: NDArray[np.float32]
     sharpness: float
     crop: Crop
+    wholeness: float = 1.0
 
 
 def crop_person(frame: Frame, box_xyxy: NDArray[np.float32]) -> Crop:
@@ -96,19 +101,24 @@ def crop_sharpness(frame: Frame, box_xyxy: NDArray[np.float32]) -> float:
 
 def _look(track: Track, frames: Sequence[Frame], sighting: int, sharpness: float) -> Look:
     position, box = int(track.frame_positions[sighting]), track.boxes_xyxy[sighting]
-    return Look(position, box, sharpness, crop_person(frames[position], box))
+    return Look(position, box, sharpness, crop_person(frames[position], box), _wholeness(box, frames[position]))
 
 
 def _worth(box_xyxy: NDArray[np.float32], frame: Frame, sharpness: float, in_front: NDArray[np.float32]) -> float:
+    seen = 1.0 - min(covered_share(box_xyxy, in_front), 1.0)
+    size = min(float(box_xyxy[3] - box_xyxy[1]) / ENOUGH_HEIGHT_PX, 1.0)
+    whole = _wholeness(box_xyxy, frame)
+    return size * whole * seen * float(np.sqrt(sharpness))  # the root: sharpness varies more than it matters
+
+
+def _wholeness(box_xyxy: NDArray[np.float32], frame: Frame) -> float:
+    """What the frame's border leaves of a look's worth."""
     height, width = frame.shape[:2]
     x1, y1, x2, y2 = (float(side) for side in box_xyxy)
     border_x, border_y = BORDER_SHARE * width, BORDER_SHARE * height
     whole = CUT_TOP if y1 < border_y else 1.0
     whole *= CUT_SIDE if x1 < border_x or x2 > width - border_x else 1.0
-    whole *= CUT_BOTTOM if y2 > height - border_y else 1.0
-    seen = 1.0 - min(covered_share(box_xyxy, in_front), 1.0)
-    size = min((y2 - y1) / ENOUGH_HEIGHT_PX, 1.0)
-    return size * whole * seen * float(np.sqrt(sharpness))  # the root: sharpness varies more than it matters
+    return whole * (CUT_BOTTOM if y2 > height - border_y else 1.0)
 
 
 def _in_front(box_xyxy: NDArray[np.float32], position: int, others: Sequence[Track]) -> NDArray[np.float32]:

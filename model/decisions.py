@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor
 
-from model.questions import CANNOT_TELL, PART_HIDDEN, Decision, Question, QuestionKind
+from model.questions import CANNOT_TELL, NOT_TRAINED, PART_HIDDEN, TOLD_BADLY, Decision, Question, QuestionKind
 
 KIND_NAMES: Mapping[QuestionKind, str] = {"predicate": "noul", "choice": "choice", "score": "score"}
 
@@ -44,6 +44,7 @@ class DecisionSheet(BaseModel):
     """The contents of `decision.json`.
 
     A checkpoint that is `open_to_any_question` answers what it was never measured on, and every such answer is marked.
+    What it was measured on and `failed` it does not answer, open or not.
     `cannot_tell` is the label that stands for *cannot tell* where a checkpoint's answers are labels; without it, such a
     checkpoint always picks one of the allowed answers.
     """
@@ -53,12 +54,21 @@ class DecisionSheet(BaseModel):
     labels: dict[str, list[str]] = {"noul": ["yes", "no"]}
     temperature: dict[str, PositiveFloat] = {}
     questions: tuple[MeasuredQuestion, ...] = ()
+    failed: tuple[MeasuredQuestion, ...] = ()
     open_to_any_question: bool = False
     cannot_tell: str | None = None
 
     def measured(self, question: Question) -> MeasuredQuestion | None:
         """What is known of a question; None if the checkpoint was never trained or measured on it."""
         return next((m for m in self.questions if m.question.question_id == question.question_id), None)
+
+    def why_not(self, question: Question) -> str | None:
+        """Why a question is not asked; None where it may be."""
+        if self.measured(question) is not None:
+            return None
+        if any(m.question.question_id == question.question_id for m in self.failed):
+            return TOLD_BADLY
+        return None if self.open_to_any_question else NOT_TRAINED
 
     def calibrated(self, question: Question, scores: Tensor) -> Tensor:
         """Probabilities (B, answers + 1) from scores of a question's answers and, last, of *cannot tell*."""

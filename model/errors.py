@@ -7,6 +7,7 @@ ModelError
 ├── DecisionSheetError   a file that holds no decision sheet
 ├── WaitAbandonedError   told to stop while waiting for a model server
 ├── OpenQuestionError    an open question to a model without words of its own
+├── LibraryTooOldError   an installed library that does not do what a model needs of it
 └── ModelExportError     a model that cannot be written in another form
 """
 
@@ -86,6 +87,17 @@ class OpenQuestionError(ModelError):
             f"{self.model} answers no open questions: it chooses among allowed answers and writes captions; ask a "
             "LLaVA or a model server"
         )
+
+
+class LibraryTooOldError(ModelError):
+    """An installed library that does not do what a model needs of it."""
+
+    def __init__(self, library: str, installed: str, lacks: str) -> None:
+        super().__init__(library, installed, lacks)
+        self.library, self.installed, self.lacks = library, installed, lacks
+
+    def __str__(self) -> str:
+        return f"{self.library} {self.installed} {self.lacks}; install the version that this project asks for"
 
 
 class ModelExportError(ModelError):

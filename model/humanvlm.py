@@ -124,7 +124,8 @@ class HumanVLM(TextTower):
         """Answer every question about every crop and place it in the search space, in one pass over its image tokens.
 
         A question that `decision.json` does not list is *cannot tell* (not trained), unless the checkpoint says that it
-        is open to any question: then the answer is marked as not measured. Every question about a person under 64 px
+        is open to any question: then the answer is marked as not measured. One that it lists as failed is *cannot
+        tell* (measured and failed). Every question about a person under 64 px
         tall is *cannot tell* (too small).
         """
         looked = self._seen(seen)
@@ -184,7 +185,8 @@ class HumanVLM(TextTower):
 
     def _answers(self, question: Question) -> bool:
         sheet = self._layout.sheet
-        return sheet.measured(question) is not None or (sheet.open_to_any_question and self._layout.can_ask(question))
+        is_known = sheet.measured(question) is not None or self._layout.can_ask(question)
+        return is_known and sheet.why_not(question) is None
 
     def _read(
         self, looked: ImageTokens, questions: Sequence[Question]
@@ -204,7 +206,7 @@ class HumanVLM(TextTower):
         self, question: Question, height_px: int, probabilities: dict[str, list[list[float]]], crop: int
     ) -> Decision:
         if question.question_id not in probabilities:
-            return refused(question, NOT_TRAINED)
+            return refused(question, self._layout.sheet.why_not(question) or NOT_TRAINED)
         if height_px < SMALLEST_PERSON_PX:
             return refused(question, TOO_SMALL)
         is_measured = self._layout.sheet.measured(question) is not None

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import transformers
 from torch import Tensor, nn
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+
+from model.errors import LibraryTooOldError
 
 BEGIN_ID = 1  # `tokens.SPECIAL_WORDS` fixes it
 LEAST_SCORE = torch.finfo(torch.float32).min  # closes a way of attention
@@ -136,6 +139,9 @@ class LanguageModel(nn.Module):
             end_id: The token that ends a text.
             never: Tokens that no text may hold, (n,) int64.
             at_most: Words of one text.
+
+        Raises:
+            LibraryTooOldError: transformers lets the cache go unused: every word would be chosen blind.
         """
         batch, device = image_tokens.shape[0], image_tokens.device
         first = self.embedded(torch.full((batch, 1), first_id, device=device))
@@ -145,6 +151,8 @@ class LanguageModel(nn.Module):
         ended = torch.zeros(batch, dtype=torch.bool, device=device)
         for _ in range(at_most):
             hidden = self.llama.model(inputs_embeds=fed, cache=cache, use_cache=True).last_hidden_state
+            if not cache.get_seq_length():  # an older one calls it otherwise, and says nothing
+                raise LibraryTooOldError("transformers", transformers.__version__, "keeps nothing of what was read")
             logits = self.logits(hidden[:, -1])
             logits[:, never] = -torch.inf
             word = logits.argmax(dim=-1)

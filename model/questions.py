@@ -13,6 +13,7 @@ from typing import Literal
 CANNOT_TELL = "cannot tell"
 TOO_SMALL = "too small"
 NOT_TRAINED = "not trained"
+TOLD_BADLY = "measured and failed"  # asked of people whose answers were known, and near chance
 PART_HIDDEN = "part hidden"
 UNMEASURED = "unmeasured"  # said beside an answer that nobody knows the worth of
 
@@ -39,8 +40,9 @@ class Decision:
     """The answer to one question about one crop.
 
     `probabilities` has one entry for every allowed answer and one for *cannot tell*, and sums to 1. `reason` says why
-    when the most probable answer is *cannot tell*: `too small`, `not trained` or `part hidden`. `is_measured` is false
-    when a model answered that was never measured on the question: the probabilities are then its bare opinion.
+    when the most probable answer is *cannot tell*: `too small`, `not trained`, `measured and failed` or `part hidden`.
+    `is_measured` is false when a model answered that was never measured on the question: the probabilities are then its
+    bare opinion.
     """
 
     question_id: str

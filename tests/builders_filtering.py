@@ -8,7 +8,7 @@ from consumers.search.cursors import Cursor, cursor_text, read_cursor
 from consumers.search.filters import PeopleFilter
 from consumers.search.hits import AlsoSeen, Found, FoundPeople, Why
 from consumers.search.query import By, SearchQuery
-from consumers.search.terms import terms_of, words_of
+from consumers.search.terms import said_of, terms_of, words_of
 from tests.builders_web import CaptionSearch
 
 LOOKED_AT = 5000
@@ -74,7 +74,7 @@ def _share(person: Person, asked: Sequence[str]) -> float:
 
 def _judged(person: Person, asked: Sequence[str], query: SearchQuery) -> Found:
     share = round(_share(person, asked), 4)
-    matched = tuple(term.said for term in terms_of(query.words) if term.indexed in words_of(person.caption))
+    matched = said_of(term for term in terms_of(query.words) if term.indexed in words_of(person.caption))
     has_picture = query.by is not By.DESCRIPTION
     return Found(
         person.id,

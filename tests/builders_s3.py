@@ -53,7 +53,7 @@ class S3Server:
     def store(self, prefix: str = "site", **more: Any) -> MediaStore:
         return MediaStore(f"s3://{BUCKET}/{prefix}", self.access, **more)
 
-    def keys(self, prefix: str = "site") -> list[str]:
+    def listing(self, prefix: str = "site") -> list[str]:
         """Everything that lies in the bucket under a prefix, as another program sees it."""
         files, _ = fsspec.core.url_to_fs(f"s3://{BUCKET}", **storage_options("s3://", self.access))
         folder = f"{BUCKET}/{prefix}".rstrip("/")

@@ -53,7 +53,6 @@ CAMERAS_AT_MOST = 1000  # remembered at once; the others are read from the desk 
 BORDERS_KEPT = 3  # of each camera
 FORGET_EVERY = timedelta(hours=1)
 MANIFEST_URI = re.compile(r"media:///results/[^/\0]{1,200}/[^/\0]{1,200}\.json")
-TRACEPARENT_LETTERS = 64  # of 55, as the column holds
 NUL = rb"\u0000"  # PostgreSQL keeps no such character, and refuses to be asked for it
 
 
@@ -162,7 +161,7 @@ class Alerting:
         now, additions = self._now(), Additions()
         for each in batch:
             if trace := traceparent(each.headers):
-                additions.traces[each.message.segment_id] = trace[:TRACEPARENT_LETTERS]
+                additions.traces[each.message.segment_id] = trace
         self._forget_what_others_wrote(session, batch)
         segment_ids = [each.message.segment_id for each in batch if "\0" not in each.message.segment_id]
         seen, followers = seen_among(session, segment_ids), followers_among(session, segment_ids)

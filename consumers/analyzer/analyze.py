@@ -149,11 +149,11 @@ def _result(seen: _Seen, described: Sequence[Described], eyes: Eyes) -> Analyzed
 
 
 def best_position(looks: Sequence[Look]) -> int:
-    """Which of a person's looks is described: tall (up to 256 px) and sharp."""
+    """Which of a person's looks is described: tall (up to 256 px), sharp and not cut by the frame's border."""
 
     def worth(position: int) -> float:
         look = looks[position]
-        return float(min(look.crop.person_height_px, 256) * look.sharpness**0.5)
+        return float(min(look.crop.person_height_px, 256) * look.sharpness**0.5 * look.wholeness)
 
     return max(range(len(looks)), key=worth)
 

@@ -23,7 +23,7 @@ from streamer.bus.identity import revision_of
 from streamer.bus.manifest import Revisions
 from streamer.bus.messages import AskedQuestion
 
-STAGE = "analyzer.1"  # changes with whatever else decides a result: sampling, tracking, crops, the order of people
+STAGE = "analyzer.2"  # changes with whatever else decides a result: sampling, tracking, crops, the order of people
 LOOKS_AT_MOST = 8
 # 16:9 and 4:3. The detector is converted for each shape when it first comes, which takes seconds: a camera of a usual
 # one must not wait for that.

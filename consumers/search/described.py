@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from consumers.indexer.full_text import FullText
 from consumers.search.filters import PeopleFilter
-from consumers.search.terms import Term, terms_of
+from consumers.search.terms import Term, said_of, terms_of
 from consumers.search.vector_index import VectorIndex
 
 CANDIDATES = 200  # newest people who have the words, and newest whom a filter wants
@@ -73,7 +73,7 @@ class Descriptions:
                 continue
             if shared not in told:
                 best = sorted((weights[stem] for stem in shared), key=lambda weighed: -weighed[0])
-                told[shared] = round(sum(weight for weight, _ in best), 9), tuple(term.said for _, term in best)
+                told[shared] = round(sum(weight for weight, _ in best), 9), said_of(term for _, term in best)
             found.append(Described(key, *told[shared]))
         found.sort(key=lambda one: (-one.weight, place.get(one.key, len(place)), -one.key))
         return found

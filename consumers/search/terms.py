@@ -4,7 +4,7 @@ What is denied is a word of its own: somebody without a vest is found by “with
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.questions import CANNOT_TELL
@@ -27,10 +27,15 @@ _OF_COURSE = frozenset({"wearing", "worn", "person", "people"})  # said of every
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word to look for as the index has it, and as whoever asked said it."""
+    """A word to look for as the index has it, and as whoever asked said it.
+
+    `place`: which word of the query it is; `denial`: which denial of the query it is part of, zero: of none.
+    """
 
     indexed: str
     said: str
+    place: int = 0
+    denial: int = 0
 
 
 def words_of(text: str) -> list[str]:
@@ -47,21 +52,37 @@ def terms_of(query: str) -> tuple[Term, ...]:
 
     >>> [term.indexed for term in terms_of("a worker without a hard hat in an orange vest")]
     ['worker', 'withouthard', 'withouthat', 'orange', 'vest']
-    >>> [term.said for term in terms_of("no vest")], [term.indexed for term in terms_of("a person")]
-    (['without vest'], ['a', 'person'])
+    >>> [term.indexed for term in terms_of("no vest")], [term.indexed for term in terms_of("a person")]
+    (['withoutvest'], ['a', 'person'])
     """
     words = words_of(query)
     terms: dict[str, Term] = {}
-    is_denied = False
-    for word in words:
+    is_denied, denial = False, 0
+    for place, word in enumerate(words):
         if word in _DENIES:
-            is_denied = True
+            is_denied, denial = True, denial + 1
         elif word in _ENDS_DENIAL and word != "wearing":
             is_denied = False
         elif word not in _SAYS_NOTHING and word not in _OF_COURSE:
-            term = Term(WITHOUT + word, f"{WITHOUT} {word}") if is_denied else Term(word, word)
+            term = Term(WITHOUT + word, word, place, denial) if is_denied else Term(word, word, place)
             terms.setdefault(term.indexed, term)
     return tuple(terms.values() or {word: Term(word, word) for word in words}.values())[:MOST_TERMS]
+
+
+def said_of(terms: Iterable[Term]) -> tuple[str, ...]:
+    """Terms as whoever asked said them; what one denial denies stands together.
+
+    >>> hard, hat, ladder = terms_of("without a hard hat on a ladder")
+    >>> said_of([ladder, hat, hard]), said_of([hat])
+    (('ladder', 'without hard hat'), ('without hat',))
+    """
+    said: dict[tuple[int, int], list[Term]] = {}
+    for term in terms:
+        said.setdefault((term.denial, 0 if term.denial else term.place), []).append(term)
+    return tuple(
+        " ".join(([WITHOUT] if denial else []) + [term.said for term in sorted(some, key=lambda term: term.place)])
+        for (denial, _), some in said.items()
+    )
 
 
 def searchable_text(

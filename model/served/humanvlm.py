@@ -31,7 +31,7 @@ from model.humanvlm import (
     asked_of_each,
 )
 from model.layouts.settings import CAPTION_REQUEST, CAPTION_TOKENS_AT_MOST
-from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
+from model.questions import CANNOT_TELL, TOO_SMALL, Decision, Question
 from model.served.address import ServedModel
 from model.served.answers import Answer, Refusal, offering_cannot_tell
 from model.served.chat import chat_ask
@@ -151,8 +151,9 @@ class ServedHumanVLM:
     def read(self, seen: SeenCrops | Sequence[Crop], questions: Sequence[Question]) -> Reading:
         """Answer every question about every crop, and place each crop in the search space.
 
-        A question about a person under 64 px tall is *cannot tell* (too small) and is not sent, nor is one that a
-        closed sheet does not list (not trained); one that the server refuses is *cannot tell* with its reason.
+        A question about a person under 64 px tall is *cannot tell* (too small) and is not sent, nor is one that the
+        sheet forbids (not trained, or measured and failed); one that the server refuses is *cannot tell* with its
+        reason.
         """
         looked = self._seen(seen)
         tall = looked.tall()
@@ -241,7 +242,7 @@ class ServedHumanVLM:
         return list(self._writing.ask(asks, is_stopping=self._is_stopping))
 
     def _may_be_asked(self, question: Question) -> bool:
-        return self._sheet.open_to_any_question or self._sheet.measured(question) is not None
+        return self._sheet.why_not(question) is None
 
     def _decisions(
         self, questions: Sequence[Question], asked: Sequence[Question], said: Sequence[Answer] | None
@@ -251,7 +252,7 @@ class ServedHumanVLM:
         return [
             self._decision(question, answers[question.question_id])
             if question.question_id in answers
-            else refused(question, TOO_SMALL if self._may_be_asked(question) else NOT_TRAINED)
+            else refused(question, self._sheet.why_not(question) or TOO_SMALL)
             for question in questions
         ]
 

@@ -4,6 +4,7 @@ What continues a trace travels as W3C trace context: in the headers of Kafka's m
 owed. While it is off, nothing of OpenTelemetry is imported and nothing is carried.
 """
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from streamer.bus.settings import Traces
 
 Headers = Sequence[tuple[str, bytes]]  # of a Kafka message
 TRACEPARENT = "traceparent"
+CONTEXT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # of W3C's recommendation, version 00
 
 _tracer: Any = None  # set once, as the process starts
 _provider: Any = None
@@ -86,11 +88,13 @@ def step(
     return [(key, value.encode("ascii")) for key, value in carrier.items()]
 
 
-def traceparent(headers: Iterable[tuple[str, bytes]]) -> str | None:
-    """The trace context in a message's headers.
+def traceparent(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+    """The trace context in a message's headers; None without one, or where it is none: anybody may write a topic.
 
     >>> traceparent([("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")])[:6]
     '00-4bf'
+    >>> traceparent([("traceparent", b"00-4bf\x00")]), traceparent([("traceparent", None)]), traceparent([])
+    (None, None, None)
     """
     found = next((value for key, value in headers if key == TRACEPARENT), None)
-    return found.decode("ascii", errors="replace") if found is not None else None
+    return found.decode("ascii") if found is not None and CONTEXT.fullmatch(found) else None

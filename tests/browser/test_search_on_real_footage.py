@@ -47,8 +47,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         {"camera": "library", "folder": str(photos)},
     ]
     installation = Installation(folder / "installation", sources, {"folders": {"rest_s": 0.1}})
-    with installation.running("up", "--config", str(installation.config)):
-        ask = urllib3.PoolManager(retries=False, timeout=30)
+    up = installation.running("up", "--config", str(installation.config))
+    with up, urllib3.PoolManager(retries=False, timeout=30) as ask:
 
         def everything() -> dict[str, int]:
             """Tracks by camera, once the clip and the photo are there and can be searched."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.chaos.processes import Usage, lives
 
-SETTLED_S = 120.0  # of a life; before it, models load and pools fill, slowly on a busy machine
+SETTLED_S = 180.0  # of a life; before it, models load and pools fill, slowly on a busy machine
 JUDGED_S = 120.0  # a life must last so long beyond that
 LEAST_LOOKS = 9
 MOST_GROWTH = 1.10
@@ -41,7 +41,11 @@ class Life:
 
 
 def judged_lives(usage: Sequence[Usage]) -> list[Life]:
-    """The lives that were long enough, by name."""
+    """The lives that were long enough, by name.
+
+    Args:
+        usage: What was noted once all processes had worked for the first time: before that, they only fill.
+    """
     found = [_judged(name, life) for (name, _), life in lives(usage).items()]
     return sorted((life for life in found if life is not None), key=lambda life: life.name)
 

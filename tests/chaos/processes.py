@@ -29,6 +29,7 @@ class Usage:
 
     name: str
     pid: int
+    at_s: float  # of the monotonic clock
     age_s: float
     resident_bytes: int
     files: int
@@ -168,6 +169,7 @@ class Keeper:
                 Usage(
                     name,
                     process.pid,
+                    time.monotonic(),
                     time.time() - process.create_time(),
                     process.memory_info().rss,
                     process.num_fds(),

@@ -113,8 +113,8 @@ def _recovery(outcome: Outcome) -> Iterator[str]:
 def _usage(outcome: Outcome) -> Iterator[str]:
     yield "## Memory and open files\n"
     yield (
-        "Of each life that lasted for two minutes after its first two: the median of the last third beside that of the "
-        "first. More than a tenth and 30 MB, or eight files, counts as growth.\n"
+        "Of each life that lasted for two minutes after its first three, all after the undisturbed pass: the median of "
+        "the last third beside that of the first. More than a tenth and 30 MB, or eight files, counts as growth.\n"
     )
     yield "| process | lives | minutes | MB, first and last third | files | of a core |"
     yield "| --- | --- | --- | --- | --- | --- |"

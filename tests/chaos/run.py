@@ -130,6 +130,7 @@ def run(
     ):
         running = _Running(world, Outlook(world), Expectations(), random.Random(seed), say)
         undisturbed_s = _undisturbed(running)
+        undisturbed_at_s = time.monotonic()
         for fault in draw(seed, faults, kinds=kinds or world.kinds, is_short=is_short):
             if time.monotonic() > until_s:
                 break
@@ -143,7 +144,7 @@ def run(
             wrongs=wrongs(running.expected, found),
             expected=running.expected,
             found=found,
-            usage=list(world.keeper.usage),
+            usage=[each for each in world.keeper.usage if each.at_s > undisturbed_at_s],
             notes=running.chaos.notes,
             left_out=world.left_out,
             repeated=len(found.told) - len(set(found.told)),

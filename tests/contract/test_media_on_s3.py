@@ -56,7 +56,7 @@ def test_a_finished_file_is_moved_in_and_what_is_removed_is_gone(
     store.write(crop_uri("gate", "s1", "r1", 0, 400), b"crop")
     assert not finished.exists()
     assert store.list(f"{SCHEME}media/gate/2026-11-27") == [VIDEO]
-    assert server.keys(request.node.name) == ["crops/gate/s1.r1/000-000400.jpg", "media/gate/2026-11-27/s1.mp4"]
+    assert server.listing(request.node.name) == ["crops/gate/s1.r1/000-000400.jpg", "media/gate/2026-11-27/s1.mp4"]
     store.remove(VIDEO)
     assert not store.exists(VIDEO)
     with pytest.raises(MediaStoreError, match=r"s1.mp4"):

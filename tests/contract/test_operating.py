@@ -28,7 +28,7 @@ from tests.builders_consumers import a_manifest, a_segment, straight, walking
 from tests.installation import START, Installation, free_ports, until
 from tests.postgres import postgres_url
 
-WITHIN_S = 120
+WITHIN_S = 240
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 

@@ -21,7 +21,7 @@ from streamer.bus.topics import PEOPLE
 from tests.builders_bus import analyzed, embedded_broker
 from tests.installation import START, Installation, free_ports, until
 
-WITHIN_S = 90
+WITHIN_S = 240
 
 
 @contextmanager

@@ -30,12 +30,12 @@ WITHIN_S = 600  # models are converted at the first start, beside whatever else 
 
 @pytest.fixture(scope="module")
 def services() -> Mapping[str, Any]:
-    read: Mapping[str, Any] = compose_config()["services"]
+    read: Mapping[str, Any] = compose_config("--profile", "demo")["services"]
     return read
 
 
 @pytest.fixture
-def rehearsal(services: Mapping[str, Any], demo_clip: Path, tmp_path: Path) -> Iterator[tuple[Rehearsal, S3Server]]:
+def rehearsal(services: Mapping[str, Any], tmp_path: Path) -> Iterator[tuple[Rehearsal, S3Server]]:
     """The file's servers, real and on the loopback, and a clip in the folder that is watched."""
     with postgres_server() as postgres, embedded_broker(tmp_path) as broker, S3Server().running() as s3:
         hosts = {
@@ -45,7 +45,7 @@ def rehearsal(services: Mapping[str, Any], demo_clip: Path, tmp_path: Path) -> I
         }
         rehearsal = Rehearsal(services, tmp_path, hosts)
         (tmp_path / "footage").mkdir()
-        shutil.copy(demo_clip, tmp_path / "footage")
+        shutil.copy(rehearsal.run("demo-footage").strip(), tmp_path / "footage")
         desk = rehearsal.volume("desk")
         desk.mkdir(parents=True)
         (desk / "rules.yaml").write_text(RULES)
@@ -94,6 +94,8 @@ def test_footage_goes_through_every_service_is_found_alerted_about_and_played(
         _plays_from_s3(visitor, people[0], s3)
         until(lambda: (visitor.answer("alerts") or {}).get("alerts"), WITHIN_S, "an alert")
         until(lambda: all(service.is_healthy() for service in started), WITHIN_S, _unwell(started))
+        here.run("demo-camera")
+        assert "rtsp://camera:8554/demo" in (here.volume("desk") / "cameras.yaml").read_text()
         shown = " ".join(service.said() for service in started)
         assert here.secret("s3_secret_key") not in shown
         assert here.secret("database_password") not in shown
@@ -104,7 +106,7 @@ def _plays_from_s3(visitor: Visitor, person: Mapping[str, Any], s3: S3Server) ->
     whole = s3.store("").read(f"media:///{url.removeprefix('/media/')}")
     part = visitor.part(url, 100, 299)
     assert (part.status_code, part.content) == (206, whole[100:300])
-    assert any(key.startswith("crops/footage/") for key in s3.keys(""))
+    assert any(key.startswith("crops/footage/") for key in s3.listing(""))
 
 
 def _unwell(services: list[Service]) -> str:

@@ -1,7 +1,6 @@
 """*Search*: one line to type in, filters as chips, and whoever is found as a contact sheet or by camera and time."""
 
 import asyncio
-import base64
 from collections.abc import Coroutine
 from dataclasses import replace
 
@@ -9,17 +8,9 @@ from nicegui import background_tasks, ui
 
 from consumers.access.roles import EXPORT
 from consumers.access.roles import SEARCH as SEARCH_ROLE
-from consumers.errors import (
-    ConsumerError,
-    DeskError,
-    NotPermittedError,
-    NotSeenError,
-    PeopleTableError,
-    SearchQueryError,
-    SearchUnavailableError,
-)
+from consumers.errors import ConsumerError, PeopleTableError, SearchUnavailableError
 from consumers.search.query import SearchQuery
-from consumers.web.address import FRAME, LIKE, PERSON, PICTURE, QUERY, SEARCH, VIEW, Address
+from consumers.web.address import LIKE, PERSON, PICTURE, QUERY, SEARCH, VIEW, Address
 from consumers.web.components.export_bar import ExportBar
 from consumers.web.components.hit_sheet import HitSheet
 from consumers.web.components.markup import Markup, tag, together
@@ -29,22 +20,21 @@ from consumers.web.components.search_filters import TIMELINE, Offered, chips_of,
 from consumers.web.components.search_line import SearchLine
 from consumers.web.components.search_menus import SearchMenus
 from consumers.web.components.search_words import (
-    MOST_TRIED,
     example,
     invitation,
     no_hits,
     results_words,
     tellable,
-    thumbnail,
     unknown_words,
 )
 from consumers.web.components.words import Words, icon, still
+from consumers.web.rooms.addressed_search import AddressedSearch
 from consumers.web.rooms.room import Selection, Surroundings
+from consumers.web.rooms.search_faults import fault_of
 from consumers.web.schemas import StatusShape
-from consumers.web.search.search_address import EXAMPLES, example_of, is_asking, saved_of, search_of
+from consumers.web.search.search_address import EXAMPLES, is_asking
 from consumers.web.search.shapes import SavedAsked, SearchShape
 
-PAGE, TIMELINE_PAGE = 24, 96  # hits at once
 SEEN_LATELY = 60
 
 
@@ -55,7 +45,7 @@ class SearchRoom:
 
     def __init__(self, around: Surroundings) -> None:
         """Lay out the line; `follow` searches."""
-        self._around = around
+        self._around, self._asked = around, AddressedSearch(around)
         self._address: Address | None = None
         self._query: SearchQuery | None = None  # of the page that is shown: further pages are asked with the same
         self._next: str | None = None
@@ -143,23 +133,6 @@ class SearchRoom:
         address = self._address or Address(SEARCH)
         self._around.go(moved(address, **{**dict.fromkeys(EXAMPLES), PICTURE: name}))
 
-    def _queried(self, asked: Address) -> SearchQuery:
-        """The query of an address.
-
-        Raises:
-            SearchQueryError, NotSeenError, PeopleTableError: As `Asking.query`.
-        """
-        now = self._around.look.now()
-        stated = search_of(asked, now.instant, now.zone)
-        name = asked.get(PICTURE)
-        if example_of(asked) == PICTURE and name:
-            picture = self._around.services.pictures.get(name)
-            if picture is None:
-                raise SearchQueryError("the picture of this search is no longer kept; upload it again")
-            stated = stated.model_copy(update={"picture": base64.b64encode(picture).decode()})
-        k = TIMELINE_PAGE if asked.get(VIEW) == TIMELINE else PAGE
-        return replace(self._around.services.asking.query(stated), k=k)
-
     async def _search(self) -> None:
         asked = self._address or Address(SEARCH)
         self._query, self._next, self._is_off = None, None, False
@@ -176,7 +149,7 @@ class SearchRoom:
         self._sheet.wait()
         try:
             who = await self._around.permitted(SEARCH_ROLE)
-            query = await asyncio.to_thread(self._queried, asked)
+            query = await asyncio.to_thread(self._asked.query, asked)
             await self._show_example(asked, query)
             found = await asyncio.to_thread(self._around.desk.search, query, by=who.name)
         except ConsumerError as error:
@@ -188,23 +161,9 @@ class SearchRoom:
             await self._show(found, asked)
 
     def _tell_fault(self, error: ConsumerError) -> None:
-        match error:
-            case SearchUnavailableError():
-                self._is_off = True
-                why = (
-                    f"The indexer is starting, or has stopped ({error.reason}). People already found are still in Live."
-                )
-                self._say("search_off", "Search does not answer", f"{why} This page asks again by itself.")
-            case NotPermittedError():
-                self._say("lock", "Searching is not yours to do", str(error))
-            case PeopleTableError():
-                self._say("error", "The list of people cannot be read", str(error))
-            case DeskError():
-                self._say("error", "The audit log cannot be written, so nothing is searched", str(error))
-            case NotSeenError():
-                self._say("person_off", "Whom to look for is not there", f"{error}. They may have been erased.")
-            case _:
-                self._say("help_outline", "This cannot be searched for", str(error))
+        self._is_off = isinstance(error, SearchUnavailableError)
+        fault = fault_of(error)
+        self._say(fault.drawing, fault.title, fault.why)
 
     def _say(self, drawing: str, title: str, why: str, ways_out: Markup = Markup()) -> None:  # noqa: B008 — immutable
         if self._sheet.is_gone:
@@ -242,18 +201,11 @@ class SearchRoom:
 
     async def _show_example(self, asked: Address, query: SearchQuery) -> None:
         """Say beside the line what a search by example goes by."""
-        kind, image, words = example_of(asked), None, ""
-        if kind == LIKE and query.like is not None:
-            person = await asyncio.to_thread(self._around.desk.person, query.like)
-            if person is not None:
-                image, words = person.crop.url, f"{person.caption} Camera {person.camera_id}."
-        elif query.picture is not None:
-            image = await asyncio.to_thread(thumbnail, query.picture)
-            words = "A picture that was uploaded." if kind == PICTURE else "A box drawn on a frame."
-        if image and not self._room.is_deleted:
+        by = await asyncio.to_thread(self._asked.example, asked, query)
+        if by is not None and not self._room.is_deleted:
             self._example.clear()
             with self._example:
-                still(example(asked, image, words))
+                still(example(asked, by.image, by.words))
 
     async def _show(self, found: SearchShape, asked: Address) -> None:
         with self._notes:
@@ -297,14 +249,9 @@ class SearchRoom:
         """Which filter leaves nobody, found by trying without each."""
         now = self._around.look.now()
         chips = chips_of(asked, self._offered, now.instant, now.zone)
-
-        def tried() -> list[int]:
-            queries = [replace(self._queried(chip.without), k=MOST_TRIED) for chip in chips]
-            return [self._around.desk.number_found(query) for query in queries]
-
         try:
             numbers, cameras = await asyncio.gather(
-                asyncio.to_thread(tried), asyncio.to_thread(self._around.desk.cameras)
+                asyncio.to_thread(self._asked.numbers_without, chips), asyncio.to_thread(self._around.desk.cameras)
             )
         except ConsumerError as error:
             self._tell_fault(error)
@@ -332,12 +279,7 @@ class SearchRoom:
         self._export.choose(list(self._sheet.picked))
 
     def _savable(self) -> SavedAsked | None:
-        """The search that is shown, as it can be kept; None: there is none, or it needs a picture."""
-        asked = self._address
-        if asked is None or not is_asking(asked) or example_of(asked) in (PICTURE, FRAME):
-            return None
-        now = self._around.look.now()
-        return saved_of(search_of(asked, now.instant, now.zone))
+        return self._asked.savable(self._address)
 
     async def _stand(self, status: StatusShape) -> None:
         if self._is_off and status.search_answers:

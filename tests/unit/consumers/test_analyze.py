@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch
+from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch, best_position
 from consumers.analyzer.eyes import Eyes
 from consumers.errors import WorkAbandonedError
 from consumers.linking import link
+from model.crops import Crop, Look
 from model.humanvlm import HumanVLM
 from model.questions import Question
 from streamer.bus.manifest import Manifest
@@ -207,3 +208,12 @@ def test_a_segment_that_asks_for_fewer_frames_gets_them_under_the_same_revision(
     assert (full.sampling_fps, few.sampling_fps) == (5.0, 2.0)
     assert few.frame_count < full.frame_count
     assert few.analysis_revision == full.analysis_revision, "people are linked on over the border"
+
+
+def test_a_whole_look_is_described_rather_than_a_taller_one_cut_by_the_picture() -> None:
+    def look(height_px: int, wholeness: float) -> Look:
+        crop = Crop(np.zeros((height_px, 40, 3), dtype=np.uint8), height_px)
+        return Look(0, np.zeros(4, dtype=np.float32), 0.5, crop, wholeness)
+
+    assert best_position([look(200, 0.3), look(120, 1.0), look(90, 1.0)]) == 1
+    assert best_position([look(200, 0.3), look(120, 0.3)]) == 0

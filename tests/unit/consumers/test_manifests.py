@@ -26,8 +26,8 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Eyes:
 class Analysis:
     """A media store with segments in it, and the stage over it."""
 
-    def __init__(self, eyes: Eyes, url: str) -> None:
-        self.eyes, self.store = eyes, MediaStore(url)
+    def __init__(self, eyes: Eyes, url: str, store: MediaStore | None = None) -> None:
+        self.eyes, self.store = eyes, store or MediaStore(url)
         self.stage = SegmentAnalysis(eyes, self.store)
 
     def put(self, ready: SegmentReady, content: bytes) -> SegmentReady:

@@ -109,3 +109,10 @@ def test_contrast_alone_does_not_make_a_look_sharper() -> None:
 @pytest.mark.parametrize("box", [(0, 0, 0, 0), (5, 5, 6, 300), (900, 1200, 950, 1300)])
 def test_a_box_with_nothing_in_it_has_no_sharpness(box: tuple[float, ...]) -> None:
     assert crop_sharpness(packaged_picture("bus.jpg"), np.float32(box)) == 0.0
+
+
+def test_a_look_says_how_much_of_it_the_frames_border_leaves() -> None:
+    frames = [packaged_picture("bus.jpg")] * 2
+    headless, whole = best_looks(track((230, 0, 340, 460), WHOLE), frames, np.asarray([0.0, 1.0]))
+    assert whole.wholeness == 1.0
+    assert headless.wholeness < 0.5

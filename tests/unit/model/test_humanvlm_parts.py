@@ -6,6 +6,7 @@ import torch
 from model.backbone import Backbone, fused_weights
 from model.connector import Connector
 from model.decisions import DecisionSheet, MeasuredQuestion, answer_probabilities, decided
+from model.errors import LibraryTooOldError
 from model.language_model import LanguageModel, LanguageSizes, packing
 from model.questions import PART_HIDDEN, Question
 from model.tokens import SPECIAL_WORDS, WordTokens
@@ -94,6 +95,16 @@ def test_writing_with_a_cache_gives_the_words_that_reading_gives(language_model:
                 logits[never] = -torch.inf
                 assert int(logits.argmax()) == word
                 said.append(word)
+
+
+def test_a_transformers_that_lets_the_cache_go_unused_is_refused_and_writes_nothing_blind(
+    language_model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = language_model.llama.model.forward
+    # As transformers 5.17 does: it knows the cache by another name and passes over this one.
+    monkeypatch.setattr(language_model.llama.model, "forward", lambda cache=None, **given: read(**given))
+    with torch.inference_mode(), pytest.raises(LibraryTooOldError, match="keeps nothing"):
+        language_model.write_about(torch.zeros(1, 2, 24), first_id=3, end_id=2, never=torch.tensor([0]), at_most=4)
 
 
 def test_padding_on_the_right_changes_no_text(language_model: LanguageModel) -> None:

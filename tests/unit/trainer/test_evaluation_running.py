@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from model.crops import Crop
 from model.folders import EMBEDDED
 from model.humanvlm import HumanVLM
+from model.questions import CANNOT_TELL, TOLD_BADLY
 from tests.builders_llava import tiny_llava
 from tests.builders_model import tiny_humanvlm
 from tests.builders_photos import photo_folder
@@ -105,10 +106,11 @@ def test_figures_are_recorded_and_what_is_near_chance_is_struck_off(hats_alone: 
     assert HumanVLM.load(folder, device="cpu").questions == (HARD_HAT,)
     sheet = json.loads((folder / "decision.json").read_text())
     assert sheet["questions"][0]["figures"]["interval_low"] == 0.8
+    assert [question["text"] for question in sheet["failed"]] == [SAFETY_VEST.text]
     assert json.loads((folder / "metrics.json").read_text())["photos"]["people"] == 8
 
 
-def test_an_open_checkpoint_lists_from_then_on_what_it_was_measured_to_answer_well(
+def test_an_open_checkpoint_answers_what_it_was_measured_to_answer_well_and_not_what_it_failed(
     hats_alone: Report, tmp_path: Path
 ) -> None:
     folder = tiny_llava(tmp_path / "model")
@@ -119,8 +121,9 @@ def test_an_open_checkpoint_lists_from_then_on_what_it_was_measured_to_answer_we
     after = recorded.decide(people, [HARD_HAT, SAFETY_VEST])[0]
     assert recorded.questions == (HARD_HAT,)
     assert [decision.is_measured for decision in before] == [False, False]
-    assert [decision.is_measured for decision in after] == [True, False]
-    assert [decision.probabilities for decision in after] == [decision.probabilities for decision in before]
+    assert after[0].is_measured
+    assert after[0].probabilities == before[0].probabilities
+    assert (after[1].answer, after[1].reason) == (CANNOT_TELL, TOLD_BADLY)
 
 
 def test_recording_leaves_the_rest_of_the_sheet_as_it_was(hats_alone: Report, tmp_path: Path) -> None:

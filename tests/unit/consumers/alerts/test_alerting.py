@@ -161,7 +161,7 @@ def test_no_message_brings_the_alerter_down_and_a_good_one_beside_it_is_decided(
         payload = payload[: data.draw(st.integers(0, len(payload) - 1))]
     elif kind == "bytes":
         payload = data.draw(st.binary(max_size=200))
-    arrived = typed(PEOPLE, SimpleNamespace(value=payload, partition=0, offset=0), "i1")
+    arrived = typed(PEOPLE, SimpleNamespace(value=payload, partition=0, offset=0, timestamp=0, headers=[]), "i1")
     if isinstance(arrived, Unreadable):
         assert "\n" not in arrived.rejected().reason
         return
