@@ -227,6 +227,11 @@ class Page(Group):
     )
     site_name: str = Field("Crewsight", min_length=1, max_length=60, description="What the header of the page says.")
     is_demo: bool = Field(False, description="Whether the page says that it shows demo footage.")
+    processes: tuple[Annotated[str, Field(pattern=r"^[a-z]+=[^=\s]+:[0-9]+$")], ...] = Field(
+        (),
+        description="Processes of other machines that *System* shows, each as JOB=HOST:PORT of its metrics; those of "
+        "this machine are known.",
+    )
     shift_starts_h: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(
         (6, 14, 22), min_length=1, description="Hours of the day at which shifts begin."
     )

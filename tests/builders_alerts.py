@@ -116,7 +116,7 @@ def watched(folder: Path, reports: Reports | None = None) -> Watched:
 def installation(folder: Path, broker: str = "127.0.0.1:9") -> Installation:
     """What the page is told of an installation whose state is in a folder; nobody listens at port 9."""
     return Installation(
-        folder, broker, str(folder / "media"), None, 90.0, bus=lambda: Bus(broker, partitions=1, timeout_s=2)
+        folder, broker, str(folder / "media"), None, 90.0, (), bus=lambda: Bus(broker, partitions=1, timeout_s=2)
     )
 
 

@@ -141,6 +141,7 @@ def _installation(settings: PageSettings) -> Installation:
         media=shown_url(media) if "://" in media else media,
         keep_people_days=settings.search.keep_days,
         keep_evidence_days=settings.evidence.keep_days,
+        processes=settings.page.processes,
         bus=lambda: _bus(settings),
     )
 

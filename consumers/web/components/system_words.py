@@ -45,8 +45,8 @@ def finding_list(findings: Sequence[FindingShape]) -> Markup:
 def process_table(processes: Sequence[ProcessShape]) -> Markup:
     """A row a process."""
     if not processes:
-        words = "No process is noted in this page's state folder: those of other machines are seen in Prometheus."
-        return tag("p", words, class_="sum")
+        words = "No process is noted in the state folder of this page; `page.processes` names those of other machines."
+        return tag("p", coded(words), class_="sum")
     return table(
         ("Process", "State", "Messages/s", "In flight", "Dead letters", "Memory"),
         (

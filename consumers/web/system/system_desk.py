@@ -38,6 +38,8 @@ class Installation:
     media: str
     keep_people_days: float | None
     keep_evidence_days: float | None
+    processes: tuple[str, ...]
+    """Those of other machines, `JOB=HOST:PORT`."""
     bus: Callable[[], Bus]
     """A way to the broker, to be closed by whoever asked for it."""
 
@@ -53,7 +55,7 @@ class SystemDesk:
     ) -> None:
         """Answer from these; what is done to dead letters goes into the log of `access`."""
         self._installation, self._cameras, self._people, self._access = installation, cameras, people, access
-        self._processes = Processes(installation.state_folder)
+        self._processes = Processes(installation.state_folder, installation.processes)
         self._letters = DeadLetters(PeopleTable(people.database_url), media)
 
     def stands(self) -> SystemShape:
