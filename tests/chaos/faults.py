@@ -4,7 +4,7 @@ import contextlib
 import signal
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 
 import psutil
@@ -149,24 +149,21 @@ class Chaos:
 
     @contextlib.contextmanager
     def _drain(self, fault: Fault) -> Iterator[None]:
-        age_s = time.time() - self._world.keeper.process(fault.victim).create_time()
-        status = self._world.keeper.drain(fault.victim)
-        if age_s > YOUNG_S:
-            self._ended(fault.victim, status)
+        self._told_to_stop(fault.victim)
         yield
 
     @contextlib.contextmanager
     def _jump(self, fault: Fault) -> Iterator[None]:
         """The clock of one process jumps an hour ahead while it runs, and later back again."""
-        clock, keeper = ShiftedClock(self._world.folder), self._world.keeper
-        self._ended(fault.victim, keeper.drain(fault.victim, {**QUIET, **clock.env}))
+        clock = ShiftedClock(self._world.folder)
+        self._told_to_stop(fault.victim, {**QUIET, **clock.env})
         self._wait()  # it is back, and works
         clock.set(HOUR_S)
         try:
             yield
         finally:
             clock.set(0)
-            self._ended(fault.victim, keeper.drain(fault.victim, QUIET))
+            self._told_to_stop(fault.victim, QUIET)
 
     @contextlib.contextmanager
     def _poison(self, fault: Fault) -> Iterator[None]:
@@ -211,8 +208,12 @@ class Chaos:
         server: psutil.Process = until(found, 60, "a running broker")
         return server
 
-    def _ended(self, name: str, status: int) -> None:
-        if status != 0:
+    def _told_to_stop(self, name: str, env: Mapping[str, str] | None = None) -> None:
+        """SIGTERM; whoever was up has to end in order, and is started again with `env` beside."""
+        process = self._world.keeper.process(name)
+        is_up = time.time() - process.create_time() > YOUNG_S
+        status = self._world.keeper.drain(name, env)
+        if is_up and status != 0:
             self.notes.append(f"{name} ended with status {status} when told to stop")
 
 
