@@ -4,9 +4,9 @@ from typing import Literal
 
 LIKELY = 0.975  # cosine; `docs/search.md` has the table it was read from
 CLAIM = (
-    "Likely means that the pictures are alike, not that the person is the same: of two different people in our clips, "
-    "one pair in a hundred (before two cameras) to four (side by side) were as alike as that, and of one person's own "
-    "pictures, taken seconds apart by one camera, two in five. Among many people most of the likely are others: look."
+    "Likely means that the pictures are alike, not that the person is the same: of two different people side by side "
+    "in our clips, four pairs in a hundred were as alike as that, and of one person's own pictures, taken seconds "
+    "apart by one camera, three in ten. Among many people most of the likely are others: look."
 )
 
 

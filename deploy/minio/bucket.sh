@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the bucket, and a key that may use it: once, and again without harm. Runs in MinIO's own image.
 set -eu
-bucket=$(printf %s "${MEDIA_URL#s3://}" | cut -d / -f 1)
+bucket=${MEDIA_URL#s3://}
+bucket=${bucket%%/*}
 secret() { cat "/run/secrets/$1"; }
 
 mc alias set local http://minio:9000 "$(secret minio_root_user)" "$(secret minio_root_password)" >/dev/null
@@ -16,4 +17,6 @@ POLICY
 mc admin policy create local crewsight /tmp/policy.json
 mc admin user add local "$(secret s3_key_id)" "$(secret s3_secret_key)"
 # Attaching a policy that is attached already is refused, and then nothing is to be done.
-mc admin policy attach local crewsight --user "$(secret s3_key_id)" || mc admin user info local "$(secret s3_key_id)" | grep -q crewsight
+if ! mc admin policy attach local crewsight --user "$(secret s3_key_id)"; then
+  case "$(mc admin user info local "$(secret s3_key_id)")" in *crewsight*) ;; *) exit 1 ;; esac
+fi

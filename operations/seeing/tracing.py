@@ -89,7 +89,7 @@ def step(
 
 
 def traceparent(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
-    """The trace context in a message's headers; None without one, or where it is none: anybody may write a topic.
+    r"""The trace context in a message's headers; None without one, or where it is none: anybody may write a topic.
 
     >>> traceparent([("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")])[:6]
     '00-4bf'

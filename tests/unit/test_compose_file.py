@@ -87,6 +87,13 @@ def test_who_needs_no_way_out_has_none(config: Mapping[str, Any]) -> None:
     assert outside == {"streamer", "notifier", "page", "grafana", "vllm", "questions"}
 
 
+def test_whoever_needs_media_reaches_an_s3_outside_with_the_file_for_it() -> None:
+    outside = compose_config("-f", str(ROOT / "deploy" / "outside-s3.yml"), "--profile", "*")["services"]
+    keyed = {*OURS, "analyzer-gpu", "analyzer-vllm"}
+    assert all("s3_key_id" in {secret["source"] for secret in outside[name]["secrets"]} for name in keyed)
+    assert all({"inner", "outer"} == set(outside[name]["networks"]) for name in keyed)
+
+
 def test_every_image_is_pinned(services: Mapping[str, Any]) -> None:
     for service in services.values():
         _, _, tag = service["image"].partition(":")

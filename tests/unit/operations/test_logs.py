@@ -26,16 +26,24 @@ def written(request: pytest.FixtureRequest) -> Iterator[StringIO]:
     logger.removeHandler(handler)
 
 
+class Kept(logging.Handler):
+    """Keeps what a machine would read of each event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(MachineFormatter("analyzer"))
+        self.lines: list[dict[str, object]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(json.loads(self.format(record)))
+
+
 @pytest.fixture
 def lines() -> Iterator[list[dict[str, object]]]:
-    stream = StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(MachineFormatter("analyzer"))
+    handler = Kept()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    found: list[dict[str, object]] = []
-    handler.addFilter(lambda record: bool(found.append(json.loads(handler.format(record)))) or True)
-    yield found
+    yield handler.lines
     logger.removeHandler(handler)
 
 
