@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 def crewsight(folder: Path, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     config = folder / "crewsight.yaml"
-    config.write_text(f"state: {{folder: {folder / 'state'}}}\nlive: {{connect_s: 5, stall_s: 2}}\n")
+    live = "live: {connect_s: 5, stall_s: 2}\nmetrics: {port: 0}\n"
+    config.write_text(f"state: {{folder: {folder / 'state'}}}\n{live}")
     command = [sys.executable, "-m", "crewsight", *words, "--config", str(config)]
     return subprocess.run(command, cwd=ROOT, input=typed, capture_output=True, text=True, check=False, timeout=60)
 
