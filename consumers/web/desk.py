@@ -17,6 +17,7 @@ from consumers.search.client import IndexStatus
 from consumers.search.hits import AlsoSeen, FoundPeople
 from consumers.search.likeness import CLAIM, level_of
 from consumers.search.query import SearchQuery
+from consumers.web.cameras.cameras_desk import CamerasDesk
 from consumers.web.light import Standing, judge
 from consumers.web.schemas import CameraShape, PeopleShape, PersonDetailShape, PersonShape, StatusShape
 from consumers.web.search.people_json import PeopleJson
@@ -50,8 +51,16 @@ class Desk:
     Raises (every method): `PeopleTableError` when the table cannot be read.
     """
 
-    def __init__(self, search: Search, people: PeopleReader, media: MediaStore, access: Access) -> None:
-        """Answer from these; searches go into the log of `access`."""
+    def __init__(
+        self,
+        search: Search,
+        people: PeopleReader,
+        media: MediaStore,
+        access: Access,
+        cameras: CamerasDesk | None = None,
+    ) -> None:
+        """Answer from these; searches go into the log of `access`. Without `cameras`, `status` says nothing of them."""
+        self._cameras = cameras
         self._search, self._people, self.media, self._access = search, people, media, access
         self._known: tuple[float, Questions] | None = None
         self._json = PeopleJson(people, self._kept_questions)
@@ -187,7 +196,8 @@ class Desk:
         except SearchUnavailableError as error:
             search_error = str(error)
         try:
-            return judge(Standing(self._people.counts(), index, search_error=search_error))
+            watched = self._cameras.cameras() if self._cameras is not None else None
+            return judge(Standing(self._people.counts(), index, watched, search_error=search_error))
         except PeopleTableError as error:
             return judge(Standing(table_error=str(error), search_error=search_error))
 

@@ -18,7 +18,7 @@ from consumers.indexer.people import PeopleTable
 from consumers.web.api import create_api
 from consumers.web.cameras.hearing import Heard
 from streamer.bus.camera_file import CameraFile
-from streamer.bus.camera_report import CameraCounts
+from streamer.bus.camera_report import CameraCounts, Connection
 from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import Rejected
@@ -49,6 +49,7 @@ class House:
     access: Access
     folder: Path
     broker: str
+    said: Said
 
     def by(self, name: str) -> dict[str, str]:
         return {"Cookie": f"{COOKIE}={session_of(self.access, name)}"}
@@ -71,16 +72,17 @@ def house(tmp_path: Path, grey_clip: Path, table: PeopleTable, desk: DeskDatabas
         json.dumps({"cameras": [{"camera": "gate", "url": f"rtsp://viewer:{SECRET}@10.0.0.7/gate?token={SECRET}"}]})
     )
     enter_users(desk)
+    said = Said(Heard(last, earlier))
     api = create_api(
         CaptionSearch(table),
         table,
         store,
         desk,
         rules_desk(tmp_path, table, store, desk),
-        watched(tmp_path, Said(Heard(last, earlier))),
+        watched(tmp_path, said),
         installation(tmp_path, broker),
     )
-    yield House(TestClient(api), api.state.access, tmp_path, broker)
+    yield House(TestClient(api), api.state.access, tmp_path, broker, said)
     api.state.access.close()
 
 
@@ -94,6 +96,30 @@ def test_cameras_are_told_with_their_rates_and_without_their_secrets(house: Hous
     assert gate["url"] == "rtsp://10.0.0.7/gate?token=***"
     assert gate["stream"]["mbit_s"] == 4.0  # 10 MB in 20 s of footage
     assert (gate["is_in_file"], cameras["strange"]["is_in_file"]) == (True, False)
+
+
+def test_the_light_tells_which_cameras_send_nothing_and_that_the_broker_is_away(house: House):
+    def light() -> tuple[str, str]:
+        status = house.client.get("/api/v1/status", headers=house.by("viewer")).json()
+        return status["level"], status["reason"]
+
+    def report(*names: str) -> None:
+        now = datetime.now(UTC)
+        lost = [a_camera(name, Connection.LOST, now=now, reason="nothing came for 10 s") for name in names]
+        said = a_report(a_camera("gate", now=now), *lost, now=now)
+        house.said.last = Heard(said, said)
+
+    assert light() == ("good", "Up to date")
+    report("ramp")
+    level, reason = light()
+    assert level == "down"
+    assert reason.startswith("Camera ramp: ")
+    assert "nothing came for 10 s" in reason
+    report("ramp", "yard")
+    assert light() == ("down", "2 cameras need looking after: ramp, yard")
+    report()
+    house.said.is_bus_there = False
+    assert light() == ("down", "No new people: the broker does not answer")
 
 
 def test_a_frame_is_for_whoever_may_play_and_is_noted(house: House):
