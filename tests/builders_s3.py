@@ -63,6 +63,8 @@ class S3Server:
     def running(self) -> Iterator["S3Server"]:
         serving = threading.Thread(target=self._server.serve_forever, daemon=True)
         serving.start()
+        # What moto keeps is the process's, not the server's: what an earlier server was given would be here too.
+        httpx.post(f"{self.endpoint_url}/moto-api/reset").raise_for_status()
         httpx.put(f"{self.endpoint_url}/{BUCKET}").raise_for_status()
         try:
             yield self

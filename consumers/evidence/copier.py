@@ -135,7 +135,8 @@ class EvidenceCopier:
         before = list(self._walk(own, self._table.before, lambda s: s.started_at <= alert.met_at - around))
         after = list(self._walk(own, self._table.after, lambda s: s.ends_at >= alert.met_at + around))
         last = after[-1] if after else own
-        may_come = self._now() - alert.raised_at < timedelta(seconds=self._keeping.wait_s)
+        # An alert of an alerter whose clock was far ahead does not wait until that hour has come.
+        may_come = abs(self._now() - alert.raised_at) < timedelta(seconds=self._keeping.wait_s)
         if last.ends_at < alert.met_at + around and may_come:
             return None
         return [*reversed(before), own, *after]

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from streamer.bus.broker import EmbeddedBroker
@@ -73,18 +74,18 @@ def test_cameras_come_and_go_while_it_runs_and_leave_nothing_behind(
 ) -> None:
     household = LiveHousehold(tmp_path, broker.address)
 
-    def files_open() -> int:
-        """All but the database's: its pool keeps a connection more once two threads asked at the same moment."""
-        found = []
-        for link in Path("/proc/self/fd").iterdir():
-            with suppress(FileNotFoundError):  # closed while we look
-                found.append(str(link.readlink()))
-        return len([target for target in found if FILE_NAME not in target])
+    def held() -> list[str]:
+        """Files of this household and connections to the server; of a database's files a pool may keep one more."""
+        process, port = psutil.Process(), urlsplit(server.url("gate")).port
+        files = [file.path for file in process.open_files() if FILE_NAME not in file.path]
+        connections = [each for each in process.net_connections() if each.raddr and each.raddr.port == port]
+        return [path for path in files if path.startswith(str(tmp_path))] + [str(each.raddr) for each in connections]
 
     def come_and_go(*names: str) -> None:
         for name in names:
             household.add(name, server.url(name))
         wait_until(lambda: all((camera := reports.camera(name)) and camera.counts.segments for name in names))
+        assert held(), "the connections are seen while they last"
         for name in names:
             assert household.file.remove(name)
         wait_until(lambda: not (report := reports.newest()) or not report.cameras)
@@ -92,10 +93,9 @@ def test_cameras_come_and_go_while_it_runs_and_leave_nothing_behind(
 
     with household.running():
         come_and_go("gate")
-        threads, files = threading.active_count(), files_open()
         come_and_go(*NAMES)
         come_and_go("yard")
-        wait_until(lambda: threading.active_count() <= threads and files_open() <= files)
+        wait_until(lambda: not held())
         gc.collect()
         # Not isinstance, which asks every object that stands in for another what it is.
         wait_until(lambda: not [each for each in gc.get_objects() if type(each) is LiveCamera])

@@ -97,6 +97,22 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
     made.desk.close()
 
 
+def test_an_alert_of_an_alerter_whose_clock_was_an_hour_ahead_is_copied_now(yard: Yard) -> None:
+    yard.arrive(1)
+    raised_at = yard.clock() + timedelta(hours=1)
+    raise_alert(
+        yard.desk,
+        "a1",
+        segment=yard.segments[1],
+        crop_uri=CROP_URI,
+        raised_at=raised_at,
+        look_at_s=2.0,
+        met_after_s=9.0,
+    )
+    assert yard.copier.step() == 1
+    assert yard.kinds() == set(KINDS)
+
+
 def test_an_alert_gets_its_crop_its_frame_with_and_without_the_box_and_its_clip(yard: Yard) -> None:
     yard.arrive(1, 2)
     yard.raise_in(yard.segments[1], look_at_s=2.0, met_after_s=5.0)
