@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -247,7 +248,7 @@ def drawn(figures: Sequence[Figures], path: Path) -> None:
     """The growth, as a picture."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     sizes = [one.people for one in figures]
     for name, label in (
@@ -267,7 +268,7 @@ def drawn(figures: Sequence[Figures], path: Path) -> None:
         title="Time of one search in the index",
     )
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
@@ -289,6 +290,7 @@ def main() -> None:
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
+        torch.set_num_threads(1)  # as the indexer does
         print(json.dumps(asdict(measured(asked.one))))  # noqa: T201 — read by the process that started this one
         return
     figures: list[Figures] = []

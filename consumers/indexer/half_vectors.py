@@ -16,10 +16,13 @@ def dots(halves: Halves, vector: npt.NDArray[np.float32]) -> Scores:
     import torch  # here: whoever only adds or erases need not wait for it
 
     scores = np.empty(len(halves), dtype=np.float32)
+    asked = torch.from_numpy(np.require(vector, np.float32, ["C", "W"]))
     for start in range(0, len(halves), PIECE):
         piece = np.require(halves[start : start + PIECE], requirements=["C", "W"])
-        # torch widens float16 with the processor's own instruction: nine times as fast as numpy does.
-        np.dot(torch.from_numpy(piece).float().numpy(), vector, out=scores[start : start + PIECE])
+        # torch widens float16 with the processor's own instruction, nine times as fast as numpy does, and multiplies in
+        # as many threads as the indexer allows it; numpy's would take all processors and wait for them.
+        wide = torch.from_numpy(piece).float()
+        scores[start : start + PIECE] = torch.mv(wide, asked).numpy()
     return scores
 
 
