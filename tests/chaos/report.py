@@ -85,7 +85,8 @@ def _result(outcome: Outcome, asked_for: int) -> Iterator[str]:
         yield "**What is wrong:**\n"
         yield from (f"- {line}" for line in wrong)
     else:
-        yield "**Nothing was lost, nothing doubled, nothing grew, and every fault was recovered from.**"
+        grew = "nothing grew" if judged_lives(outcome.usage) else "no life was long enough to judge its growth"
+        yield f"**Nothing was lost, nothing doubled, {grew}, and every fault was recovered from.**"
     yield ""
 
 
