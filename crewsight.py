@@ -16,6 +16,7 @@ import model.cli
 import streamer.cli
 import trainer.cli
 from consumers.errors import ConsumerError
+from household.options import Config
 from model.errors import ModelError
 from operations.errors import OperationsError
 from operations.logs import configure_logging
@@ -33,10 +34,6 @@ app = typer.Typer(
 )
 for _package in (streamer.cli, consumers.cli, trainer.cli, model.cli, household.cli):
     app.add_typer(_package.app)
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 
 
 @app.command()

@@ -124,15 +124,10 @@ def notifier(
 
 
 def _bus(settings: "ProcessSettings", client_id: str) -> "Bus":
-    from streamer.bus.client import Bus
+    from streamer.bus.bus_opening import open_bus
 
-    return Bus(
-        settings.bus.bootstrap_servers,
-        partitions=settings.bus.partitions,
-        replication_factor=settings.bus.replication_factor,
-        client_id=client_id,
-        timeout_s=4.0,  # the runner tries again, and looks between two tries whether it is to stop
-    )
+    # The runner tries again, and looks between two tries whether it is to stop.
+    return open_bus(settings, client_id, timeout_s=4.0)
 
 
 @contextmanager

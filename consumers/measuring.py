@@ -22,9 +22,8 @@ from operations.seeing.meters import (
 from operations.seeing.tracing import Headers, step
 from streamer.bus.client import Received, TopicPartition, TypedConsumer, Unreadable
 from streamer.bus.manifest import Manifest
-from streamer.bus.messages import Rejected, TimeOrigin
+from streamer.bus.messages import Rejected
 
-LIVE = (TimeOrigin.CLOCK, TimeOrigin.RTCP)  # times that a latency can be taken from
 LOOK_EVERY_S = 2.0
 
 
@@ -108,7 +107,7 @@ def note_manifest(manifest: Manifest) -> None:
 
 def note_decided(manifest: Manifest, now: datetime) -> None:
     """Note how long a live segment took from its first frame to the desk; of recorded footage, nothing."""
-    if manifest.time_origin in LIVE:
+    if manifest.time_origin.is_live:
         elapsed_s = (now - manifest.started_at).total_seconds()
         END_TO_END.labels(camera_label(manifest.camera_id)).observe(max(0.0, elapsed_s))
 

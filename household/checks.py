@@ -19,7 +19,9 @@ from household.databases import standings
 from household.processes import SOON_S, refuse_unknown
 from model.errors import ModelError
 from operations.databases import Standing, shown
+from operations.seeing.machine import is_short_of_room
 from operations.seeing.scraping import scraped, targets
+from streamer.bus.bus_opening import open_bus
 from streamer.bus.client import Bus, Received
 from streamer.bus.errors import BusError, MediaStoreError
 from streamer.bus.media import SCHEME
@@ -30,7 +32,6 @@ from streamer.settings import StreamerSettings
 CONNECT_S = 3.0
 BROKER_S = 5.0
 CLOCK_OFF_S = 2.0  # alerts are told by the second
-LEAST_SHARE, LEAST_BYTES = 0.05, 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _broker(settings: StreamerSettings) -> Iterator[Finding]:
     if len(unreached) == len(servers.split(",")):
         yield Finding("broker", f"nothing listens at {servers}", start)
         return
-    bus = Bus(servers, partitions=settings.bus.partitions, client_id="doctor", timeout_s=BROKER_S)
+    bus = open_bus(settings, "doctor", timeout_s=BROKER_S)
     try:
         incarnation = bus.current_incarnation() or bus.current_incarnation()
         if incarnation is None:
@@ -174,8 +175,8 @@ def _disks(settings: StreamerSettings) -> Iterator[Finding]:
         there = next((each for each in (folder.absolute(), *folder.absolute().parents) if each.exists()), Path("/"))
         usage = shutil.disk_usage(there)
         said = f"{usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free at {folder}"
-        is_low = usage.free < LEAST_BYTES or usage.free < LEAST_SHARE * usage.total
-        advice = "make room: shorten search.keep_days or backlog.quota_bytes, or use a larger disk" if is_low else ""
+        is_short = is_short_of_room(usage.free, usage.total)
+        advice = "make room: shorten search.keep_days or backlog.quota_bytes, or use a larger disk" if is_short else ""
         yield Finding(f"disk of {name}", said, advice)
 
 

@@ -52,16 +52,10 @@ def replay(
 ) -> None:
     """Put messages back on their topic, each once: when what was in their way is mended."""
     import consumers.access.cli
-    from streamer.bus.client import Bus
+    from streamer.bus.bus_opening import open_bus
 
     settings, letters = _opened(config)
-    bus = Bus(
-        settings.bus.bootstrap_servers,
-        partitions=settings.bus.partitions,
-        replication_factor=settings.bus.replication_factor,
-        client_id="dead-letters",
-        timeout_s=PATIENCE_S,
-    )
+    bus = open_bus(settings, "dead-letters", timeout_s=PATIENCE_S)
     try:
         for letter_id in letter_ids:
             who = consumers.access.cli.operator()

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from consumers.alerts.desk_database import DeskDatabase
-from consumers.alerts.schema import EvidenceRecord
 from consumers.evidence.table import EvidenceTable
 from consumers.indexer.people import PeopleReader
 from consumers.indexer.retention import kept_since
@@ -35,11 +34,8 @@ def let_copies_go(settings: NotifierSettings, now: datetime, *, is_dry: bool) ->
         DeskError: The desk cannot be read or written.
         MediaStoreError: A copy cannot be removed.
     """
-    desk = DeskDatabase(settings.desk_url)
-    over = EvidenceRecord.keep_until <= now, EvidenceRecord.legal_hold.is_(False)
-    chosen = select(func.count(EvidenceRecord.id), func.sum(EvidenceRecord.size_bytes)).where(*over)
-    with desk.reading() as session:
-        count, size_bytes = session.execute(chosen).one()
+    copies = EvidenceTable(DeskDatabase(settings.desk_url))
+    count, size_bytes = copies.expired(now)
     if not is_dry:
-        count = EvidenceTable(desk).drop_expired(now, open_media(settings).remove)
-    return count, int(size_bytes or 0)
+        count = copies.drop_expired(now, open_media(settings).remove)
+    return count, size_bytes

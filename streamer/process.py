@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from operations.seeing.cameras import CameraMeters
 from operations.seeing.health import Health
 from operations.seeing.meters import replace
+from streamer.bus.bus_opening import open_bus
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.cameras import CameraTable
 from streamer.bus.client import Bus
@@ -49,12 +50,7 @@ def run(settings: StreamerSettings, *, once: bool, health: Health | None = None)
         media = open_media(settings, is_stopping=is_stopping)
         media.check_writable()
         ledger = Ledger.open(settings.state.folder)
-        bus = Bus(
-            settings.bus.bootstrap_servers,
-            partitions=settings.bus.partitions,
-            replication_factor=settings.bus.replication_factor,
-            client_id="streamer",
-        )
+        bus = open_bus(settings, "streamer")
         publisher = LedgerPublisher(ledger, bus, media)
         try:
             Streamer(
@@ -101,13 +97,7 @@ def live_watch(settings: StreamerSettings, ledger: Ledger, bus: Bus, media: Medi
     backlog = settings.backlog
     meters = CameraMeters()
     replace("cameras", meters)
-    results_bus = Bus(
-        settings.bus.bootstrap_servers,
-        partitions=settings.bus.partitions,
-        replication_factor=settings.bus.replication_factor,
-        client_id="streamer-results",
-        timeout_s=RESULTS_TIMEOUT_S,
-    )
+    results_bus = open_bus(settings, "streamer-results", timeout_s=RESULTS_TIMEOUT_S)
     return LiveWatch(
         Roster(
             CameraFile(settings.cameras_path),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from consumers.alerts.desk_database import DeskDatabase
@@ -106,6 +106,13 @@ class EvidenceTable:
         """
         return self._set_hold(alert_id, is_held=False, who=who, at=at, reason=reason)
 
+    def expired(self, now: datetime) -> tuple[int, int]:
+        """How many copies have run out and are not held, and their bytes."""
+        chosen = select(func.count(EvidenceRecord.id), func.sum(EvidenceRecord.size_bytes)).where(*_expired(now))
+        with self._desk.reading() as session:
+            count, size_bytes = session.execute(chosen).one()
+        return count, int(size_bytes or 0)
+
     def drop_expired(self, now: datetime, remove: Callable[[str], None]) -> int:
         """Remove what has run out and is not held, file and line; returns how many there were.
 
@@ -116,11 +123,7 @@ class EvidenceTable:
         while True:
             with self._desk.writing() as session:
                 row = session.scalars(
-                    select(EvidenceRecord)
-                    .where(EvidenceRecord.keep_until <= now, EvidenceRecord.legal_hold.is_(False))
-                    .order_by(EvidenceRecord.id)
-                    .limit(1)
-                    .with_for_update()
+                    select(EvidenceRecord).where(*_expired(now)).order_by(EvidenceRecord.id).limit(1).with_for_update()
                 ).first()
                 if row is None:
                     return dropped
@@ -152,6 +155,10 @@ class EvidenceTable:
     def _first(self, chosen: Select[SeenSegmentRecord]) -> SeenSegmentRecord | None:
         with self._desk.reading() as session:
             return session.scalars(chosen.limit(1)).first()
+
+
+def _expired(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return EvidenceRecord.keep_until <= now, EvidenceRecord.legal_hold.is_(False)
 
 
 def _line(alert: AlertRecord, at: datetime, who: str, action: str, comment: str) -> HistoryRecord:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from consumers.errors import DeadLetterError
@@ -58,9 +58,15 @@ class DeadLetters:
         """The newest refusals, oldest first; those that were handled only if asked for."""
         chosen = select(RejectionRecord).order_by(RejectionRecord.id.desc()).limit(at_most)
         if not with_handled:
-            chosen = chosen.where(RejectionRecord.handled.is_(None) | (RejectionRecord.handled == REPLAYING))
+            chosen = chosen.where(_is_open())
         with self._table.reading() as session:
             return [_letter(row) for row in reversed(session.scalars(chosen).all())]
+
+    def open_count(self, *, at_most: int) -> int:
+        """How many nobody did anything about, counted up to `at_most`."""
+        chosen = select(RejectionRecord.id).where(_is_open()).limit(at_most).subquery()
+        with self._table.reading() as session:
+            return session.scalar(select(func.count()).select_from(chosen)) or 0
 
     def get(self, rejected_id: str) -> DeadLetter:
         """The refusal of that id, of which the first letters are enough where no other begins so.
@@ -124,6 +130,10 @@ class DeadLetters:
             name = uri.rsplit("/", 1)[-1]
             if name.startswith(f"{rejected.segment_id}.") and name.endswith(".rejected.json"):
                 self._store.remove(uri)
+
+
+def _is_open() -> ColumnElement[bool]:
+    return RejectionRecord.handled.is_(None) | (RejectionRecord.handled == REPLAYING)
 
 
 def _place(letter: DeadLetter) -> tuple[Topic[Any], int]:

@@ -34,6 +34,7 @@ from consumers.web.seeing import RequestMeter, seeing_router
 from consumers.web.system.system_desk import Installation
 from operations.logs import configure_logging
 from operations.seeing.serving import forget, note_page, tell_of_machine
+from streamer.bus.bus_opening import open_bus
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.camera_url import shown_url
 from streamer.bus.client import Bus
@@ -117,13 +118,7 @@ def build_page(settings: PageSettings) -> FastAPI:
 
 
 def _bus(settings: PageSettings) -> Bus:
-    return Bus(
-        settings.bus.bootstrap_servers,
-        partitions=settings.bus.partitions,
-        replication_factor=settings.bus.replication_factor,
-        client_id="page",
-        timeout_s=BUS_TIMEOUT_S,
-    )
+    return open_bus(settings, "page", timeout_s=BUS_TIMEOUT_S)
 
 
 def _watched(settings: PageSettings) -> Watched:

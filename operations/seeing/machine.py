@@ -8,6 +8,18 @@ from pathlib import Path
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+LEAST_FREE_SHARE, LEAST_FREE_BYTES = 0.05, 2_000_000_000
+
+
+def is_short_of_room(free_bytes: float, size_bytes: float) -> bool:
+    """Whether somebody should make room on a disk of that size.
+
+    >>> is_short_of_room(30e9, 500e9), is_short_of_room(20e9, 500e9), is_short_of_room(1e9, 10e9)
+    (False, True, True)
+    """
+    share = free_bytes / size_bytes if size_bytes else 0.0
+    return share < LEAST_FREE_SHARE or free_bytes < LEAST_FREE_BYTES
+
 
 class Machine(Collector):
     """Free and whole bytes of the disks that hold some folders; memory that this process took on CUDA devices."""

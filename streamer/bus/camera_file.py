@@ -47,9 +47,14 @@ class CameraSpec(Group):
     def _has_one_password(self) -> Self:
         if self.password_file is not None and self.password.get_secret_value():
             raise ValueError("a camera has `password` or `password_file`, not both")
-        if not self.username and (self.password_file is not None or self.password.get_secret_value()):
+        if not self.username and self.has_password:
             raise ValueError("a password needs its `username`")
         return self
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password is set, here or in a file of its own."""
+        return self.password_file is not None or bool(self.password.get_secret_value())
 
     @property
     def shown_url(self) -> str:

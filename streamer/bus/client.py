@@ -33,6 +33,7 @@ ATTEMPT_S = 5.0  # one try at reaching a broker; several fit into a timeout
 ACK_S = 5.0  # how long one producer may wait for an acknowledgement before a new one is made
 CHECK_EVERY_S = 0.25  # a broker that lost its memory is noticed within about this; one look costs a millisecond
 LOOK_MS = 100
+TIMEOUT_S = 30.0
 
 
 class Bus:
@@ -49,7 +50,7 @@ class Bus:
         replication_factor: int = 1,
         client_id: str = "crewsight",
         topic_prefix: str = "",
-        timeout_s: float = 30.0,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Name the broker; nothing is opened yet.
 

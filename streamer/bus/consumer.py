@@ -36,9 +36,7 @@ HEARTBEAT_MS = 1500
 COMMIT_MS = 5000
 AWAY_MS = 100  # between looks for a broker that does not answer
 EAGER_MS = 20  # a fetch waits so long; poll sleeps half of it: Kafka's usual 500 costs 130 ms a message
-CALM_MS = (
-    100  # while nothing comes: a third of the work of a consumer and of the broker, 50 ms more for the first message
-)
+CALM_MS = 100  # while nothing comes: a third of the work of consumer and broker, 50 ms more for the first message
 EAGER_FOR_S = 5.0  # after a message; cameras send every few seconds
 KEPT_BYTES = 256 * 1024  # of an unreadable message: a dead letter must itself fit into a message
 

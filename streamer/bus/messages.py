@@ -46,6 +46,11 @@ class TimeOrigin(StrEnum):
     CLOCK = "clock"  # this machine's clock when the frame arrived
     RTCP = "rtcp"  # the camera's own clock, as its RTCP sender reports tell it
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is the time of a frame that had just been taken, which a latency can be counted from."""
+        return self in (TimeOrigin.CLOCK, TimeOrigin.RTCP)
+
 
 class SegmentReady(Message):
     """One stretch of one camera's video, or one picture, readable at `uri`."""

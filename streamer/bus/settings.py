@@ -27,9 +27,8 @@ from pydantic_settings import (
 from streamer.bus.errors import SettingsError
 
 DEFAULT_CONFIG = Path("crewsight.yaml")
-SECRET_WORDS = frozenset(
-    {"channels", "key", "password", "secret", "token", "url"}
-)  # ends of keys whose values are not shown
+# Ends of keys whose values are not shown.
+SECRET_WORDS = frozenset({"channels", "key", "password", "secret", "token", "url"})
 
 
 def _known_zone(name: str) -> str:

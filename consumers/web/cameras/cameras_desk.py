@@ -25,6 +25,7 @@ DAY = timedelta(days=1)
 SMALL_PX = 640  # a tile's picture; the whole one is for drawing zones
 KEPT = 200  # small pictures, some 40 kB each
 COUNTED_EVERY_S = 5.0
+Stamp = tuple[int, int, int] | None
 Counted = tuple[Mapping[str, CameraSegment], Mapping[str, int]]
 
 
@@ -48,7 +49,8 @@ class CamerasDesk:
             frames: Takes frames out of stored segments.
         """
         self.file, self._reports, self._people, self._frames = watched.file, watched.reports, people, frames
-        self._changing, self._counting = threading.Lock(), threading.Lock()
+        self._changing, self._counting, self._reading = threading.Lock(), threading.Lock(), threading.Lock()
+        self._known: tuple[Stamp, Mapping[str, CameraSpec]] | None = None
         self._counted: tuple[float, datetime, Counted] | None = None
         self._small = lru_cache(KEPT)(self._shrunk)
 
@@ -156,8 +158,13 @@ class CamerasDesk:
         _, encoded = cv2.imencode(".jpg", cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
         return encoded.tobytes()
 
-    def _specs(self) -> tuple[dict[str, CameraSpec], str | None]:
-        try:
-            return {spec.camera: spec for spec in self.file.read()}, None
-        except CameraFileError as error:
-            return {}, str(error)
+    def _specs(self) -> tuple[Mapping[str, CameraSpec], str | None]:
+        """What stands in the file, or why it cannot be read; every page asks, so it is read when it has changed."""
+        with self._reading:
+            stamp = self.file.stamp()
+            if self._known is None or self._known[0] != stamp:
+                try:
+                    self._known = stamp, {spec.camera: spec for spec in self.file.read()}
+                except CameraFileError as error:  # tried anew: rights may be mended without a change of the file
+                    return {}, str(error)
+            return self._known[1], None

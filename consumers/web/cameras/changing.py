@@ -29,7 +29,7 @@ def changed(camera_id: str, before: CameraSpec | None, asked: CameraChangeShape)
     line["is_enabled"] = asked.is_enabled if asked.is_enabled is not None else before is None or before.is_enabled
     if asked.password is not None:
         return {**line, "password": asked.password}
-    if before is None or not _has_password(before) or not username:
+    if before is None or not before.has_password or not username:
         return line
     if _host(url) != _host(before.url.get_secret_value()) or username != before.username:
         raise CameraChangeError(
@@ -49,10 +49,6 @@ def _url(camera_id: str, before: CameraSpec | None, asked: CameraChangeShape) ->
     if HIDDEN in asked.url:
         raise CameraChangeError(camera_id, f"write what stands for {HIDDEN} in full, or leave the address as it was")
     return asked.url
-
-
-def _has_password(spec: CameraSpec) -> bool:
-    return bool(spec.password.get_secret_value()) or spec.password_file is not None
 
 
 def _host(url: str) -> tuple[str | None, str]:

@@ -40,7 +40,7 @@ def shape_camera(known: Known, now: datetime) -> WatchedCameraShape:
         to_do=standing.to_do,
         url=shown,
         username=(spec.username or None) if spec else None,
-        has_password=spec is not None and (bool(spec.password.get_secret_value()) or spec.password_file is not None),
+        has_password=spec is not None and spec.has_password,
         is_in_file=spec is not None,
         since=report.since if report else None,
         last_frame_at=report.last_frame_at if report else None,

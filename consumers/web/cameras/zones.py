@@ -1,6 +1,6 @@
 """Zones for whoever draws them: named parts of cameras' pictures, kept in the rules file, where rules name them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from consumers.access.access import Access
 from consumers.alerts.rules import RuleBook
@@ -22,13 +22,12 @@ class Zones:
     def all(self) -> tuple[ZoneShape, ...]:
         """Every zone, by name."""
         book = self._rules.standing().book
-        return tuple(self._shape(name, book) for name in sorted(book.zones))
+        return self._shaped(book, book.zones)
 
     def of_camera(self, camera_id: str) -> tuple[ZoneShape, ...]:
         """The zones that lie in a camera's picture, by name."""
         book = self._rules.standing().book
-        names = [name for name, zone in book.zones.items() if book.names(zone.cameras, camera_id)]
-        return tuple(self._shape(name, book) for name in sorted(names))
+        return self._shaped(book, [name for name, zone in book.zones.items() if book.names(zone.cameras, camera_id)])
 
     def put(self, name: str, cameras: Sequence[str], polygon: Sequence[Corner], *, by: str) -> None:
         """Keep a zone; one of the same name gives way to it, and the rules that name it follow."""
@@ -45,6 +44,14 @@ class Zones:
         self._rules.set_in_zone(rule_id, name, is_in=is_in)
         self._access.log(by, "rule put in zone" if is_in else "rule taken out of zone", rule_id, zone=name)
 
-    def _shape(self, name: str, book: RuleBook) -> ZoneShape:
-        zone = book.zones[name]
-        return ZoneShape(name=name, cameras=zone.cameras, polygon=zone.polygon, rules=self._rules.rules_in(name))
+    def _shaped(self, book: RuleBook, names: Iterable[str]) -> tuple[ZoneShape, ...]:
+        rules = self._rules.rules_by_zone()
+        return tuple(
+            ZoneShape(
+                name=name,
+                cameras=book.zones[name].cameras,
+                polygon=book.zones[name].polygon,
+                rules=rules.get(name, ()),
+            )
+            for name in sorted(names)
+        )

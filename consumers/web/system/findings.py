@@ -6,9 +6,9 @@ from consumers.web.cameras.shapes import WatchedCamerasShape
 from consumers.web.schemas import Level
 from consumers.web.system.shapes import DiskShape, FindingShape, LagShape, ProcessShape
 from consumers.web.wording import count
+from operations.seeing.machine import is_short_of_room
 
 LAG_AT_MOST = 100  # messages of one partition: some minutes of footage of a few cameras
-LEAST_FREE_SHARE, LEAST_FREE_BYTES = 0.05, 2_000_000_000  # as `crewsight doctor` has it
 ORDER: tuple[Level, ...] = ("down", "behind", "good")
 
 
@@ -54,8 +54,8 @@ def _processes(processes: Sequence[ProcessShape]) -> Iterator[FindingShape]:
 
 def _disks(disks: Sequence[DiskShape]) -> Iterator[FindingShape]:
     for disk in disks:
-        share = disk.free_bytes / disk.size_bytes if disk.size_bytes else 0.0
-        if share < LEAST_FREE_SHARE or disk.free_bytes < LEAST_FREE_BYTES:
+        if is_short_of_room(disk.free_bytes, disk.size_bytes):
+            share = disk.free_bytes / disk.size_bytes if disk.size_bytes else 0.0
             words = f"The disk of the {disk.folder} folder has {disk.free_bytes / 1e9:.1f} GB left, {share:.0%} of it."
             do = "Set `search.keep_days` so that old days go, run `crewsight retention run`, or give it a larger disk."
             yield FindingShape(level="down", about="Disk", words=words, to_do=do)

@@ -119,7 +119,7 @@ class SystemDesk:
         try:
             cameras = self._cameras.cameras()
             newest = self._people.newest(1)
-            number = len(self._letters.listing(at_most=AT_MOST))
+            number = self._letters.open_count(at_most=AT_MOST)
         except PeopleTableError:
             return None, self._cameras.is_bus_there, 0, {}
         return cameras, cameras.is_bus_there, number, dict(newest[0].revisions) if newest else {}
