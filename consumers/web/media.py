@@ -1,7 +1,7 @@
 """Crops, segments and evidence over HTTP, with byte ranges, so that a browser can start a clip at any second."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from fastapi import APIRouter, HTTPException, Request
@@ -29,6 +29,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "private, max-age=600",  # short: what is erased must not live on in a browser
 }
+Read = Callable[[int, int], bytes]  # from the first byte to before the last
 _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 
 
@@ -64,7 +65,7 @@ def media_router(media: MediaStore, plays: Plays) -> APIRouter:
             raise HTTPException(503, "The media store does not answer.", headers={"Retry-After": "5"}) from error
         except MediaStoreError as error:
             raise HTTPException(404, f"{path} cannot be read.") from error
-        return _ranged(media, uri, size, content_type, request)
+        return _ranged(lambda start, end: media.read(uri, start, end), size, content_type, request)
 
     return router
 
@@ -106,17 +107,11 @@ def _previewed(previews: Previews, uri: str, path: str, request: Request) -> Res
         copy = previews.of(uri)
     except VideoReadError as error:
         raise HTTPException(404, f"{path} cannot be read.") from error
-    try:
-        asked = parse_range(request.headers.get("range"), len(copy))
-    except ValueError as error:
-        raise HTTPException(416, str(error), headers={"Content-Range": f"bytes */{len(copy)}"}) from error
-    start, end = asked or (0, len(copy))
-    told = {"Content-Range": f"bytes {start}-{end - 1}/{len(copy)}"} if asked else {}
-    return Response(copy[start:end], 206 if asked else 200, {**HEADERS, **told}, VIDEO)
+    return _ranged(lambda start, end: copy[start:end], len(copy), VIDEO, request)
 
 
-def _ranged(media: MediaStore, uri: str, size: int, content_type: str, request: Request) -> Response:
-    """The answer for a store that is no local folder."""
+def _ranged(read: Read, size: int, content_type: str, request: Request) -> Response:
+    """The answer for what is no local file: all of it, or the range that was asked for."""
     try:
         asked = parse_range(request.headers.get("range"), size)
     except ValueError as error:
@@ -128,9 +123,9 @@ def _ranged(media: MediaStore, uri: str, size: int, content_type: str, request: 
     status = 206 if asked else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=content_type)
-    return StreamingResponse(_chunks(media, uri, start, end), status, headers=headers, media_type=content_type)
+    return StreamingResponse(_chunks(read, start, end), status, headers=headers, media_type=content_type)
 
 
-def _chunks(media: MediaStore, uri: str, start: int, end: int) -> Iterator[bytes]:
+def _chunks(read: Read, start: int, end: int) -> Iterator[bytes]:
     for position in range(start, end, CHUNK_BYTES):
-        yield media.read(uri, position, min(position + CHUNK_BYTES, end))
+        yield read(position, min(position + CHUNK_BYTES, end))

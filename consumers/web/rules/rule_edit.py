@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from consumers.web.rules.yaml_text import entry, line_start, root_of, without_flow_entry
+
 
 def with_rule(text: str, rule: Mapping[str, Any]) -> str:
     r"""The text of a rules file that fits, with one more rule at its end.
@@ -21,7 +23,7 @@ def with_rule(text: str, rule: Mapping[str, Any]) -> str:
     """
     root, rules = _rules_of(text)
     if rules is not None and not rules.flow_style and rules.value:
-        end = _line_start(text, rules.end_mark.index)
+        end = line_start(text, rules.end_mark.index)
         before = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
         return before + _block(rule, rules.start_mark.column) + text[end:]
     if rules is not None and (rules.value or root.flow_style):
@@ -53,10 +55,9 @@ def without_rule(text: str, rule_id: str) -> str:
         kept = "" if rules.flow_style or not text[start:end].endswith("\n") else "\n"
         return f"{text[:start].rstrip()} []{kept}{text[end:]}"
     if rules.flow_style:
-        if place + 1 < len(rules.value):
-            return text[: rules.value[place].start_mark.index] + text[rules.value[place + 1].start_mark.index :]
-        return text[: rules.value[place - 1].end_mark.index] + text[rules.value[place].end_mark.index :]
-    starts = [_line_start(text, text.rindex("-", 0, rule.start_mark.index)) for rule in rules.value]
+        spans = [(rule.start_mark.index, rule.end_mark.index) for rule in rules.value]
+        return without_flow_entry(text, spans, place)
+    starts = [line_start(text, text.rindex("-", 0, rule.start_mark.index)) for rule in rules.value]
     ends = [*starts[1:], rules.end_mark.index]
     return text[: starts[place]] + text[ends[place] :]
 
@@ -67,19 +68,11 @@ def _block(rule: Mapping[str, Any], indent: int) -> str:
 
 
 def _rules_of(text: str) -> tuple[yaml.MappingNode, yaml.SequenceNode | None]:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if not isinstance(root, yaml.MappingNode):
-        return yaml.MappingNode("", []), None
-    rules = next((node for key, node in root.value if key.value == "rules"), None)
-    return root, rules if isinstance(rules, yaml.SequenceNode) else None
+    root = root_of(text)
+    rules = entry(root, "rules")
+    return root or yaml.MappingNode("", []), rules if isinstance(rules, yaml.SequenceNode) else None
 
 
 def _id_of(rule: yaml.Node) -> str | None:
-    if not isinstance(rule, yaml.MappingNode):
-        return None
-    return next((str(node.value) for key, node in rule.value if key.value == "id"), None)
-
-
-def _line_start(text: str, index: int) -> int:
-    """Where the line begins in which something stands; the end of the text, where it stands there."""
-    return index if index >= len(text) else text.rfind("\n", 0, index) + 1
+    node = entry(rule, "id") if isinstance(rule, yaml.MappingNode) else None
+    return str(node.value) if node is not None else None

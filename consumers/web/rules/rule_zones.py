@@ -7,24 +7,23 @@ import yaml
 
 from consumers.errors import RulesError
 from consumers.web.rules.status_edit import rule_node
+from consumers.web.rules.yaml_text import entry, root_of, with_key_behind, without_flow_entry
 
 
-def rules_naming(text: str, zone: str) -> tuple[str, ...]:
-    """Ids of the rules of a rules file that name a zone.
+def rules_by_zone(text: str) -> dict[str, tuple[str, ...]]:
+    """Ids of the rules of a rules file that name a zone, by the zone.
 
-    >>> rules_naming("rules: [{id: a, zones: [door]}, {id: b}]", "door")
-    ('a',)
+    >>> rules_by_zone("rules: [{id: a, zones: [door]}, {id: b}]")
+    {'door': ('a',)}
     """
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    rules = next((node for key, node in root.value if key.value == "rules"), None) if root is not None else None
-    if not isinstance(rules, yaml.SequenceNode):
-        return ()
-    found = []
-    for rule in rules.value:
-        written = {key.value: node for key, node in rule.value}
-        if "id" in written and any(each.value == zone for each in _names(written.get("zones"))):
-            found.append(str(written["id"].value))
-    return tuple(found)
+    rules = entry(root_of(text), "rules")
+    found: dict[str, tuple[str, ...]] = {}
+    for rule in rules.value if isinstance(rules, yaml.SequenceNode) else ():
+        rule_id = entry(rule, "id")
+        if rule_id is not None:
+            for zone in dict.fromkeys(each.value for each in _names(entry(rule, "zones"))):
+                found[zone] = (*found.get(zone, ()), str(rule_id.value))
+    return found
 
 
 def with_rule_in_zone(text: str, rule_id: str, zone: str, path: Path, *, is_in: bool) -> str:
@@ -48,10 +47,9 @@ def with_rule_in_zone(text: str, rule_id: str, zone: str, path: Path, *, is_in: 
     rule = rule_node(text, rule_id)
     if rule is None:
         raise RulesError(path, None, f"has no rule {rule_id!r}")
-    written = {key.value: (key, node) for key, node in rule.value}
-    if "zones" not in written:
-        return _with_first(text, rule, zone) if is_in else text
-    node = written["zones"][1]
+    node = entry(rule, "zones")
+    if node is None:
+        return with_key_behind(text, rule, "id", f"zones: [{json.dumps(zone)}]") if is_in else text
     is_there = any(each.value == zone for each in _names(node))
     if is_there == is_in or not isinstance(node, yaml.SequenceNode):
         return text
@@ -61,16 +59,6 @@ def with_rule_in_zone(text: str, rule_id: str, zone: str, path: Path, *, is_in: 
 def _names(zones: yaml.Node | None) -> list[yaml.ScalarNode]:
     inside = zones.value if isinstance(zones, yaml.SequenceNode) else []
     return [each for each in inside if isinstance(each, yaml.ScalarNode)]
-
-
-def _with_first(text: str, rule: yaml.MappingNode, zone: str) -> str:
-    key, node = next((key, node) for key, node in rule.value if key.value == "id")
-    line = f"zones: [{json.dumps(zone)}]"
-    if rule.flow_style:
-        return f"{text[: node.end_mark.index]}, {line}{text[node.end_mark.index :]}"
-    line_end = text.find("\n", node.end_mark.index)
-    line_end = len(text) if line_end < 0 else line_end
-    return f"{text[:line_end]}\n{' ' * key.start_mark.column}{line}{text[line_end:]}"
 
 
 def _with(text: str, zones: yaml.CollectionNode, zone: str) -> str:
@@ -90,9 +78,8 @@ def _without(text: str, zones: yaml.CollectionNode, zone: str) -> str:
         end = zones.end_mark.index if zones.flow_style else node.end_mark.index
         return f"{text[: zones.start_mark.index].rstrip()} []{text[end:]}"
     if zones.flow_style:
-        if place + 1 < len(zones.value):
-            return text[: node.start_mark.index] + text[zones.value[place + 1].start_mark.index :]
-        return text[: zones.value[place - 1].end_mark.index] + text[node.end_mark.index :]
+        spans = [(each.start_mark.index, each.end_mark.index) for each in zones.value]
+        return without_flow_entry(text, spans, place)
     dash = text.rindex("-", 0, node.start_mark.index)
     begin = text.rfind("\n", 0, dash) + 1
     end = text.find("\n", node.end_mark.index)

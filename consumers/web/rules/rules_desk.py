@@ -12,13 +12,13 @@ from typing import Any
 
 from consumers.alerts.explaining import Explaining, Explanation
 from consumers.alerts.measured import MeasuredModels
-from consumers.alerts.rules import Status, Zone
+from consumers.alerts.rules import Status
 from consumers.alerts.rules_file import MOST_BYTES, RulesWatch, parse_rules
 from consumers.alerts.standing import RulesInForce, Standing, standing_of
 from consumers.alerts.trying import Trial
 from consumers.errors import RulesError, StaleRulesError
 from consumers.web.rules.rule_edit import with_rule, without_rule
-from consumers.web.rules.rule_zones import rules_naming, with_rule_in_zone
+from consumers.web.rules.rule_zones import rules_by_zone, with_rule_in_zone
 from consumers.web.rules.status_edit import with_status
 from consumers.web.rules.zone_edit import with_zone, without_zone
 
@@ -130,13 +130,9 @@ class RulesDesk:
         left = without_rule(seen.text, rule_id)
         return self.standing() if left == seen.text else self.save(left, seen.revision)
 
-    def zones(self) -> Mapping[str, Zone]:
-        """The named zones of the rules as they stand."""
-        return self.standing().book.zones
-
-    def rules_in(self, zone: str) -> tuple[str, ...]:
-        """Ids of the rules that name a zone."""
-        return rules_naming(self.text().text, zone)
+    def rules_by_zone(self) -> Mapping[str, tuple[str, ...]]:
+        """Ids of the rules that name a zone, by the zone."""
+        return rules_by_zone(self.text().text)
 
     def put_zone(self, name: str, cameras: Sequence[str], polygon: Sequence[tuple[float, float]]) -> Standing:
         """Write a zone into the file; one of the same name gives way to it, and rules that name it follow.
@@ -157,7 +153,7 @@ class RulesDesk:
         seen = self.text()
         if name not in parse_rules(seen.text, self.path).zones:
             raise RulesError(self.path, None, f"has no zone {name!r}")
-        if naming := rules_naming(seen.text, name):
+        if naming := rules_by_zone(seen.text).get(name):
             raise RulesError(self.path, None, f"zone {name!r} is named by {', '.join(naming)}; take it out there first")
         return self.save(without_zone(seen.text, name), seen.revision)
 

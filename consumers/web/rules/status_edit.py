@@ -6,6 +6,7 @@ import yaml
 
 from consumers.alerts.rules import Status
 from consumers.errors import RulesError
+from consumers.web.rules.yaml_text import entry, root_of, with_key_behind
 
 
 def with_status(text: str, rule_id: str, status: Status, path: Path) -> str:
@@ -31,24 +32,15 @@ def with_status(text: str, rule_id: str, status: Status, path: Path) -> str:
     rule = rule_node(text, rule_id)
     if rule is None:
         raise RulesError(path, None, f"has no rule {rule_id!r}")
-    written = {key.value: (key, node) for key, node in rule.value}
-    if "status" in written:
-        node = written["status"][1]
+    node = entry(rule, "status")
+    if node is not None:
         return text[: node.start_mark.index] + status + text[node.end_mark.index :]
-    key, node = written["id"]
-    if rule.flow_style:
-        return f"{text[: node.end_mark.index]}, status: {status}{text[node.end_mark.index :]}"
-    line_end = text.find("\n", node.end_mark.index)
-    line_end = len(text) if line_end < 0 else line_end
-    return f"{text[:line_end]}\n{' ' * key.start_mark.column}status: {status}{text[line_end:]}"
+    return with_key_behind(text, rule, "id", f"status: {status}")
 
 
 def rule_node(text: str, rule_id: str) -> yaml.MappingNode | None:
     """Where a rule stands in the text; None: there is no such rule."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if not isinstance(root, yaml.MappingNode):
-        return None
-    rules = next((node for key, node in root.value if key.value == "rules"), None)
+    rules = entry(root_of(text), "rules")
     if not isinstance(rules, yaml.SequenceNode):
         return None
     for rule in rules.value:

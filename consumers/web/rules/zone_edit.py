@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import yaml
 
+from consumers.web.rules.yaml_text import entry, line_start, root_of, without_flow_entry
+
 Corner = tuple[float, float]
 
 
@@ -31,7 +33,7 @@ def with_zone(text: str, name: str, cameras: Sequence[str], polygon: Sequence[Co
     if zones is not None:
         rest = text[zones.end_mark.index :].lstrip(" ").removeprefix("\n")
         return f"{text[: zones.start_mark.index].rstrip()}\n{_block(name, cameras, polygon, 2)}{rest}"
-    root = _root_of(text)
+    root = root_of(text)
     if root is not None and root.flow_style:
         end = root.end_mark.index - 1
         separator = ", " if root.value else ""
@@ -58,10 +60,9 @@ def without_zone(text: str, name: str) -> str:
         kept = "\n" if not zones.flow_style and text[start:end].endswith("\n") else ""
         return f"{text[:start].rstrip()} {{}}{kept}{text[end:]}"
     if zones.flow_style:
-        if place + 1 < len(entries):
-            return text[: entries[place][0].start_mark.index] + text[entries[place + 1][0].start_mark.index :]
-        return text[: entries[place - 1][1].end_mark.index] + text[entries[place][1].end_mark.index :]
-    starts = [_line_start(text, key.start_mark.index) for key, _ in entries]
+        spans = [(key.start_mark.index, node.end_mark.index) for key, node in entries]
+        return without_flow_entry(text, spans, place)
+    starts = [line_start(text, key.start_mark.index) for key, _ in entries]
     ends = [*starts[1:], _end_of_block(text, zones)]
     return text[: starts[place]] + text[ends[place] :]
 
@@ -75,14 +76,8 @@ def _json(part: Sequence[object]) -> str:
     return json.dumps(part, ensure_ascii=False)
 
 
-def _root_of(text: str) -> yaml.MappingNode | None:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    return root if isinstance(root, yaml.MappingNode) else None
-
-
 def _zones_of(text: str) -> yaml.MappingNode | None:
-    root = _root_of(text)
-    zones = next((node for key, node in root.value if key.value == "zones"), None) if root else None
+    zones = entry(root_of(text), "zones")
     return zones if isinstance(zones, yaml.MappingNode) else None
 
 
@@ -92,11 +87,6 @@ def _end_of_block(text: str, block: yaml.MappingNode) -> int:
     while isinstance(last, yaml.MappingNode) and not last.flow_style and last.value:
         last = last.value[-1][1]
     if isinstance(last, yaml.SequenceNode) and not last.flow_style:
-        return _line_start(text, block.end_mark.index)
+        return line_start(text, block.end_mark.index)
     line_end = text.find("\n", last.end_mark.index)
     return len(text) if line_end < 0 else line_end + 1
-
-
-def _line_start(text: str, index: int) -> int:
-    """Where the line begins in which something stands; the end of the text, where it stands there."""
-    return index if index >= len(text) else text.rfind("\n", 0, index) + 1
