@@ -102,8 +102,14 @@ def parse_as(kind: type[Written], content: bytes | str, path: Path, refusal: typ
         return kind.model_validate({} if plain is None else plain)
     except ValidationError as error:
         place, reason = _first_fault(error, refusal.known_keys)
-        where = ".".join(map(str, place))
+        where = ".".join(map(_part_shown, place))
         raise refusal(path, _line_of(root, place), f"{where}: {reason}" if where else reason) from error
+
+
+def _part_shown(part: str | int) -> str:
+    """A key, or the number of an entry; a key with a line break in it stays on its line."""
+    shown = str(part)
+    return shown if shown.isprintable() else repr(shown)
 
 
 def _parsed(text: str) -> tuple[yaml.Node | None, Any]:

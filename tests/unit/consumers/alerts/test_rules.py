@@ -71,6 +71,13 @@ def test_what_yaml_allows_and_rules_do_not_need_is_refused(content: str) -> None
         parse_rules(content, PATH)
 
 
+def test_a_key_with_a_line_break_is_refused_in_one_line() -> None:
+    with pytest.raises(RulesError) as refused:
+        parse_rules('rules: [{id: vest, "odd\\nkey": 1}]', PATH)
+    assert r"'odd\nkey': unknown key" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 @settings(max_examples=250, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_rules_or_refused(content: bytes) -> None:
