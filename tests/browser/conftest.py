@@ -43,7 +43,10 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+Open = Callable[..., "Page"]
 WIDE, THUMB = (1440, 900), (390, 844)
+LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
+LOOK_IDS = ["wide-dark", "wide-light", "thumb-dark", "thumb-light"]
 START_S, END_S = 180, 60
 PATIENCE_MS = 90_000  # for everything that a browser is waited for; other tests may have the machine
 
@@ -317,3 +320,13 @@ def serious_faults(page: "Page") -> list[str]:
         for fault in faults
         if fault["impact"] in ("serious", "critical")
     ]
+
+
+def check_room(page: "Page", shows: str, place: str, size: tuple[int, int], theme: str) -> None:
+    """A room, once `shows` is there, fits its window and has no serious fault; its picture is kept."""
+    page.locator(shows).first.wait_for()
+    wait_for_pictures(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
+    assert serious_faults(page) == []

@@ -17,9 +17,13 @@ from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
 from tests.browser.conftest import (
     ARTEFACTS,
+    LOOK_IDS,
+    LOOKS,
     THUMB,
     WIDE,
+    Open,
     Site,
+    check_room,
     places,
     running,
     serious_faults,
@@ -35,8 +39,6 @@ if TYPE_CHECKING:
 
     from streamer.bus.manifest import Manifest
 
-Open = Callable[..., "Page"]
-LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
 MANY = 5000
 
 
@@ -123,7 +125,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=["wide-dark", "wide-light", "thumb-dark", "thumb-light"])
+@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=LOOK_IDS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_room_of_the_desk_fits_its_window_and_has_no_serious_fault(
     looked_at: DeskSite, open_page: Open, place: str, size: tuple[int, int], theme: str
@@ -132,12 +134,7 @@ def test_a_room_of_the_desk_fits_its_window_and_has_no_serious_fault(
     path, shows = PLACES[place]
     alert = page.request.get(f"{looked_at.url}/api/v1/alerts?order=severity").json()["alerts"][0]["alert_id"]
     page.goto(looked_at.url + path.format(alert=alert))
-    page.locator(shows).first.wait_for()
-    wait_for_pictures(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
-    assert serious_faults(page) == []
+    check_room(page, shows, place, size, theme)
 
 
 @pytest.mark.parametrize("size", [WIDE, THUMB], ids=["wide", "thumb"])

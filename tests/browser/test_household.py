@@ -13,17 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from tests.browser.conftest import ARTEFACTS, ROOT, THUMB, WIDE, free_port, serious_faults, wait_for_pictures
+from tests.browser.conftest import ARTEFACTS, LOOKS, ROOT, Open, free_port, serious_faults, wait_for_pictures
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-Open = Callable[..., "Page"]
 PICTURES = ROOT / "docs" / "images"
 DEADLINE_S = 480
 END_S = 120
@@ -33,7 +28,6 @@ ROOMS = (
     ("search", f"/search?{httpx.QueryParams(q='person in a dark top, no hard hat')}", ".hit a.open"),
 )
 UPKEEP = (("cameras", "/cameras", ".camera-frame img:not(.hidden)"), ("system", "/system", ".panel td"))
-LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
 
 
 @dataclass(frozen=True)

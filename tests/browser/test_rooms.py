@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.browser.conftest import ARTEFACTS, END_S, THUMB, WIDE, Site, places, serious_faults, wait_for_pictures
+from tests.browser.conftest import (
+    END_S,
+    LOOK_IDS,
+    LOOKS,
+    THUMB,
+    WIDE,
+    Open,
+    Site,
+    check_room,
+    places,
+    serious_faults,
+    wait_for_pictures,
+)
 from tests.builders_pictures import half_red
 from tests.builders_web import HAT, Walk, enter_segment, panned_clip, picture, sure
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-Open = Callable[..., "Page"]
 # What was played, not what is: a slow machine looks late at a clip that goes on.
 PLAYS_FROM = """second => {
   const played = document.querySelector('.sheet video')?.played;
@@ -26,7 +37,6 @@ WALKER_IS_AT = """([left, height]) => {
   const box = walker.getBoundingClientRect(), off = (found, wanted) => Math.abs(found - wanted);
   return off((box.x - screen.x) / screen.width, left) < .01 && off(box.height / screen.height, height) < .01;
 }"""
-LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
 PLACES = {
     "live": ("/", "a.person"),
     "search": ("/search?q=worker+in+an+orange+vest", ".hit a.open"),
@@ -40,7 +50,7 @@ def first_person(page: "Page", site: Site) -> str:
     return str(next(person["person_id"] for person in people if "hard hat" in person["caption"]))
 
 
-@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=["wide-dark", "wide-light", "thumb-dark", "thumb-light"])
+@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=LOOK_IDS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_room_opens_fits_its_window_and_has_no_serious_fault(
     still_site: Site, open_page: Open, place: str, size: tuple[int, int], theme: str
@@ -48,12 +58,7 @@ def test_a_room_opens_fits_its_window_and_has_no_serious_fault(
     page = open_page(still_site, size=size, theme=theme)
     path, shows = PLACES[place]
     page.goto(still_site.url + path.format(person=first_person(page, still_site)))
-    page.locator(shows).first.wait_for()
-    wait_for_pictures(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
-    assert serious_faults(page) == []
+    check_room(page, shows, place, size, theme)
 
 
 def test_live_shows_a_person_with_caption_answers_camera_and_time(still_site: Site, open_page: Open):

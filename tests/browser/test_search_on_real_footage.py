@@ -4,7 +4,7 @@ import base64
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import urllib3
 
+from tests.browser.conftest import Open
 from tests.conftest import real_data
 from tests.installation import Installation, until
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 pytestmark = pytest.mark.timeout(900)
-Open = Callable[..., "Page"]
 PHOTO = "004063_jpg"  # several people
 ANALYSED_S = 600.0  # of a few seconds of footage and a photo, on a machine that does much else
 SLOW_MS = 120_000

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,23 +15,23 @@ import pytest
 from model.questions import CANNOT_TELL
 from tests.browser.conftest import (
     ARTEFACTS,
+    LOOK_IDS,
+    LOOKS,
     PATIENCE_MS,
     THUMB,
     WIDE,
+    Open,
     Site,
+    check_room,
     places,
     running,
     serious_faults,
-    wait_for_pictures,
 )
 from tests.builders_web import COLOUR, HAT, MASK, VEST, Box, Walk, jpeg, picture, sure
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-Open = Callable[..., "Page"]
-LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
-IDS = ["wide-dark", "wide-light", "thumb-dark", "thumb-light"]
 PLACES = {
     "search-empty": ("/search", ".tries a"),
     "search-sheet": ("/search?q=worker+in+an+orange+vest", ".hit a.open"),
@@ -92,19 +92,14 @@ def fill(site: Site, crops: dict[str, np.ndarray]) -> None:
                 site.enter([walks[4], walks[0]], camera=camera, ago_s=ago_s - 6, follows=first, links={1: 0})
 
 
-@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=IDS)
+@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=LOOK_IDS)
 @pytest.mark.parametrize("place", PLACES)
 def test_the_room_fits_its_window_and_has_no_serious_fault(
     searched: Site, open_page: Open, place: str, size: tuple[int, int], theme: str
 ):
     path, shows = PLACES[place]
     page = open_page(searched, path, size=size, theme=theme)
-    page.locator(shows).first.wait_for()
-    wait_for_pictures(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
-    assert serious_faults(page) == []
+    check_room(page, shows, place, size, theme)
 
 
 def open_search(

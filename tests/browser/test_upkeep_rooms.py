@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,27 +17,13 @@ from streamer.bus.camera_file import CameraFile
 from streamer.bus.client import Bus
 from streamer.bus.messages import Rejected
 from streamer.bus.topics import SEGMENTS
-from tests.browser.conftest import (
-    ARTEFACTS,
-    THUMB,
-    WIDE,
-    Site,
-    places,
-    running,
-    serious_faults,
-    wait_for_pictures,
-)
+from tests.browser.conftest import ARTEFACTS, LOOK_IDS, LOOKS, Open, Site, check_room, places, running, serious_faults
 from tests.builders_access import enter_user, session_of
 from tests.builders_alerts import RULES_YAML
 from tests.builders_bus import embedded_broker, wait_until
 from tests.builders_upkeep import a_camera, a_report, one_of_each, tell
 from tests.builders_web import Walk
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-Open = Callable[..., "Page"]
-LOOKS = [(WIDE, "dark"), (WIDE, "light"), (THUMB, "dark"), (THUMB, "light")]
 SECRET = "s3cret-of-the-door"
 
 
@@ -111,7 +96,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=["wide-dark", "wide-light", "thumb-dark", "thumb-light"])
+@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=LOOK_IDS)
 @pytest.mark.parametrize("place", PLACES)
 def test_the_room_fits_its_window_and_has_no_serious_fault(
     kept: Kept, open_page: Open, place: str, size: tuple[int, int], theme: str
@@ -119,12 +104,7 @@ def test_the_room_fits_its_window_and_has_no_serious_fault(
     still_there(kept)
     path, shows = PLACES[place]
     page = open_page(kept, path, size=size, theme=theme, cookies=kept.cookie("ada"))
-    page.locator(shows).first.wait_for()
-    wait_for_pictures(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{place}-{size[0]}x{size[1]}-{theme}.png")
-    assert serious_faults(page) == []
+    check_room(page, shows, place, size, theme)
 
 
 def test_each_camera_says_how_it_is_and_what_to_do_and_follows_the_next_report(kept: Kept, open_page: Open):

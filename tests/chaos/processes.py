@@ -103,11 +103,7 @@ class Keeper:
     def drain(self, name: str, env: Mapping[str, str] | None = None) -> int:
         """SIGTERM, as a new version is rolled out; returns the exit status. It is started again, with `env` beside."""
         self.process(name)
-        with self._lock:
-            kept = self._kept[name]
-            kept.is_wanted = False
-            self._end(kept, signal.SIGTERM)
-        status = self._wait(kept, DRAIN_S)
+        kept, status = self._terminated(name)
         with self._lock:
             if env is not None:
                 kept.env = {**os.environ, **env}
@@ -116,14 +112,18 @@ class Keeper:
 
     def drop(self, name: str) -> int:
         """SIGTERM, for good; returns the exit status."""
+        _, status = self._terminated(name)
+        with self._lock:
+            del self._kept[name]
+        return status
+
+    def _terminated(self, name: str) -> "tuple[_Kept, int]":
+        """Tell a process to end, and wait until it has; its exit status."""
         with self._lock:
             kept = self._kept[name]
             kept.is_wanted = False
             self._end(kept, signal.SIGTERM)
-        status = self._wait(kept, DRAIN_S)
-        with self._lock:
-            del self._kept[name]
-        return status
+        return kept, self._wait(kept, DRAIN_S)
 
     def _tend(self) -> None:
         while not self._is_over.wait(TEND_EVERY_S):
