@@ -20,6 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kind", action="append", help="only faults of this kind; may be given several times")
     parser.add_argument("--s3", action="store_true", help="media on an S3 server, whose absence is one more fault")
     parser.add_argument("--minutes", type=float, help="stop breaking things after so long")
+    parser.add_argument("--left-alone", type=float, default=0.0, help="minutes with nothing broken, to judge memory")
     parser.add_argument("--report", type=Path, help="write what was seen to this file")
     chosen = parser.parse_args(arguments)
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         kinds=chosen.kind,
         say=say,
         until_s=until_s,
+        left_alone_s=60 * chosen.left_alone,
     )
     for line in outcome.notes:
         say(f"note: {line}")

@@ -17,7 +17,8 @@ What this page says was written by `{command}`; it is made anew by every such ru
 Eight real processes run as compose runs them (a broker, the streamer, two analyzers with the packaged models, indexer,
 alerter, notifier and page), over a real PostgreSQL, on a disk of their own, with a receiver of webhooks; whoever ends
 is started again as `restart: unless-stopped` does. Short clips of real footage keep coming in, of which one frame a
-second is looked at. After an undisturbed pass over every clip, faults are drawn from a seed and made one after another:
+second is looked at. After an undisturbed pass over every clip, faults are drawn from a seed and made one after another;
+after the last, footage keeps coming for as long as `--left-alone` says, so that memory can be judged:
 
 | fault | what is done |
 | --- | --- |

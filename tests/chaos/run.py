@@ -23,6 +23,7 @@ GIVE_UP_S = 300.0  # after which a fault counts as never recovered from
 LOOK_EVERY_S = 0.2
 POISON_AGAIN_S = 3.0
 SETTLE_S = 60.0
+PACE_S = 2.0  # between files while nothing is broken
 
 Say = Callable[[str], None]
 
@@ -117,8 +118,11 @@ def run(
     kinds: Sequence[str] | None = None,
     say: Say = lambda _: None,
     until_s: float = float("inf"),
+    left_alone_s: float = 0.0,
 ) -> Outcome:
     """Run `faults` faults drawn from `seed`; fewer when `until_s` (of the monotonic clock) comes first.
+
+    Footage comes in for `left_alone_s` more with nothing broken: faults end lives before memory can be judged.
 
     Raises:
         AssertionError: The undisturbed pass did not come through, so nothing can be said.
@@ -135,6 +139,7 @@ def run(
             if time.monotonic() > until_s:
                 break
             _one(running, fault)
+        _left_alone(running, left_alone_s)
         found = _settled(running)
         running.chaos.close()
         running.outlook.close()
@@ -179,6 +184,16 @@ def _one(running: _Running, fault: Fault) -> None:
     running.rounds.append(Round(fault, recovered_s, os.getloadavg()[0]))
     took = f"NEVER RECOVERED: {running.standing()}" if recovered_s is None else f"recovered after {recovered_s:.1f} s"
     running.say(f"{fault.number:>3} {fault.words}, {fault.lasts_s:g} s: {took}")
+
+
+def _left_alone(running: _Running, lasts_s: float) -> None:
+    ends_s = time.monotonic() + lasts_s
+    while time.monotonic() < ends_s:
+        running.drop()
+        if running.through_s(GIVE_UP_S) is None:
+            running.chaos.notes.append(f"with nothing broken: {running.standing()}")
+            return
+        time.sleep(PACE_S)
 
 
 def _settled(running: _Running) -> Found:
