@@ -8,6 +8,7 @@ from pathlib import Path
 
 SIZE_BYTES = 1 << 30  # taken from memory as far as it is written to
 LEFT_BYTES = 1 << 14
+FILL_TRIES = 20
 
 
 def missing_disk() -> str | None:
@@ -43,13 +44,19 @@ class Disk:
 
     def fill(self) -> None:
         """Leave a few kilobytes."""
-        usage = os.statvfs(self._folder)
-        used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-        self._resize(used + LEFT_BYTES)
+        for _ in range(FILL_TRIES):
+            usage = os.statvfs(self._folder)
+            used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+            if self._resize(used + LEFT_BYTES):
+                return
+        raise OSError(f"{self._folder} was written to faster than it could be made full")
 
     def free(self) -> None:
         """Give the space back."""
-        self._resize(SIZE_BYTES)
+        if not self._resize(SIZE_BYTES):
+            raise OSError(f"{self._folder} cannot be given its space back")
 
-    def _resize(self, size_bytes: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size_bytes}", self._folder], check=True)
+    def _resize(self, size_bytes: int) -> bool:
+        """Whether it is as large now: it refuses to be smaller than what lies on it, which may have grown meanwhile."""
+        command = ["mount", "-o", f"remount,size={size_bytes}", self._folder]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
