@@ -8,7 +8,6 @@ import itertools
 import logging
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +19,7 @@ from model.detector_network import DetectorFolder
 from model.errors import ModelCacheError
 from model.letterbox import Frame
 from model.openvino_queue import Precision, request_queue
+from model.tracing import traced
 
 if TYPE_CHECKING:
     import openvino
@@ -134,11 +134,9 @@ def to_openvino(network: "nn.Module", height: int, width: int) -> "openvino.Mode
 
     exported = _exported(network)
     example = torch.zeros(1, 3, height, width)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of branches on shapes, which are fixed here
+    with torch.no_grad():
         exported(example)  # the head computes its anchors on first sight of a size; they become constants
-        traced = torch.jit.trace(exported, example, check_trace=False)  # type: ignore[no-untyped-call]
-        model = openvino.convert_model(traced, example_input=example, input=[1, 3, height, width])
+    model = openvino.convert_model(traced(exported, example), example_input=example, input=[1, 3, height, width])
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)

@@ -4,12 +4,13 @@ Each request holds one picture, so that nobody's result depends on the pictures 
 """
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from model.tracing import traced
 
 if TYPE_CHECKING:
     import openvino
@@ -75,9 +76,5 @@ def converted(
         shapes: Of each input; -1 where any size may come.
     """
     import openvino
-    import torch
 
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of branches on shapes, and none depends on what is asked
-        traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
-        return openvino.convert_model(traced, example_input=example, input=list(shapes))
+    return openvino.convert_model(traced(module, example), example_input=example, input=list(shapes))

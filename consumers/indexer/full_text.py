@@ -9,8 +9,6 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
-MOST_COUNTED = 200_000  # people with a word that are counted; a word that more have tells little anyway
-
 
 class FullText(Protocol):
     """What one database's full text can do; may be shared by threads.
@@ -33,14 +31,14 @@ class FullText(Protocol):
     def stems(self, words: Sequence[str]) -> list[str | None]:
         """What each word is compared by; None: nothing, as the database takes it for one that says nothing."""
 
-    def count_with(self, stem: str) -> int:
-        """How many people have a word, counted up to 200,000."""
+    def count_with(self, stem: str, *, through_key: int) -> int:
+        """How many people up to about `through_key` have a word; of a word that very many have, at least how many."""
 
     def newest_with(self, stems: Sequence[str], at_most: int, *, through_key: int) -> list[int]:
         """The greatest keys up to `through_key` of people who have every one of the words, greatest first."""
 
-    def stems_of(self, keys: Sequence[int]) -> dict[int, frozenset[str]]:
-        """Every word of some people, by key; whoever has no text is left out."""
+    def sharing(self, stems: Sequence[str], keys: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Which of the words some people have, by key; whoever has none of them is left out."""
 
 
 def full_text_of(engine: Engine) -> FullText:

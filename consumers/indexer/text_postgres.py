@@ -3,14 +3,16 @@
 https://www.postgresql.org/docs/current/textsearch.html
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from cachetools import TTLCache
 from sqlalchemy import Connection, Engine, bindparam, text
 
-from consumers.indexer.full_text import MOST_COUNTED
-
 WORDS_KEPT = 50_000
+MOST_COUNTED = 200_000  # people with a word that are counted; a word that more have tells little anyway
+COUNTED_FOR_S = 600.0  # how common a word is changes slowly
 LAYOUT = (
     "CREATE TABLE IF NOT EXISTS people_text (person_key integer PRIMARY KEY REFERENCES people (id) ON DELETE CASCADE, "
     "said tsvector NOT NULL)",
@@ -37,6 +39,8 @@ class PostgresText:
         """Read and write through `engine`."""
         self._engine = engine
         self._stem = lru_cache(WORDS_KEPT)(self._asked_stem)
+        self._counts: TTLCache[str, int] = TTLCache(WORDS_KEPT, COUNTED_FOR_S)
+        self._counting = threading.Lock()
 
     def lay_out(self, connection: Connection) -> None:
         """Make the table, where it is missing."""
@@ -59,10 +63,18 @@ class PostgresText:
         """What each word is compared by; None: a stop word."""
         return [self._stem(word) for word in words]
 
-    def count_with(self, stem: str) -> int:
-        """How many people have a word, counted up to 200,000."""
+    def count_with(self, stem: str, *, through_key: int) -> int:
+        """How many people have a word, or had some minutes ago, counted up to 200,000."""
+        del through_key
+        with self._counting:
+            if (known := self._counts.get(stem)) is not None:
+                return known
         with self._engine.connect() as connection:
-            return int(connection.execute(COUNT, {"match": _quoted(stem), "most": MOST_COUNTED}).scalar_one())
+            counted = int(connection.execute(COUNT, {"match": _quoted(stem), "most": MOST_COUNTED}).scalar_one())
+        if counted:  # a word that nobody has may be somebody's in a moment
+            with self._counting:
+                self._counts[stem] = counted
+        return counted
 
     def newest_with(self, stems: Sequence[str], at_most: int, *, through_key: int) -> list[int]:
         """The greatest keys up to `through_key` of people who have every one of the words, greatest first."""
@@ -70,11 +82,13 @@ class PostgresText:
         with self._engine.connect() as connection:
             return list(connection.execute(NEWEST, asked).scalars())
 
-    def stems_of(self, keys: Sequence[int]) -> dict[int, frozenset[str]]:
-        """Every word of some people, by key."""
+    def sharing(self, stems: Sequence[str], keys: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Which of the words some people have, by key; whoever has none of them is left out."""
         with self._engine.connect() as connection:
             rows = connection.execute(SAID, {"keys": list(keys)}).all()
-        return {key: frozenset(said) for key, said in rows}
+        having = {key: frozenset(said) for key, said in rows}
+        shared = {key: tuple(stem for stem in stems if stem in said) for key, said in having.items()}
+        return {key: some for key, some in shared.items() if some}
 
     def _asked_stem(self, word: str) -> str | None:
         with self._engine.connect() as connection:

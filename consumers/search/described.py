@@ -6,11 +6,8 @@ having it, the weight that BM25 gives a word (Robertson and Zaragoza, 2009, http
 are about equally long and say a word once, so there is nothing else to weigh.
 """
 
-import itertools
 import math
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumers.indexer.full_text import FullText
@@ -21,8 +18,6 @@ from consumers.search.vector_index import VectorIndex
 CANDIDATES = 200  # newest people who have the words, and newest whom a filter wants
 CHUNK = 1500  # matches looked through at once where a filter leaves few of them
 CHUNKS = 4
-COUNTED_FOR_S = 600.0  # how common a word is changes slowly
-COUNTS_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +32,9 @@ class Described:
 class Descriptions:
     """Ranks people by words; may be shared by threads."""
 
-    def __init__(self, text: FullText, index: VectorIndex, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, text: FullText, index: VectorIndex) -> None:
         """Look into `text`, for whoever `index` says a filter wants."""
-        self._text, self._index, self._clock = text, index, clock
-        self._counts: dict[str, tuple[float, int]] = {}
-        self._lock = threading.Lock()
+        self._text, self._index = text, index
 
     def ranked(self, words: str, wanted: PeopleFilter, *, nearest: Sequence[int], horizon: int) -> list[Described]:
         """People up to key `horizon` who share words with the query, the best first; of equals the nearest, the newest.
@@ -55,22 +48,18 @@ class Descriptions:
         terms = terms_of(words)
         weights: dict[str, tuple[float, Term]] = {}
         for term, stem in zip(terms, self._text.stems([term.indexed for term in terms]), strict=True):
-            if stem is not None:
-                weights.setdefault(stem, (self._weight(stem, horizon), term))
+            if stem is not None and stem not in weights and (weight := self._weight(stem, horizon)) is not None:
+                weights[stem] = weight, term
         if not weights:
             return []
         candidates = dict.fromkeys(nearest)
         candidates.update(dict.fromkeys(self._having(weights, wanted, horizon)))
         if not wanted.is_open:
             candidates.update(dict.fromkeys(self._index.newest(CANDIDATES * 2, wanted, before_key=horizon + 1)))
-        stems = self._text.stems_of(list(candidates))
         place = {key: rank for rank, key in enumerate(nearest)}
-        asked, found = frozenset(weights), []
-        told: dict[frozenset[str], tuple[float, tuple[str, ...]]] = {}  # few different words, many people
-        for key, having in stems.items():
-            shared = asked & having
-            if not shared:
-                continue
+        found = []
+        told: dict[tuple[str, ...], tuple[float, tuple[str, ...]]] = {}  # few different words, many people
+        for key, shared in self._text.sharing(list(weights), list(candidates)).items():
             if shared not in told:
                 best = sorted((weights[stem] for stem in shared), key=lambda weighed: -weighed[0])
                 told[shared] = round(sum(weight for weight, _ in best), 9), said_of(term for _, term in best)
@@ -79,11 +68,12 @@ class Descriptions:
         return found
 
     def _having(self, weights: dict[str, tuple[float, Term]], wanted: PeopleFilter, horizon: int) -> list[int]:
-        """The newest who have all the words; where they are few, also who have the rarer half of them, and so on."""
+        """The newest who have all the words; where they are few, also who have the rarer half, then each of them."""
         stems = sorted(weights, key=lambda stem: -weights[stem][0])
+        tried = [stems, stems[: len(stems) // 2], *([stem] for stem in stems)]
         found: dict[int, None] = {}
-        for count in dict.fromkeys((len(stems), max(len(stems) // 2, 1), 1)):
-            found.update(dict.fromkeys(self._newest_wanted(stems[:count], wanted, horizon)))
+        for some in [some for place, some in enumerate(tried) if some and some not in tried[:place]]:
+            found.update(dict.fromkeys(self._newest_wanted(some, wanted, horizon)))
             if len(found) >= CANDIDATES:
                 break
         return list(found)
@@ -101,19 +91,10 @@ class Descriptions:
             through = matching[-1] - 1
         return found
 
-    def _weight(self, stem: str, people: int) -> float:
-        """The weight of a word, where the greatest key stands for how many people there are: near enough, and free."""
-        having = min(self._count(stem), people)
-        return math.log(1 + (people - having + 0.5) / (having + 0.5))
+    def _weight(self, stem: str, people: int) -> float | None:
+        """The weight of a word, where the greatest key stands for how many people there are: near enough, and free.
 
-    def _count(self, stem: str) -> int:
-        now = self._clock()
-        known = self._counts.get(stem)
-        if known is not None and now - known[0] < COUNTED_FOR_S:
-            return known[1]
-        counted = self._text.count_with(stem)
-        with self._lock:
-            self._counts[stem] = (now, counted)
-            for oldest in list(itertools.islice(self._counts, max(len(self._counts) - COUNTS_KEPT, 0))):
-                del self._counts[oldest]
-        return counted
+        None: nobody has it, so that it tells nobody from anybody.
+        """
+        having = min(self._text.count_with(stem, through_key=people), people)
+        return math.log(1 + (people - having + 0.5) / (having + 0.5)) if having else None

@@ -3,12 +3,13 @@
 Legend: B crops, P image tokens, D width, E width of the search space.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.checkpoint import Checkpoint, read_checkpoint
 from model.crops import Crop
@@ -19,6 +20,7 @@ from model.network import HumanNetwork, TextReader
 from model.questions import Question
 from model.reading_engine import OpenVinoReader
 from model.tokens import BEGIN, CANNOT_TELL_WORD, CAPTION, END, SPECIAL_WORDS, SUMMARY, UNKNOWN, WordTokens
+from model.tracing import traced
 from model.vision_engine import OpenVinoEyes
 from model.vision_tower import resized
 
@@ -52,10 +54,27 @@ class CompactText:
         known = [token for token in self._words.ids(text) if token != self._words.id_of(UNKNOWN)]
         ids = [self._words.id_of(BEGIN), *known[: positions - 2], self._words.id_of(SUMMARY)]
         device = self._reader.text_head.weight.device
-        vectors = self._reader.embed_texts(
-            torch.tensor([ids], device=device), torch.tensor([len(ids) - 1], device=device)
-        )
+        vectors = self._placing(torch.tensor([ids], device=device), torch.tensor([len(ids) - 1], device=device))
         return TextEmbedding(vectors[0].float().cpu().numpy(), self._words.unknown(text))
+
+    @cached_property
+    def _placing(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """`TextReader.embed_texts`, traced when first used: half its time is the Python of transformers."""
+        device = self._reader.text_head.weight.device
+        example = torch.zeros((1, 3), dtype=torch.int64, device=device), torch.tensor([2], device=device)
+        return traced(_Placing(self._reader), example)
+
+
+class _Placing(nn.Module):
+    """`TextReader.embed_texts` as the forward pass that a tracer follows."""
+
+    def __init__(self, reader: TextReader) -> None:
+        super().__init__()
+        self.reader = reader
+
+    def forward(self, ids: Tensor, last: Tensor) -> Tensor:
+        """Unit vectors (B, E) of texts (B, T) whose summary tokens stand at `last` (B,)."""
+        return self.reader.embed_texts(ids, last)
 
 
 class CompactLayout(CompactText):

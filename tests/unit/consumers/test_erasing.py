@@ -101,7 +101,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_whoever_is_erased_is_not_found_and_not_on_disk_after_a_replay_without_index(site: Site) -> None:
     assert site.captions() == {"a man with a zebra", "a woman in a coat"}
-    assert site.table.text.count_with("zebra") == 3
+    assert site.table.text.count_with("zebra", through_key=1_000) == 3
     assert site.on_disk(b"zebra")
     assert site.on_disk(THEIRS)
     number = site.wish(Wish(person_ids=tuple(site.man)))
@@ -130,7 +130,7 @@ def test_people_and_footage_are_erased_on_postgresql_too(tmp_path: Path) -> None
         site = Site(tmp_path, url)
         site.wish(Wish(person_ids=tuple(site.man)))
         assert site.erasing.step()
-        assert site.table.text.count_with("zebra") == 0
+        assert site.table.text.count_with("zebra", through_key=1_000) == 0
         assert site.captions() == {"a woman in a coat"}
         site.wish(Wish(camera_id="gate", since=NOON, until=NOON + timedelta(seconds=5)))
         assert site.erasing.step()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from consumers.errors import SearchQueryError
 from consumers.indexer.people import PeopleTable
 from consumers.search.described import Descriptions
-from consumers.search.filters import AnswerWanted, PeopleFilter
+from consumers.search.filters import EVERYONE, AnswerWanted, PeopleFilter
 from consumers.search.finding import Finder
 from consumers.search.query import By, SearchQuery
 from consumers.search.towers import open_towers
@@ -40,6 +40,20 @@ def test_words_find_descriptions_by_their_stems_and_rare_words_count_for_more(se
     assert sorted(others) == ["a worker", "a worker, walking"]
     (best, *_) = searched.finder.find(SearchQuery("Workers, LADDER", by=By.DESCRIPTION)).found
     assert best.why.matched_words == ("ladder", "workers")
+
+
+def test_a_word_that_nobody_has_hides_nobody_who_has_the_others(searched: Searched) -> None:
+    searched.enter(Seen("vest", "on a red ladder"), Seen("vest", "on a ladder"), Seen("vest", "in red"))
+    ranked = Descriptions(searched.table.text, searched.index).ranked
+    found = ranked("red ladder giraffe", EVERYONE, nearest=[], horizon=3)
+    assert [(one.key, set(one.matched_words)) for one in found] == [
+        (1, {"red", "ladder"}),
+        (3, {"red"}),
+        (2, {"ladder"}),
+    ]
+    searched.enter(Seen("vest", "a giraffe"))
+    found = ranked("red ladder giraffe", EVERYONE, nearest=[], horizon=4)
+    assert {one.key: one.matched_words for one in found}[4] == ("giraffe",)
 
 
 def test_answers_are_words_too_and_what_is_denied_is_not_what_is_there(searched: Searched) -> None:
@@ -143,7 +157,8 @@ def test_an_older_table_is_filled_with_text_at_the_start_and_the_erased_lose_the
     assert len(searched.captions("ladder", by=By.DESCRIPTION)) == 5
     with searched.table._engine.begin() as connection:
         connection.execute(text("DELETE FROM people WHERE id = 2"))
-    assert set(searched.table.text.stems_of([1, 2, 3])) == {1, 3}
+    searched.table.leave_no_trace()
+    assert searched.table.text.sharing(["ladder"], [1, 2, 3]) == {1: ("ladder",), 3: ("ladder",)}
 
 
 def test_reading_alone_lays_the_text_out_too(tmp_path: Path) -> None:
