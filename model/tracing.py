@@ -1,11 +1,14 @@
 """Torch modules as their traces: the same numbers without the Python between them."""
 
+import threading
 import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.jit import ScriptModule
+
+_TRACING = threading.Lock()  # torch keeps what it traces in the module: beside another, a trace can get a second input
 
 
 def traced(module: "nn.Module", example: "Tensor | tuple[Tensor, ...]") -> "ScriptModule":
@@ -17,6 +20,6 @@ def traced(module: "nn.Module", example: "Tensor | tuple[Tensor, ...]") -> "Scri
     """
     import torch
 
-    with torch.no_grad(), warnings.catch_warnings():
+    with _TRACING, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of branches on shapes, and none depends on what is asked
         return torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call,no-any-return]
