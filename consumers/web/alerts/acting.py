@@ -14,8 +14,8 @@ from consumers.alerts.schema import AlertRecord, FeedbackRecord, UserRecord
 from consumers.errors import ActRefusedError, NoSuchAlertError, StaleAlertError
 from consumers.indexer.people import Person
 from consumers.web.alerts.acts import ACTIONS, Act, Assign, FalseAlarm, Reopen, perform
-from consumers.web.alerts.shapes import AlertShape, QuestionShape
-from consumers.web.alerts.shaping import question_of, shape_alert
+from consumers.web.alerts.shapes import AlertShape, ConditionShape, QuestionShape
+from consumers.web.alerts.shaping import conditions_of, question_of, shape_alert
 from model.questions import CANNOT_TELL
 from streamer.bus.messages import AskedQuestion
 
@@ -140,7 +140,7 @@ def _refuse_stranger(session: Session, record: AlertRecord, name: str, who: Iden
 
 
 def _feedback(session: Session, record: AlertRecord, act: FalseAlarm, who: Identity, now: datetime) -> FeedbackRecord:
-    asked = question_of(record)
+    asked = _asked(record, act)
     if asked is None:
         raise ActRefusedError(record.alert_id, "what was asked is not known any more; resolve it with a comment")
     if act.right_answer not in (*asked.answers, CANNOT_TELL):
@@ -162,7 +162,18 @@ def _feedback(session: Session, record: AlertRecord, act: FalseAlarm, who: Ident
     )
 
 
-def _question(asked: QuestionShape) -> dict[str, object]:
+def _asked(record: AlertRecord, act: FalseAlarm) -> QuestionShape | ConditionShape | None:
+    """The question that was answered wrongly."""
+    own = question_of(record)
+    if act.question_id is None or own is None or act.question_id == own.question_id:
+        return own
+    meant = [one for one in conditions_of(record) if one.question_id == act.question_id]
+    if not meant:
+        raise ActRefusedError(record.alert_id, f"its rule does not ask question {act.question_id}")
+    return meant[0]
+
+
+def _question(asked: QuestionShape | ConditionShape) -> dict[str, object]:
     return {
         "question_id": asked.question_id,
         "kind": asked.kind,
