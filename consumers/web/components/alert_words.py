@@ -60,7 +60,8 @@ def happened(line: HistoryShape) -> str:
         case "commented":
             return f"{line.who} wrote"
         case "false alarm":
-            return f"{line.who} called it a false alarm; right is “{line.right_answer}”"
+            asked = f" to “{details['question']}”" if details.get("question") else ""
+            return f"{line.who} called it a false alarm; right is “{line.right_answer}”{asked}"
         case "snoozed":
             return f"{line.who} snoozed it"
         case "acknowledged" | "resolved" | "reopened":
