@@ -196,13 +196,18 @@ def a_result(
     return manifest.model_copy(update={"questions": (asked,)})
 
 
+def _of_hats(letter: str) -> dict[str, dict[str, float]]:
+    said = SAID[letter]
+    return {} if said is None else {HAT.question_id: dict(said)}
+
+
 def also_of_hats(manifest: Manifest, *timelines: str) -> Manifest:
     """The result with answers about hard hats too: a timeline a person, a letter a look."""
     people = [
         person.model_copy(
             update={
                 "looks": tuple(
-                    look.model_copy(update={"answers": {**look.answers, HAT.question_id: dict(SAID[letter] or {})}})
+                    look.model_copy(update={"answers": {**look.answers, **_of_hats(letter)}})
                     for look, letter in zip(person.looks, timeline, strict=True)
                 )
             }
