@@ -146,6 +146,13 @@ def test_only_both_at_once_raise_an_alert(vests: str, hats: str, met_s: list[flo
     assert raised(BOTH, vests, hats) == met_s, why
 
 
+def test_a_condition_that_certainly_fails_settles_a_look_that_could_not_tell() -> None:
+    lasting = {"share": 0.6, "seconds": 4}
+    vests, hats = "BBuuuuuBB", "BBCBBBBBB"
+    assert raised(a_rule(persistence=lasting), vests) == [], "too many looks could not tell"
+    assert raised(a_rule(persistence=lasting, only_if=[HATLESS]), vests, hats) == [9.0], "one of them is settled"
+
+
 def test_rules_with_and_without_conditions_stand_side_by_side() -> None:
     plain, other = a_rule(), a_rule("hatless", question={"text": HAT.text, "complying": ["yes"]})
     together = a_rule("both", only_if=[HATLESS])
