@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -89,19 +89,21 @@ def guard_rule(
 def _watched(search: SavedAsked, questions: Sequence[AskedQuestion]) -> list[_Watched]:
     """All that is watched for, each question once: there is at least one."""
     in_words = _asked_in_words(search.words, questions)
-    meant: dict[str, _Watched] = {}
+    meant: dict[str, tuple[AskedQuestion, str]] = {}
+    sure: dict[str, float] = {}
     for asked in (*search.filter.answers, *in_words):
         question = _meant(asked, questions)
-        certainty = asked.at_least if asked.at_least > LEAST_CERTAIN else CERTAIN
-        one = _Watched(question.kind, question.text, question.answers, asked.answer, certainty)
-        before = meant.setdefault(question.question_id, one)
-        if before.answer != one.answer:
+        _, before = meant.setdefault(question.question_id, (question, asked.answer))
+        if before != asked.answer:
             raise SavedSearchError(
-                f"“{one.text}” has one answer at a time: {before.answer} and {one.answer} never hold together, "
+                f"“{question.text}” has one answer at a time: {before} and {asked.answer} never hold together, "
                 "so there is nothing to watch for. Save one search for each."
             )
-        meant[question.question_id] = replace(one, certainty=max(one.certainty, before.certainty))
-    watched = list(meant.values())
+        sure[question.question_id] = max(asked.at_least, sure.get(question.question_id, 0.0))
+    watched = [
+        _Watched(one.kind, one.text, one.answers, answer, sure[name] if sure[name] > LEAST_CERTAIN else CERTAIN)
+        for name, (one, answer) in meant.items()
+    ]
     if not in_words and (_says_something(search.words) or not watched):
         text = f"Is this person {search.words.strip().rstrip('?.')}?"
         watched.append(_Watched("predicate", text, ("yes", "no"), "yes", CERTAIN))
