@@ -359,6 +359,7 @@ def test_a_condition_is_written_shown_on_the_card_and_kept_when_the_rule_is_put_
     page.get_by_role("button", name="Save").click()
     card.get_by_text(f"Only if “{HAT.text}” is answered no, at 80% certainty.").wait_for()
     assert (acted_on.site.folder / "rules.yaml").read_text() == written
+    card.scroll_into_view_if_needed()
     page.screenshot(path=ARTEFACTS / "rule-condition-1440x900-dark.png")
     assert serious_faults(page) == []
     card.get_by_role("button", name="Put in force").click()
