@@ -1,7 +1,7 @@
 """One alert in full beside the list, and everything that can be done to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -235,11 +235,11 @@ class RightAnswerDialog:
         assert alert.question is not None
         self._do = do
         question = alert.question
-        # What complies comes first: a false alarm mostly means that.
-        rest = tuple(answer for answer in question.answers if answer not in question.complying)
-        own = (*question.complying, CANNOT_TELL, *rest)
-        self._choices = [RightAnswer(None, answer) for answer in own]
-        self._choices += [RightAnswer(one, answer) for one in alert.only_if for answer in (*one.answers, CANNOT_TELL)]
+        # What speaks against a breach comes first: a false alarm mostly means that.
+        self._choices = [RightAnswer(None, answer) for answer in _likeliest(question.answers, question.complying)]
+        for one in alert.only_if:
+            denying = tuple(answer for answer in one.answers if answer not in one.given)
+            self._choices += [RightAnswer(one, answer) for answer in _likeliest(one.answers, denying)]
         self._dialog = ui.dialog().props('aria-label="What is right?"')
         with self._dialog, Words("section", "", "sheet narrow"):
             with Words("header", "", "sheet-head"):
@@ -282,6 +282,10 @@ class RightAnswerDialog:
         comment = (self._comment.value or "").strip() or None
         question_id = right.condition.question_id if right.condition else None
         await self._do(FalseAlarm(right_answer=right.answer, question_id=question_id, comment=comment))
+
+
+def _likeliest(answers: Sequence[str], against: Sequence[str]) -> tuple[str, ...]:
+    return (*against, CANNOT_TELL, *(answer for answer in answers if answer not in against))
 
 
 def _menu(drawing: str, words: str) -> Words:
