@@ -21,7 +21,7 @@ from typing import Any
 
 import shapely
 
-from consumers.alerts.judging import Verdict, judged_by_all, shared, verdict_by
+from consumers.alerts.judging import Verdict, judged_by, judged_by_all, shared, verdict_by
 from consumers.alerts.observing import Look
 from consumers.alerts.rules import Clause, Rule, RuleBook
 from consumers.alerts.schedules import schedule_check
@@ -176,8 +176,11 @@ def _followed_by_all_clauses(
 ) -> Iterator[Met]:
     """Count one look by the rules with conditions."""
     for watched in conditional:
-        verdict, state = judged_by_all(watched.clauses, look.answers), states.get(watched.revision)
-        if verdict is Verdict.NOT_ASKED or (state is None and verdict is not Verdict.BREACH):
+        state = states.get(watched.revision)
+        if state is None and judged_by(watched.clauses[0], look.answers) is not Verdict.BREACH:
+            continue  # most looks, again: a breach takes every clause
+        verdict = judged_by_all(watched.clauses, look.answers)
+        if verdict is Verdict.NOT_ASKED:
             continue
         if watched.holds(look) is not None:
             continue
