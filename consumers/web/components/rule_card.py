@@ -20,13 +20,13 @@ def rule_body(one: RuleStanding, days: Sequence[int]) -> Markup:
         tag("h3", rule.title),
         tag("p", f"“{rule.question.text}” {_complying(rule)}", class_="asked-of"),
         *(tag("p", only_if(one, rule), class_="asked-of") for one in rule.only_if),
-        tag("p", conditions(rule), class_="conditions"),
+        tag("p", when_met(rule), class_="conditions"),
         tag("p", icon("info"), tag("span", _why(one)), class_="why-draft") if _why(one) else Markup(),
         tag("div", spark_line(days), tag("span", _weekly(days)), class_="week"),
     )
 
 
-def conditions(rule: Rule) -> str:
+def when_met(rule: Rule) -> str:
     """When and where a rule is met, in a sentence."""
     lasting = rule.persistence
     where = f"cameras {', '.join(rule.cameras)}" if rule.cameras else "every camera"
