@@ -200,7 +200,12 @@ def _enter(
 
 def _numbers(rule: Rule, manifest: Manifest, seen: PersonSeen) -> dict[str, object]:
     """What the alerter keeps of two breaches in a row."""
-    probabilities = dict(seen.looks[0].answers.get(rule.question.asked.question_id, {}))
+    answers = seen.looks[0].answers
+    probabilities = dict(answers.get(rule.question.asked.question_id, {}))
+    held = [
+        {"verdict": "holds", "probabilities": dict(answers.get(one.question_id, {})), "reason": None}
+        for one in rule.only_if
+    ]
     looks = [
         {
             "person_id": seen.person_id,
@@ -213,6 +218,7 @@ def _numbers(rule: Rule, manifest: Manifest, seen: PersonSeen) -> dict[str, obje
             "verdict": "breach",
             "probabilities": probabilities,
             "reason": None,
+            **({"only_if": held} if held else {}),
         }
         for position in range(2)
     ]

@@ -24,7 +24,9 @@ from streamer.bus.messages import AskedQuestion, SegmentAnalyzed, SegmentReady
 from tests.builders_consumers import Box, a_manifest, a_segment, walking
 
 VEST = Question("predicate", "Is this person wearing a safety vest?")
-MEASURED = MeasuredModels(MeasuredModel("embedded", (VEST,)))
+HAT = Question("predicate", "Is this person wearing a hard hat?")
+HATLESS = {"text": HAT.text, "given": ["no"]}  # a condition: in a timeline of hats, B holds and C does not
+MEASURED = MeasuredModels(MeasuredModel("embedded", (VEST, HAT)))
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 BOX: Box = (100.0, 100.0, 150.0, 250.0)
 SAID: Mapping[str, Mapping[str, float] | None] = {
@@ -48,7 +50,7 @@ def a_rule(rule_id: str = "vest", **changed: object) -> Rule:
 
 
 def a_standing(*rules: Rule, groups: Mapping[str, Sequence[str]] | None = None) -> Standing:
-    """These rules with a model that was measured on vests."""
+    """These rules with a model that was measured on vests and hard hats."""
     book = RuleBook.model_validate({"camera_groups": dict(groups or {}), "rules": [r.model_dump() for r in rules]})
     return standing_of(book, MEASURED)
 
@@ -60,15 +62,23 @@ def camera_rules(*rules: Rule, camera: str = "gate", groups: Mapping[str, Sequen
 
 
 def looks(
-    timeline: str, *, begin_s: float = 0.0, every_s: float = 1.0, foot: tuple[float, float] = (0.5, 0.9)
+    timeline: str,
+    *,
+    begin_s: float = 0.0,
+    every_s: float = 1.0,
+    foot: tuple[float, float] = (0.5, 0.9),
+    hats: str = "",
 ) -> tuple[Look, ...]:
-    """One look for each letter of a timeline (see `SAID`; a blank is a look that never was), a second apart."""
+    """One look for each letter of a timeline (see `SAID`; a blank is a look that never was), a second apart.
+
+    `hats`: as many letters that say the same of a hard hat; none: it was not asked for.
+    """
     made = []
     for position, letter in enumerate(timeline):
         if letter == " ":
             continue
         at_s = NOON.timestamp() + begin_s + position * every_s
-        said = SAID[letter]
+        told = {VEST.question_id: SAID[letter], HAT.question_id: SAID[hats[position] if hats else "-"]}
         made.append(
             Look(
                 at_s=at_s,
@@ -80,14 +90,16 @@ def looks(
                 position=len(made),
                 box_xyxy=BOX,
                 crop_uri=f"media:///crops/gate/{begin_s:g}-{position}.jpg",
-                answers={} if said is None else {VEST.question_id: said},
+                answers={name: said for name, said in told.items() if said is not None},
                 reasons={VEST.question_id: TOO_SMALL} if letter == "?" else {},
             )
         )
     return tuple(made)
 
 
-def a_piece(person: str, timeline: str, *, begin_s: float = 0.0, camera: str = "gate", every_s: float = 1.0) -> Piece:
+def a_piece(
+    person: str, timeline: str, *, begin_s: float = 0.0, camera: str = "gate", every_s: float = 1.0, hats: str = ""
+) -> Piece:
     """The looks at one person in one segment."""
     source = Source(
         person_id=person,
@@ -100,7 +112,7 @@ def a_piece(person: str, timeline: str, *, begin_s: float = 0.0, camera: str = "
         frame_size_wh=(640, 480),
         answer_revision="a",
     )
-    return Piece(source, looks(timeline, begin_s=begin_s, every_s=every_s))
+    return Piece(source, looks(timeline, begin_s=begin_s, every_s=every_s, hats=hats))
 
 
 class Watching:
@@ -134,10 +146,10 @@ class Watching:
         return [round(one.met.met_s - NOON.timestamp(), 3) for one in self.decided]
 
 
-def raised(rule: Rule, timeline: str) -> list[float]:
+def raised(rule: Rule, timeline: str, hats: str = "") -> list[float]:
     """When a rule is met over one person's timeline, seconds after its begin."""
     watching = Watching(rule)
-    watching.enter(a_piece("p", timeline))
+    watching.enter(a_piece("p", timeline, hats=hats))
     return watching.met_after_s()
 
 
@@ -184,6 +196,28 @@ def a_result(
     return manifest.model_copy(update={"questions": (asked,)})
 
 
+def _of_hats(letter: str) -> dict[str, dict[str, float]]:
+    said = SAID[letter]
+    return {} if said is None else {HAT.question_id: dict(said)}
+
+
+def also_of_hats(manifest: Manifest, *timelines: str) -> Manifest:
+    """The result with answers about hard hats too: a timeline a person, a letter a look."""
+    people = [
+        person.model_copy(
+            update={
+                "looks": tuple(
+                    look.model_copy(update={"answers": {**look.answers, **_of_hats(letter)}})
+                    for look, letter in zip(person.looks, timeline, strict=True)
+                )
+            }
+        )
+        for person, timeline in zip(manifest.people, timelines, strict=True)
+    ]
+    asked = AskedQuestion(question_id=HAT.question_id, kind=HAT.kind, text=HAT.text, answers=HAT.answers)
+    return manifest.model_copy(update={"people": tuple(people), "questions": (*manifest.questions, asked)})
+
+
 def person_of(manifest: Manifest, ordinal: int) -> str:
     """The id of one of a result's people."""
     return person_id(track_id(manifest.segment_id, ordinal), manifest.analysis_revision)
@@ -215,7 +249,7 @@ class FixedRules(RulesInForce):
     """Rules that a test changes without a file."""
 
     def __init__(self, *rules: Rule) -> None:
-        measured = MeasuredModel("embedded", tuple({rule.question.asked for rule in rules}))
+        measured = MeasuredModel("embedded", tuple({clause.asked for rule in rules for clause in rule.clauses}))
         super().__init__(RulesWatch(Path("nowhere")), MeasuredModels(measured))
         self.standing = standing_of(RuleBook(rules=rules), MeasuredModels(measured))
 

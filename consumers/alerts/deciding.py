@@ -1,7 +1,8 @@
 """The state machine: one rule over the looks at one person, in the order of the footage. Pure, no clock.
 
 A look at which the rule holds (in the zone, on schedule) is a *breach*, *complies*, or says neither: *cannot tell*,
-*unsure* (no answer is certain enough) or *not asked*. Only the first two are **answered**.
+*unsure* (no answer is certain enough) or *not asked*. Only the first two are **answered**. What a look says of a rule
+with conditions is in `consumers.alerts.judging`; it is counted like any other.
 
 Counting begins with a breach and goes on as long as breaches keep at least `share` of the answered looks. It ends, and
 begins anew with the next breach, when they no longer do, when the person complied for `seconds` in a row, or when no
@@ -14,31 +15,19 @@ no memory beyond its start: whatever came before the first breach makes no alert
 footage that arrive late are simply counted again, in order.
 """
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import shapely
 
+from consumers.alerts.judging import Verdict, judged_by, judged_by_all, shared, verdict_by
 from consumers.alerts.observing import Look
-from consumers.alerts.rules import Rule, RuleBook
+from consumers.alerts.rules import Clause, Rule, RuleBook
 from consumers.alerts.schedules import schedule_check
 from model.questions import CANNOT_TELL
 
 ROUNDING = 1e-6  # ten frames of 0.2 s are two seconds
-
-
-class Verdict(StrEnum):
-    """What one look says of one rule."""
-
-    BREACH = "breach"
-    COMPLIES = "complies"
-    CANNOT_TELL = "cannot tell"
-    UNSURE = "unsure"
-    NOT_ASKED = "not asked"
-    OUTSIDE = "outside the zone"
-    OFF_SCHEDULE = "off schedule"
 
 
 @dataclass(slots=True)
@@ -86,6 +75,7 @@ class Watched:
     zone: Any | None  # a prepared shapely geometry; None: the whole picture
     is_on_schedule: Callable[[float], bool] | None
     revision: str = field(init=False)
+    clauses: tuple[Clause, ...] = field(init=False)
     certainty: float = field(init=False)
     share: float = field(init=False)
     seconds: float = field(init=False)
@@ -94,7 +84,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         lasting = self.rule.persistence
-        self.revision, self.certainty = self.rule.revision, self.rule.certainty
+        self.revision, self.clauses, self.certainty = self.rule.revision, self.rule.clauses, self.rule.certainty
         self.share, self.seconds, self.gap_s = lasting.share, lasting.seconds, lasting.gap_s
         self.untold_at_most = lasting.cannot_tell_at_most
 
@@ -119,53 +109,31 @@ class _Judge:
 
 
 class CameraRules:
-    """The rules in force for one camera, arranged so that a look is judged once for all rules that read it alike."""
+    """The rules in force for one camera, arranged so that a look is judged once for all rules that read it alike.
+
+    Those with conditions stand apart, in `conditional`: each is judged for itself.
+    """
 
     def __init__(self, book: RuleBook, rules: Iterable[Rule], camera_id: str) -> None:
         """Take those of `rules` that watch the camera."""
         self.camera_id = camera_id
         self.watched = tuple(_watched(rule, book, camera_id) for rule in rules if book.covers(rule, camera_id))
+        self.conditional = tuple(one for one in self.watched if len(one.clauses) > 1)
         alike: dict[tuple[str, tuple[str, ...]], list[Watched]] = {}
         for one in self.watched:
-            asked = one.rule.question
-            alike.setdefault((asked.question_id, asked.complying), []).append(one)
+            if len(one.clauses) == 1:
+                (clause,) = one.clauses
+                alike.setdefault((clause.question_id, clause.complying), []).append(one)
         self.judges = tuple(
-            _Judge(name, complying, group[0].rule.question.breaching, min(w.certainty for w in group), tuple(group))
+            _Judge(name, complying, group[0].clauses[0].breaching, min(w.certainty for w in group), tuple(group))
             for (name, complying), group in alike.items()
         )
-        self.questions = frozenset(judge.question_id for judge in self.judges)
+        self.questions = frozenset(clause.question_id for one in self.watched for clause in one.clauses)
         self._by_revision = {one.revision: one for one in self.watched}
 
     def holds(self, revision: str, look: Look) -> Verdict | None:
         """Why one of the rules does not hold at a look; None where it does."""
         return self._by_revision[revision].holds(look)
-
-
-def judged(
-    probabilities: Mapping[str, float], complying: Sequence[str], breaching: Sequence[str], certainty: float
-) -> Verdict:
-    """What the probabilities of a question's answers say.
-
-    >>> judged({"yes": 0.1, "no": 0.75, "cannot tell": 0.15}, ("yes",), ("no",), 0.7).value
-    'breach'
-    """
-    complies, breaches = _shared(probabilities, complying), _shared(probabilities, breaching)
-    return _verdict(complies, breaches, probabilities.get(CANNOT_TELL, 0.0), certainty)
-
-
-def _shared(probabilities: Mapping[str, float], answers: Sequence[str]) -> float:
-    total = 0.0
-    for answer in answers:
-        total += probabilities.get(answer, 0.0)
-    return total
-
-
-def _verdict(complies: float, breaches: float, cannot_tell: float, certainty: float) -> Verdict:
-    if complies >= certainty:
-        return Verdict.COMPLIES
-    if breaches >= certainty:
-        return Verdict.BREACH
-    return Verdict.CANNOT_TELL if cannot_tell >= max(complies, breaches) else Verdict.UNSURE
 
 
 def follow(
@@ -186,20 +154,38 @@ def follow(
             probabilities = answers.get(judge.question_id)
             if probabilities is None:
                 continue
-            breaches = _shared(probabilities, judge.breaching)
+            breaches = shared(probabilities, judge.breaching)
             if not states and breaches < judge.least_certainty:
                 continue  # most looks at most people: they comply, and nothing is being counted
-            complies, cannot_tell = _shared(probabilities, judge.complying), probabilities.get(CANNOT_TELL, 0.0)
+            complies, cannot_tell = shared(probabilities, judge.complying), probabilities.get(CANNOT_TELL, 0.0)
             for watched in judge.watched:
                 state = states.get(watched.revision)
                 if state is None and breaches < watched.certainty:
                     continue
                 if watched.holds(look) is not None:
                     continue
-                verdict = _verdict(complies, breaches, cannot_tell, watched.certainty)
+                verdict = verdict_by(complies, breaches, cannot_tell, watched.certainty)
                 if (found := _advance(watched, state, states, look, verdict, raised)) is not None:
                     met.append(found)
+        met.extend(_followed_by_all_clauses(rules.conditional, states, look, raised))
     return met
+
+
+def _followed_by_all_clauses(
+    conditional: Iterable[Watched], states: MutableMapping[str, RuleState], look: Look, raised: "Raised"
+) -> Iterator[Met]:
+    """Count one look by the rules with conditions."""
+    for watched in conditional:
+        state = states.get(watched.revision)
+        if state is None and judged_by(watched.clauses[0], look.answers) is not Verdict.BREACH:
+            continue  # most looks, again: a breach takes every clause
+        verdict = judged_by_all(watched.clauses, look.answers)
+        if verdict is Verdict.NOT_ASKED:
+            continue
+        if watched.holds(look) is not None:
+            continue
+        if (found := _advance(watched, state, states, look, verdict, raised)) is not None:
+            yield found
 
 
 class Raised:

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from consumers.alerts.chains import Decided
-from consumers.alerts.deciding import RuleState, Verdict, judged
+from consumers.alerts.deciding import RuleState
+from consumers.alerts.judging import Verdict, judged_by, judged_by_all, shared
 from consumers.alerts.observing import NOWHERE, Look, Source, instant
-from consumers.alerts.rules import Rule
+from consumers.alerts.rules import Clause, Condition, Rule
+from model.questions import Question
 from streamer.bus.identity import alert_id as derived_id
 
 LOOKS_SHOWN = 12
+HOLDS, HOLDS_NOT = "holds", "does not hold"  # of a condition
 DIGITS = 3
 
 
@@ -20,18 +23,22 @@ def alert_id(decided: Decided) -> str:
 
 
 def probability_of_breach(rule: Rule, look: Look) -> float:
-    """How probable it is that a look shows a breach; 0 when it was not asked."""
-    probabilities = look.answers.get(rule.question.question_id, {})
-    return float(sum(probabilities.get(answer, 0.0) for answer in rule.question.breaching))
+    """How probable it is that a look shows a breach; 0 when it was not asked. With conditions, as the least of them.
+
+    Not their product: answers about one person lean on each other, and the least is a bound that needs no assumption.
+    """
+    return min(shared(look.answers.get(clause.question_id, {}), clause.breaching) for clause in rule.clauses)
 
 
 def verdict_of(rule: Rule, look: Look) -> Verdict:
     """What a look says of a rule, wherever and whenever it was taken."""
-    question = rule.question
-    probabilities = look.answers.get(question.question_id)
-    if probabilities is None:
-        return Verdict.NOT_ASKED
-    return judged(probabilities, question.complying, question.breaching, rule.certainty)
+    return judged_by_all(rule.clauses, look.answers)
+
+
+def holding_of(clause: Clause, look: Look) -> str:
+    """What a look says of a condition, in a word or two."""
+    verdict = judged_by(clause, look.answers)
+    return {Verdict.BREACH: HOLDS, Verdict.COMPLIES: HOLDS_NOT}.get(verdict, verdict.value)
 
 
 def best_look(decided: Decided) -> tuple[Source, Look]:
@@ -62,16 +69,12 @@ def numbers_of(decided: Decided) -> dict[str, Any]:
 
 
 def asked_of(rule: Rule) -> dict[str, Any]:
-    """What a rule asks and needs."""
-    asked = rule.question.asked
+    """What a rule asks and needs; `only_if` is there where it has conditions."""
+    conditions = {"only_if": [_condition_of(one, rule) for one in rule.only_if]} if rule.only_if else {}
     return {
-        "question": {
-            "question_id": rule.question.question_id,
-            "kind": asked.kind,
-            "text": asked.text,
-            "answers": list(asked.answers),
-        },
+        "question": _stated(rule.question.asked),
         "complying": list(rule.question.complying),
+        **conditions,
         "certainty": rule.certainty,
         "share_needed": rule.persistence.share,
         "seconds_needed": rule.persistence.seconds,
@@ -103,8 +106,23 @@ def answers_of(look: Look) -> dict[str, dict[str, float]]:
     return {question: dict(probabilities) for question, probabilities in look.answers.items()}
 
 
+def _condition_of(condition: Condition, rule: Rule) -> dict[str, Any]:
+    certainty = condition.certainty or rule.certainty
+    return {**_stated(condition.asked), "given": list(condition.given), "certainty": certainty}
+
+
+def _stated(question: Question) -> dict[str, Any]:
+    return {
+        "question_id": question.question_id,
+        "kind": question.kind,
+        "text": question.text,
+        "answers": list(question.answers),
+    }
+
+
 def _look_of(rule: Rule, source: Source, look: Look) -> dict[str, Any]:
-    question_id = rule.question.question_id
+    own, *conditions = rule.clauses
+    held = [{"verdict": holding_of(one, look), **_answered(one, look)} for one in conditions]
     return {
         "person_id": source.person_id,
         "segment_id": source.segment_id,
@@ -114,6 +132,13 @@ def _look_of(rule: Rule, source: Source, look: Look) -> dict[str, Any]:
         "foot": [round(look.x, 4), round(look.y, 4)] if look.x != NOWHERE else None,
         "crop_uri": look.crop_uri,
         "verdict": verdict_of(rule, look).value,
-        "probabilities": dict(look.answers.get(question_id, {})),
-        "reason": look.reasons.get(question_id),
+        **_answered(own, look),
+        **({"only_if": held} if held else {}),
+    }
+
+
+def _answered(clause: Clause, look: Look) -> dict[str, Any]:
+    return {
+        "probabilities": dict(look.answers.get(clause.question_id, {})),
+        "reason": look.reasons.get(clause.question_id),
     }

@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from consumers.alerts.deciding import CameraRules, Met, Raised, RuleState, States, Verdict, follow
+from consumers.alerts.deciding import CameraRules, Met, Raised, RuleState, States, follow
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.evidence import asked_of, counted_of, looks_of, verdict_of
+from consumers.alerts.judging import Verdict
 from consumers.alerts.observing import Look, OddManifestError, Piece, Source, instant, pieces_of
 from consumers.alerts.reasons import because
 from consumers.alerts.rules import IN_FORCE, Rule

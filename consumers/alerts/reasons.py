@@ -3,15 +3,21 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from consumers.alerts.deciding import ROUNDING, Met, RuleState, Verdict
+from consumers.alerts.deciding import ROUNDING, Met, RuleState
+from consumers.alerts.judging import Verdict, judged_by
 from consumers.alerts.observing import Look, Source
-from consumers.alerts.rules import Rule
+from consumers.alerts.rules import Clause, Rule
 
 Judged = Sequence[tuple[Source, Look, Verdict]]
+_WITH_CONDITIONS = {
+    Verdict.COMPLIES: "the person complied, or a condition did not hold,",
+    Verdict.NOT_ASKED: "not all of its questions were asked",
+    Verdict.UNSURE: "not every answer was certain enough",
+}
 
 
 def because(rule: Rule, looks: Judged, best: RuleState | None, met: Met | None) -> str:
-    """Why a rule was met, or not.
+    """Why a rule was met, or not; of a rule with conditions also how often each of its questions was for a breach.
 
     Args:
         rule: The rule.
@@ -19,6 +25,15 @@ def because(rule: Rule, looks: Judged, best: RuleState | None, met: Met | None) 
         best: What was counted where the rule came nearest to being met; None where nothing was.
         met: Where it was met.
     """
+    together = _together(rule, looks, best, met)
+    held = [look for _, look, verdict in looks if verdict not in (Verdict.OUTSIDE, Verdict.OFF_SCHEDULE)]
+    if len(rule.clauses) == 1 or not held:
+        return together
+    each = "; ".join(_alone(clause, held) for clause in rule.clauses)
+    return f"{together}; each question by itself, in {len(held)} looks: {each}"
+
+
+def _together(rule: Rule, looks: Judged, best: RuleState | None, met: Met | None) -> str:
     if met is not None:
         return f"{_counted(met.state)} (needed: {rule.persistence.share:.0%} for {rule.persistence.seconds:g} s)"
     if not looks:
@@ -39,6 +54,8 @@ def _nothing_counted(rule: Rule, looks: Judged, said: Counter[Verdict]) -> str:
     """What the looks say instead: the commonest thing."""
     commonest, count = said.most_common(1)[0]
     of = f"{count} of {len(looks)} looks"
+    if len(rule.clauses) > 1 and commonest in _WITH_CONDITIONS:
+        return f"{_WITH_CONDITIONS[commonest]} in {of}"
     match commonest:
         case Verdict.COMPLIES:
             return f"the person complied in {of}"
@@ -51,11 +68,23 @@ def _nothing_counted(rule: Rule, looks: Judged, said: Counter[Verdict]) -> str:
         case Verdict.UNSURE:
             return f"no answer reached the certainty of {rule.certainty:g} in {of}"
     reasons = Counter(
-        look.reasons.get(rule.question.question_id, "no reason given")
-        for _, look, verdict in looks
-        if verdict is Verdict.CANNOT_TELL
+        reason for _, look, verdict in looks if verdict is Verdict.CANNOT_TELL for reason in _reasons(rule, look)
     )
     return f"the model could not tell in {of} ({', '.join(reason for reason, _ in reasons.most_common())})"
+
+
+def _reasons(rule: Rule, look: Look) -> set[str]:
+    """Why a look could not tell, of each question that it could not answer."""
+    untold = (clause for clause in rule.clauses if judged_by(clause, look.answers) is Verdict.CANNOT_TELL)
+    return {look.reasons.get(clause.question_id, "no reason given") for clause in untold}
+
+
+def _alone(clause: Clause, looks: Sequence[Look]) -> str:
+    """What some looks say of one question: “Is this person wearing a safety vest?” no in 4, not in 2."""
+    said = Counter(judged_by(clause, look.answers) for look in looks)
+    words = {Verdict.COMPLIES: "not", Verdict.CANNOT_TELL: "could not tell", Verdict.UNSURE: "unsure"}
+    rest = [f"{words.get(verdict, verdict.value)} in {n}" for verdict, n in said.items() if verdict != Verdict.BREACH]
+    return ", ".join([f"“{clause.asked.text}” {' or '.join(clause.breaching)} in {said[Verdict.BREACH]}", *rest])
 
 
 def _counted(state: RuleState) -> str:

@@ -55,8 +55,15 @@ def explanation_lines(explanations: list[Explanation]) -> Iterator[str]:
         alerts = f" [{', '.join(one.alert_ids)}]" if one.alert_ids else ""
         yield f"{one.rule_id} ({one.status}): {one.outcome.value}{met}{alerts}: {one.because}"
         for look in one.numbers["looks"]:
-            said = ", ".join(f"{answer} {share:.2f}" for answer, share in look["probabilities"].items())
-            yield f"    {look['at']}  {look['verdict']:<16}  {said or 'not asked'}"
+            yield f"    {look['at']}  {look['verdict']:<16}  {_said(look)}"
+            for condition, held in zip(one.numbers.get("only_if", ()), look.get("only_if", ()), strict=True):
+                given = " or ".join(condition["given"])
+                yield f"        only if “{condition['text']}” {given}: {held['verdict']}  {_said(held)}"
+
+
+def _said(answered: Mapping[str, Any]) -> str:
+    said = ", ".join(f"{answer} {share:.2f}" for answer, share in answered["probabilities"].items())
+    return said or "not asked"
 
 
 def explanation_object(explanation: Explanation) -> dict[str, Any]:

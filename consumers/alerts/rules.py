@@ -1,4 +1,4 @@
-"""What a safety officer writes: rules, each a typed question with the answers that comply. Pure.
+"""What a safety officer writes: rules, each a typed question with the answers that comply, and conditions. Pure.
 
 The file is YAML (`consumers.alerts.rules_file` reads it); every field here carries the words that the JSON schema shows
 in an editor.
@@ -6,6 +6,7 @@ in an editor.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -32,6 +33,7 @@ Name = Annotated[
 ]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Certainty = Annotated[float, Field(gt=0.5, le=1)]  # so no two answers that exclude each other are both certain
 Point = tuple[Share, Share]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=100)]
 Severity = Literal["info", "low", "medium", "high", "critical"]
@@ -43,6 +45,7 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 IN_FORCE: Status = "in force"
 MOST_RULES = 500
 MOST_ZONES = 500
+MOST_CONDITIONS = 20  # of a rule
 LEAST_AREA = 1e-6  # of the frame: a smaller zone was drawn by mistake
 
 # Emotions at work (EU AI Act, Art. 5) and what people are rather than what they wear or do: never asked.
@@ -74,8 +77,8 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class RuleQuestion(Part):
-    """What is asked about each person, and which answers comply."""
+class PersonQuestion(Part):
+    """A typed question about a person, and what may be answered."""
 
     kind: Literal["predicate", "choice"] = Field(
         "predicate", description="`predicate`: answered yes or no; `choice`: answered by one of `answers`."
@@ -83,9 +86,6 @@ class RuleQuestion(Part):
     text: Words = Field(description="The question in plain words, such as: Is this person wearing a safety vest?")
     answers: Annotated[tuple[Words, ...], Field(max_length=20)] = Field(
         (), description="Of a choice: every allowed answer, without *cannot tell*, which is always allowed."
-    )
-    complying: Annotated[tuple[Words, ...], Field(min_length=1, max_length=20)] = Field(
-        description="The answers that are as they should be; every other allowed answer is a breach."
     )
 
     @field_validator("text")
@@ -102,23 +102,14 @@ class RuleQuestion(Part):
             raise ValueError("a choice needs at least two `answers`")
         if len(set(allowed)) < len(allowed):
             raise ValueError("an answer is there twice")
-        if CANNOT_TELL in (*allowed, *self.complying):
+        if CANNOT_TELL in allowed:
             raise ValueError(f"{CANNOT_TELL!r} is always allowed and neither complies nor breaches; leave it out")
-        if unknown := [answer for answer in self.complying if answer not in allowed]:
-            raise ValueError(f"{unknown[0]!r} complies but is not among the answers: {', '.join(allowed)}")
-        if not self.breaching:
-            raise ValueError("every answer complies, so nothing can be a breach")
         return self
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """Every allowed answer."""
         return ("yes", "no") if self.kind == "predicate" else self.answers
-
-    @cached_property
-    def breaching(self) -> tuple[str, ...]:
-        """The allowed answers that do not comply."""
-        return tuple(answer for answer in self.allowed if answer not in self.complying)
 
     @cached_property
     def asked(self) -> Question:
@@ -129,6 +120,71 @@ class RuleQuestion(Part):
     def question_id(self) -> str:
         """The id of `asked`."""
         return self.asked.question_id
+
+
+class RuleQuestion(PersonQuestion):
+    """What is asked about each person, and which answers comply."""
+
+    complying: Annotated[tuple[Words, ...], Field(min_length=1, max_length=20)] = Field(
+        description="The answers that are as they should be; every other allowed answer is a breach."
+    )
+
+    @model_validator(mode="after")
+    def _complying_fit(self) -> Self:
+        if CANNOT_TELL in self.complying:
+            raise ValueError(f"{CANNOT_TELL!r} is always allowed and neither complies nor breaches; leave it out")
+        if unknown := [answer for answer in self.complying if answer not in self.allowed]:
+            raise ValueError(f"{unknown[0]!r} complies but is not among the answers: {', '.join(self.allowed)}")
+        if not self.breaching:
+            raise ValueError("every answer complies, so nothing can be a breach")
+        return self
+
+    @cached_property
+    def breaching(self) -> tuple[str, ...]:
+        """The allowed answers that do not comply."""
+        return tuple(answer for answer in self.allowed if answer not in self.complying)
+
+
+class Condition(PersonQuestion):
+    """What else has to be answered of the same person, in the same look, for a breach to be one."""
+
+    given: Annotated[tuple[Words, ...], Field(min_length=1, max_length=20)] = Field(
+        description="The answers with which the condition holds; with every other allowed answer it does not."
+    )
+    certainty: Certainty | None = Field(
+        None, description="Probability from which an answer to it counts; left out: the rule's own."
+    )
+
+    @model_validator(mode="after")
+    def _given_fit(self) -> Self:
+        if CANNOT_TELL in self.given:
+            raise ValueError(f"a condition cannot rest on {CANNOT_TELL!r}; name answers that tell something")
+        if len(set(self.given)) < len(self.given):
+            raise ValueError("an answer is given twice")
+        if unknown := [answer for answer in self.given if answer not in self.allowed]:
+            raise ValueError(f"{unknown[0]!r} is given but is not among the answers: {', '.join(self.allowed)}")
+        if not self.denying:
+            raise ValueError("it holds with every answer, so it is no condition")
+        return self
+
+    @cached_property
+    def denying(self) -> tuple[str, ...]:
+        """The allowed answers with which it does not hold."""
+        return tuple(answer for answer in self.allowed if answer not in self.given)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One question by which a rule judges a look: the rule's own, or a condition's.
+
+    A look is a breach when it is one by every clause; it complies when it complies by any.
+    """
+
+    asked: Question
+    question_id: str
+    complying: tuple[str, ...]  # of a condition: the answers with which it does not hold
+    breaching: tuple[str, ...]
+    certainty: float
 
 
 class Persistence(Part):
@@ -237,7 +293,12 @@ class Rule(Part):
     id: Name = Field(description="What the rule is called for good; an alert's id is made of it.")
     title: Words = Field(description="What officers read.")
     question: RuleQuestion
-    certainty: Annotated[float, Field(gt=0.5, le=1)] = Field(
+    only_if: Annotated[tuple[Condition, ...], Field(max_length=MOST_CONDITIONS)] = Field(
+        (),
+        description="Further conditions: a look is a breach only if each of them holds too.",
+        exclude_if=lambda conditions: not conditions,  # a rule without any is written, and named, as it always was
+    )
+    certainty: Certainty = Field(
         0.7, description="Probability from which an answer counts; below, the look is unsure and counts as neither."
     )
     persistence: Persistence = Persistence()
@@ -256,6 +317,31 @@ class Rule(Part):
     status: Status = Field(
         "draft", description="`draft`: only tried on stored footage; `in force`: raises alerts, if its model can tell."
     )
+
+    @model_validator(mode="after")
+    def _each_question_once(self) -> Self:
+        asked = {self.question.question_id}
+        for condition in self.only_if:
+            if condition.question_id in asked:
+                raise ValueError(
+                    f"“{condition.text}” is asked twice: a question has one answer at a time, "
+                    "so write all that is meant by it in one place"
+                )
+            asked.add(condition.question_id)
+        return self
+
+    @cached_property
+    def clauses(self) -> tuple[Clause, ...]:
+        """Every question that it judges a look by, its own first."""
+        own = self.question
+        complying = tuple(dict.fromkeys(own.complying))  # one that is written twice is not twice as probable
+        return (
+            Clause(own.asked, own.question_id, complying, own.breaching, self.certainty),
+            *(
+                Clause(one.asked, one.question_id, one.denying, one.given, one.certainty or self.certainty)
+                for one in self.only_if
+            ),
+        )
 
     @cached_property
     def revision(self) -> str:

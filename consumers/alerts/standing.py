@@ -35,12 +35,12 @@ class Standing:
     @property
     def questions(self) -> tuple[Question, ...]:
         """What the rules in force ask, each once."""
-        asked = {rule.question.question_id: rule.question.asked for rule in self.in_force}
+        asked = {clause.question_id: clause.asked for rule in self.in_force for clause in rule.clauses}
         return tuple(asked.values())
 
 
 def standing_of(book: RuleBook, models: MeasuredModels, refusal: RulesError | None = None) -> Standing:
-    """How the rules of a book stand with a model: one on a question it was not measured on is a draft."""
+    """How the rules of a book stand with a model: one with any question it was not measured on is a draft."""
     return Standing(book, tuple(_standing(rule, models) for rule in book.rules), refusal)
 
 
@@ -63,7 +63,7 @@ class RulesInForce:
 
 
 def _standing(rule: Rule, models: MeasuredModels) -> RuleStanding:
-    cannot = models.why_not(rule.question.asked)
+    cannot = "; ".join(why for clause in rule.clauses if (why := models.why_not(clause.asked))) or None
     if rule.status != IN_FORCE:
         return RuleStanding(rule, "draft", "its status says so", cannot)
     return RuleStanding(rule, "draft" if cannot else IN_FORCE, cannot, cannot)

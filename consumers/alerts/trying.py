@@ -172,7 +172,7 @@ class _Side:
 
     @property
     def questions(self) -> Iterable[Question]:
-        return (rule.question.asked for rule in self.rules)
+        return (clause.asked for rule in self.rules for clause in rule.clauses)
 
     def memory(self, camera_id: str) -> tuple[CameraMemory, CameraRules]:
         if camera_id not in self.memories:

@@ -15,6 +15,7 @@ from consumers.access.access import Access
 from consumers.access.gate import COOKIE
 from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.rules import Rule
 from tests.browser.conftest import (
     ARTEFACTS,
     LOOK_IDS,
@@ -32,7 +33,7 @@ from tests.browser.conftest import (
 from tests.builders_access import PASSWORD, enter_user, session_of
 from tests.builders_alerts import HAT_RULE, RULES_YAML, VEST_RULE, enter_alert, enter_many
 from tests.builders_bus import wait_until
-from tests.builders_web import Walk
+from tests.builders_web import HAT, VEST, Walk
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -218,6 +219,29 @@ def test_an_alert_appears_by_itself_is_assigned_resolved_reopened_and_called_fal
     ]
 
 
+def test_an_alert_shows_each_condition_and_a_false_alarm_says_which_answer_was_wrong(
+    acted_on: DeskSite, open_page: Open
+):
+    bare = {"text": VEST.text, "given": ["no"]}
+    rule = Rule.model_validate({**HAT_RULE.model_dump(), "id": "bare", "title": "Neither", "only_if": [bare]})
+    name = enter_alert(acted_on.desk, acted_on.manifests[0], rule=rule)
+    page = open_page(acted_on, f"/alerts?alert={name}", cookies=acted_on.cookie("otto"))
+    pane = page.locator(".alert-pane")
+    shown = pane.locator(".asked", has_text=f"Only if “{VEST.text}” is answered no")
+    shown.locator(".bars li").nth(2).wait_for()
+    pane.get_by_text(f"A look is a breach only if “{VEST.text}” is answered no.").wait_for()
+    assert "condition holds: " in str(pane.locator(".looks .look").first.get_attribute("title"))
+    shown.scroll_into_view_if_needed()
+    page.screenshot(path=ARTEFACTS / "alert-condition-1440x900-dark.png")
+    assert serious_faults(page) == []
+    page.keyboard.press("f")
+    dialog = page.get_by_role("dialog", name="What is right?")
+    dialog.get_by_text(VEST.text, exact=True).wait_for()
+    page.screenshot(path=ARTEFACTS / "false-alarm-condition-1440x900-dark.png")
+    page.keyboard.press("4")  # behind the three of the hard hat
+    pane.get_by_text(f"otto called it a false alarm; right is “yes” to “{VEST.text}”").wait_for()
+
+
 def test_of_two_officers_the_second_is_told_and_sees_what_the_first_did(slow: DeskSite, open_page: Open):
     first = open_page(slow, "/alerts", cookies=slow.cookie("otto"))
     second = open_page(slow, "/alerts", cookies=slow.cookie("olga"))
@@ -317,6 +341,33 @@ def test_a_draft_is_put_in_force_and_only_its_status_changes_in_the_file(acted_o
         "- id: vest  # tried since March\n", "- id: vest  # tried since March\n    status: in force\n"
     )
     wait_until(lambda: acted_on.access.entries(1)[0].action == "rule made in force", within_s=90)
+
+
+def test_a_condition_is_written_shown_on_the_card_and_kept_when_the_rule_is_put_in_force(
+    acted_on: DeskSite, open_page: Open
+):
+    page = open_page(acted_on, "/rules", cookies=acted_on.cookie("otto"))
+    card, editor = page.locator(".rule", has_text="No safety vest"), page.get_by_label("The rules as YAML")
+    card.wait_for()
+    lasting = "    persistence: {share: 0.5, seconds: 0}\n"
+    condition = f"    only_if:\n      - text: {HAT.text}\n        given: [no]\n        certainty: 0.8\n"
+    written = RULES_YAML.replace(lasting, condition + lasting)
+    editor.fill(written.replace("given: [no]", "given: [never]"))
+    page.get_by_role("button", name="Check").click()
+    page.get_by_text("'never' is given but is not among the answers: yes, no").wait_for()
+    editor.fill(written)
+    page.get_by_role("button", name="Save").click()
+    card.get_by_text(f"Only if “{HAT.text}” is answered no, at 80% certainty.").wait_for()
+    assert (acted_on.site.folder / "rules.yaml").read_text() == written
+    card.scroll_into_view_if_needed()
+    page.screenshot(path=ARTEFACTS / "rule-condition-1440x900-dark.png")
+    assert serious_faults(page) == []
+    card.get_by_role("button", name="Put in force").click()
+    card.locator(".status.on").wait_for()
+    card.get_by_text(f"Only if “{HAT.text}” is answered no").wait_for()
+    kept = written.replace("# tried since March\n", "# tried since March\n    status: in force\n")
+    assert (acted_on.site.folder / "rules.yaml").read_text() == kept
+    wait_until(lambda: editor.input_value() == kept, within_s=90)
 
 
 def test_a_rule_is_tried_on_stored_footage_and_a_broken_one_is_refused_with_its_line(

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
+from consumers.alerts.rules_file import read_rules
 from model.questions import CANNOT_TELL
 from tests.browser.conftest import (
     ARTEFACTS,
@@ -319,6 +320,32 @@ def test_a_search_is_saved_run_shared_renamed_deleted_and_brought_back(searched:
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("“Gate” is back").wait_for()
+
+
+def save_and_guard(page: "Page", name: str) -> None:
+    page.get_by_text("Saved", exact=True).click()
+    page.get_by_role("button", name="Save this search").click()
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_label(f"Rename, share, guard or delete {name}").click()
+    page.get_by_role("button", name="Stand guard").click()
+
+
+def test_a_search_for_two_answers_stands_guard_for_both_and_one_for_both_of_one_question_is_refused(
+    searched: Site, open_page: Open
+):
+    both = f"{HAT.question_id}:no;{VEST.question_id}:no"
+    page = open_search(searched, open_page, f"/search?answers={both}")
+    save_and_guard(page, "Neither")
+    page.locator(".kept .guard.on").wait_for()
+    (rule,) = [one for one in read_rules(searched.folder / "rules.yaml").rules if one.title == "Neither"]
+    assert [one.asked.text for one in rule.clauses] == [HAT.text, VEST.text]
+    either = f"{HAT.question_id}:no;{HAT.question_id}:yes"
+    page = open_page(searched, f"/search?answers={either}")
+    page.locator(".ways-out a").first.wait_for()
+    save_and_guard(page, "Never")
+    page.get_by_text("never hold together, so there is nothing to watch for. Save one search for each.").wait_for()
+    page.screenshot(path=ARTEFACTS / "search-guard-refused-1440x900-dark.png")
 
 
 def test_more_like_the_selected_one_by_key(searched: Site, open_page: Open):

@@ -14,8 +14,8 @@ from consumers.alerts.schema import AlertRecord, FeedbackRecord, UserRecord
 from consumers.errors import ActRefusedError, NoSuchAlertError, StaleAlertError
 from consumers.indexer.people import Person
 from consumers.web.alerts.acts import ACTIONS, Act, Assign, FalseAlarm, Reopen, perform
-from consumers.web.alerts.shapes import AlertShape, QuestionShape
-from consumers.web.alerts.shaping import question_of, shape_alert
+from consumers.web.alerts.shapes import AlertShape, ConditionShape, QuestionShape
+from consumers.web.alerts.shaping import conditions_of, question_of, shape_alert
 from model.questions import CANNOT_TELL
 from streamer.bus.messages import AskedQuestion
 
@@ -114,7 +114,10 @@ def _perform(session: Session, record: AlertRecord, act: Act, who: Identity, now
     details = perform(record, act, now)
     right_answer = act.right_answer if isinstance(act, FalseAlarm) else None
     if isinstance(act, FalseAlarm):
-        session.add(_feedback(session, record, act, who, now))
+        asked = _asked(record, act)
+        session.add(_feedback(session, record, asked, act.right_answer, who, now))
+        if isinstance(asked, ConditionShape):
+            details = {**details, "question": asked.text}
     if isinstance(act, Reopen):
         session.execute(delete(FeedbackRecord).where(FeedbackRecord.alert_id == record.alert_id))
     noted(
@@ -139,12 +142,29 @@ def _refuse_stranger(session: Session, record: AlertRecord, name: str, who: Iden
         raise ActRefusedError(record.alert_id, f"there is nobody called {name} who could take it")
 
 
-def _feedback(session: Session, record: AlertRecord, act: FalseAlarm, who: Identity, now: datetime) -> FeedbackRecord:
-    asked = question_of(record)
-    if asked is None:
+def _asked(record: AlertRecord, act: FalseAlarm) -> QuestionShape | ConditionShape:
+    """The question that was answered wrongly, with the right answer among its own."""
+    own = question_of(record)
+    if own is None:
         raise ActRefusedError(record.alert_id, "what was asked is not known any more; resolve it with a comment")
+    of_rule: dict[str, QuestionShape | ConditionShape] = {own.question_id: own}
+    of_rule |= {one.question_id: one for one in conditions_of(record)}
+    asked = of_rule.get(act.question_id or own.question_id)
+    if asked is None:
+        raise ActRefusedError(record.alert_id, f"its rule does not ask question {act.question_id}")
     if act.right_answer not in (*asked.answers, CANNOT_TELL):
         raise ActRefusedError(record.alert_id, f"{act.right_answer!r} is no answer to “{asked.text}”")
+    return asked
+
+
+def _feedback(
+    session: Session,
+    record: AlertRecord,
+    asked: QuestionShape | ConditionShape,
+    right_answer: str,
+    who: Identity,
+    now: datetime,
+) -> FeedbackRecord:
     session.execute(delete(FeedbackRecord).where(FeedbackRecord.alert_id == record.alert_id))
     return FeedbackRecord(
         kind=FALSE_ALARM,
@@ -154,7 +174,7 @@ def _feedback(session: Session, record: AlertRecord, act: FalseAlarm, who: Ident
         segment_id=record.segment_id,
         crop_uri=record.crop_uri,
         question=_question(asked),
-        answer=act.right_answer,
+        answer=right_answer,
         answer_revision=str(record.numbers.get("answer_revision", "")),
         seen_at=record.met_at,
         given_at=now,
@@ -162,7 +182,7 @@ def _feedback(session: Session, record: AlertRecord, act: FalseAlarm, who: Ident
     )
 
 
-def _question(asked: QuestionShape) -> dict[str, object]:
+def _question(asked: QuestionShape | ConditionShape) -> dict[str, object]:
     return {
         "question_id": asked.question_id,
         "kind": asked.kind,

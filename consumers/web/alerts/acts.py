@@ -53,6 +53,9 @@ class FalseAlarm(_Act):
 
     act: Literal["false alarm"] = "false alarm"
     right_answer: Annotated[Words, Field(description="What should have been answered; the model can learn from it.")]
+    question_id: Annotated[
+        str | None, Field(max_length=64, description="To which of the rule's conditions; none: to its own question.")
+    ] = None
 
 
 class Snooze(_Act):

@@ -56,6 +56,17 @@ class QuestionShape(Shape):
     certainty: float = Field(description="Probability from which an answer counts.")
 
 
+class ConditionShape(Shape):
+    """What else had to be answered of the same person, in the same look, for a breach to be one."""
+
+    question_id: str
+    kind: str
+    text: str
+    answers: tuple[str, ...]
+    given: tuple[str, ...] = Field(description="The answers with which the condition holds.")
+    certainty: float = Field(description="Probability from which an answer to it counts.")
+
+
 class HistoryShape(Shape):
     """Something that happened to an alert."""
 
@@ -86,7 +97,8 @@ class AlertDetailShape(AlertShape):
     segment_id: str
     rule_revision: str
     question: QuestionShape | None = Field(description="None: the rule's own words are kept no longer.")
-    answers: tuple[AnswerShape, ...] = Field(description="Of the look that shows it best.")
+    only_if: tuple[ConditionShape, ...] = Field((), description="The rule's conditions, as they were.")
+    answers: tuple[AnswerShape, ...] = Field(description="Of the look that shows it best; what the rule asks first.")
     box: BoxShape
     frame_url: str
     clip: ClipShape

@@ -14,6 +14,7 @@ from consumers.web.alerts.shapes import (
     AlertDetailShape,
     AlertShape,
     BoxShape,
+    ConditionShape,
     EvidenceShape,
     HistoryShape,
     QuestionShape,
@@ -54,7 +55,8 @@ def shape_alert_detail(
     has_footage: bool,
 ) -> AlertDetailShape:
     """What the API says of an alert when asked for it alone; without footage, its copies stand in."""
-    question, evidence = question_of(record), {copy.kind: copy for copy in around.evidence}
+    question, conditions = question_of(record), conditions_of(record)
+    evidence = {copy.kind: copy for copy in around.evidence}
     copied = None if has_footage else evidence.get(CLIP)
     width, height = record.frame_size_wh
     left, top, right, bottom = record.box_xyxy
@@ -64,7 +66,8 @@ def shape_alert_detail(
         segment_id=record.segment_id,
         rule_revision=record.rule_revision,
         question=question,
-        answers=_answers(record, questions, question),
+        only_if=conditions,
+        answers=_answers(record, questions, ([question] if question else []) + [*conditions]),
         box=BoxShape(left=left / width, top=top / height, width=(right - left) / width, height=(bottom - top) / height),
         frame_url=f"/api/v1/alerts/{record.alert_id}/frame.jpg",
         clip=ClipShape(
@@ -89,6 +92,14 @@ def question_of(record: AlertRecord) -> QuestionShape | None:
         return QuestionShape.model_validate({**(asked if isinstance(asked, dict) else {}), **rest})
     except ValidationError:
         return None
+
+
+def conditions_of(record: AlertRecord) -> tuple[ConditionShape, ...]:
+    """The conditions of the rule when it raised the alert; of most rules none."""
+    try:
+        return tuple(ConditionShape.model_validate(one) for one in record.numbers.get("only_if", ()))
+    except (ValidationError, TypeError):
+        return ()
 
 
 def _common(record: AlertRecord, now: datetime) -> dict[str, Any]:
@@ -123,15 +134,18 @@ def _common(record: AlertRecord, now: datetime) -> dict[str, Any]:
     }
 
 
-def _answers(record: AlertRecord, questions: Questions, asked: QuestionShape | None) -> tuple[AnswerShape, ...]:
-    """Every answer of the look, the rule's own question first."""
+def _answers(
+    record: AlertRecord, questions: Questions, asked: Sequence[QuestionShape | ConditionShape]
+) -> tuple[AnswerShape, ...]:
+    """Every answer of the look, what the rule asks first."""
     known: dict[str, AskedQuestion] = dict(questions)
-    if asked is not None and asked.question_id not in known:
-        told = {"question_id": asked.question_id, "kind": asked.kind, "text": asked.text, "answers": asked.answers}
-        known[asked.question_id] = AskedQuestion.model_validate(told)
+    for one in asked:
+        if one.question_id not in known:
+            told = {"question_id": one.question_id, "kind": one.kind, "text": one.text, "answers": one.answers}
+            known[one.question_id] = AskedQuestion.model_validate(told)
     answered: Mapping[str, Mapping[str, float]] = record.answers
-    own = asked.question_id if asked else None
-    order = sorted((name for name in known if answered.get(name)), key=lambda name: name != own)
+    place = {one.question_id: number for number, one in enumerate(asked)}
+    order = sorted((name for name in known if answered.get(name)), key=lambda name: place.get(name, len(place)))
     return tuple(shape_answer(known[name], answered[name], None) for name in order)
 
 

@@ -1,7 +1,7 @@
 """One alert in full beside the list, and everything that can be done to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -9,7 +9,7 @@ from nicegui import ui
 from consumers.errors import DeskError, PeopleTableError
 from consumers.web.alerts.acts import Acknowledge, Act, Assign, FalseAlarm, Remark, Reopen, Resolve, Snooze
 from consumers.web.alerts.board import AlertBoard
-from consumers.web.alerts.shapes import AlertDetailShape
+from consumers.web.alerts.shapes import AlertDetailShape, ConditionShape
 from consumers.web.components import alert_sheet
 from consumers.web.components.footage_view import footage_view
 from consumers.web.components.markup import together
@@ -21,6 +21,7 @@ from consumers.web.schemas import StepShape
 from model.questions import CANNOT_TELL
 
 SNOOZES = ((15, "15 min"), (60, "1 h"), (480, "8 h"))
+NUMBER_KEYS = 9
 CLOSED = ("resolved", "false_alarm")
 Do = Callable[[Act], Awaitable[None]]
 
@@ -218,6 +219,14 @@ class AlertPane:
                 Words("span", "Comment")
 
 
+@dataclass(frozen=True, slots=True)
+class RightAnswer:
+    """What should have been answered, to the rule's own question or to one of its conditions."""
+
+    condition: ConditionShape | None
+    answer: str
+
+
 class RightAnswerDialog:
     """Asks which answer would have been right."""
 
@@ -226,9 +235,11 @@ class RightAnswerDialog:
         assert alert.question is not None
         self._do = do
         question = alert.question
-        # What complies comes first: a false alarm mostly means that.
-        rest = tuple(answer for answer in question.answers if answer not in question.complying)
-        self._answers = (*question.complying, CANNOT_TELL, *rest)
+        # What speaks against a breach comes first: a false alarm mostly means that.
+        self._choices = [RightAnswer(None, answer) for answer in _likeliest(question.answers, question.complying)]
+        for one in alert.only_if:
+            denying = tuple(answer for answer in one.answers if answer not in one.given)
+            self._choices += [RightAnswer(one, answer) for answer in _likeliest(one.answers, denying)]
         self._dialog = ui.dialog().props('aria-label="What is right?"')
         with self._dialog, Words("section", "", "sheet narrow"):
             with Words("header", "", "sheet-head"):
@@ -241,9 +252,13 @@ class RightAnswerDialog:
                 self._comment = ui.input(placeholder="Why, if you like").props(
                     'dense borderless maxlength=2000 aria-label="Why"'
                 )
-                with Words("div", "", "right-answers"):
-                    for place, answer in enumerate(self._answers):
-                        self._lay_out(place, answer)
+                for condition in (None, *alert.only_if):
+                    if condition is not None:
+                        Words("p", condition.text)
+                    with Words("div", "", "right-answers"):
+                        for place, right in enumerate(self._choices):
+                            if right.condition == condition:
+                                self._lay_out(place, right)
 
     def open(self) -> None:
         """Ask."""
@@ -251,19 +266,26 @@ class RightAnswerDialog:
 
     def choose(self, place: int) -> bool:
         """Take the answer at a place, if the question is open."""
-        if not self._dialog.value or not 0 <= place < len(self._answers):
+        if not self._dialog.value or not 0 <= place < len(self._choices):
             return False
-        ui.timer(0, lambda: self._take(self._answers[place]), once=True)
+        ui.timer(0, lambda: self._take(self._choices[place]), once=True)
         return True
 
-    def _lay_out(self, place: int, answer: str) -> None:
-        with Words("button", "", "act").on("click", lambda: self._take(answer)):
-            Words("kbd", f"{place + 1}", "keyboard-only")
-            Words("span", answer)
+    def _lay_out(self, place: int, right: RightAnswer) -> None:
+        with Words("button", "", "act").on("click", lambda: self._take(right)):
+            if place < NUMBER_KEYS:
+                Words("kbd", f"{place + 1}", "keyboard-only")
+            Words("span", right.answer)
 
-    async def _take(self, answer: str) -> None:
+    async def _take(self, right: RightAnswer) -> None:
         self._dialog.close()
-        await self._do(FalseAlarm(right_answer=answer, comment=(self._comment.value or "").strip() or None))
+        comment = (self._comment.value or "").strip() or None
+        question_id = right.condition.question_id if right.condition else None
+        await self._do(FalseAlarm(right_answer=right.answer, question_id=question_id, comment=comment))
+
+
+def _likeliest(answers: Sequence[str], against: Sequence[str]) -> tuple[str, ...]:
+    return (*against, CANNOT_TELL, *(answer for answer in answers if answer not in against))
 
 
 def _menu(drawing: str, words: str) -> Words:

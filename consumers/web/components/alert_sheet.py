@@ -4,8 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumers.web.address import LIVE, PERSON, RULES, Address
-from consumers.web.alerts.shapes import AlertDetailShape, HistoryShape, QuestionShape
-from consumers.web.components.alert_words import happened, lasted_s, severity_mark, state_mark, why_met
+from consumers.web.alerts.shapes import AlertDetailShape, ConditionShape, HistoryShape, QuestionShape
+from consumers.web.components.alert_words import (
+    condition_words,
+    happened,
+    lasted_s,
+    severity_mark,
+    state_mark,
+    why_met,
+)
 from consumers.web.components.answers import VERDICTS, answer_lengths, numbers
 from consumers.web.components.markup import Markup, icon, tag, together
 from consumers.web.components.person_card import Now, crop_image, time_and_age
@@ -14,7 +21,6 @@ from consumers.web.schemas import AnswerShape, ClipShape, StepShape
 from consumers.web.wording import seen_time
 
 CROP_HEIGHT_PX = 190
-SURE = 0.5  # where a bar's notch stands when the rule's own threshold is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,14 @@ def pictures(alert: AlertDetailShape) -> Markup:
 
 
 def asked(alert: AlertDetailShape) -> Markup:
-    """The rule's question with its answers as lengths against the rule's threshold, then all other answers."""
-    own = alert.question.question_id if alert.question else None
-    first = [_against(answer, alert.question) for answer in alert.answers if answer.question_id == own]
-    rest = [answer for answer in alert.answers if answer.question_id != own]
+    """What the rule asks with its answers as lengths against its thresholds, conditions after it; then all others."""
+    answered = {answer.question_id: answer for answer in alert.answers}
+    rules_own: tuple[QuestionShape | ConditionShape, ...] = (
+        *([alert.question] if alert.question else []),
+        *alert.only_if,
+    )
+    first = [_against(answered.pop(one.question_id), one) for one in rules_own if one.question_id in answered]
+    rest = list(answered.values())
     others = tag("details", tag("summary", "Other answers"), answer_lengths(rest)) if rest else Markup()
     return tag("div", tag("h3", "What was answered"), tag("ul", *first, class_="questions"), others)
 
@@ -111,10 +121,11 @@ def provenance(alert: AlertDetailShape) -> Markup:
     return tag("details", tag("summary", "Which model said what"), entries({**said, **ids, **copies}))
 
 
-def _against(answer: AnswerShape, question: QuestionShape | None) -> Markup:
+def _against(answer: AnswerShape, question: QuestionShape | ConditionShape) -> Markup:
     """One question: each answer's probability as a length of its own, with the threshold as a notch on each."""
-    notch = question.certainty if question else SURE
-    complying = question.complying if question else ()
+    notch, words, complying = question.certainty, answer.text, _complying(question)
+    if isinstance(question, ConditionShape):
+        words = f"Only if {condition_words(answer.text, question.given)}"
     bars = (
         tag(
             "li",
@@ -131,7 +142,14 @@ def _against(answer: AnswerShape, question: QuestionShape | None) -> Markup:
         )
         for name, probability in answer.probabilities.items()
     )
-    return tag("li", tag("span", answer.text), tag("ul", *bars, class_="bars"), class_="asked", title=numbers(answer))
+    return tag("li", tag("span", words), tag("ul", *bars, class_="bars"), class_="asked", title=numbers(answer))
+
+
+def _complying(question: QuestionShape | ConditionShape) -> tuple[str, ...]:
+    """The answers that speak against a breach."""
+    if isinstance(question, ConditionShape):
+        return tuple(answer for answer in question.answers if answer not in question.given)
+    return question.complying
 
 
 def _style(name: str, complying: tuple[str, ...]) -> str:
@@ -156,10 +174,20 @@ def _looks(alert: AlertDetailShape) -> Markup:
 def _look(look: Mapping[str, object]) -> Markup:
     verdict = str(look["verdict"])
     style, drawing = {"breach": ("no", "close"), "complies": ("yes", "check")}.get(verdict, ("unsure", "question_mark"))
-    shown = look.get("probabilities")
-    told = shown.items() if isinstance(shown, dict) else ()
-    words = ", ".join(f"{name} {probability:.0%}" for name, probability in told)
+    conditions = look.get("only_if")
+    told = [_figures(look), *(map(_condition_figures, conditions) if isinstance(conditions, list) else ())]
+    words = "; ".join(part for part in told if part)
     return tag("li", icon(drawing), tag("span", verdict), class_=f"look {style}", title=words or None)
+
+
+def _figures(answered: Mapping[str, object]) -> str:
+    shown = answered.get("probabilities")
+    told = shown.items() if isinstance(shown, dict) else ()
+    return ", ".join(f"{name} {probability:.0%}" for name, probability in told)
+
+
+def _condition_figures(condition: Mapping[str, object]) -> str:
+    return f"condition {condition['verdict']}: {_figures(condition) or '-'}"
 
 
 def _line(line: HistoryShape, now: Now) -> Markup:

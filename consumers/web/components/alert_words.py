@@ -1,6 +1,6 @@
 """How alerts are told: states, severities, what happened, why a rule was met. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,7 +60,8 @@ def happened(line: HistoryShape) -> str:
         case "commented":
             return f"{line.who} wrote"
         case "false alarm":
-            return f"{line.who} called it a false alarm; right is “{line.right_answer}”"
+            asked = f" to “{details['question']}”" if details.get("question") else ""
+            return f"{line.who} called it a false alarm; right is “{line.right_answer}”{asked}"
         case "snoozed":
             return f"{line.who} snoozed it"
         case "acknowledged" | "resolved" | "reopened":
@@ -74,6 +75,8 @@ def why_met(numbers: Mapping[str, Any]) -> str:
     >>> why_met({"seconds": 2.6, "seconds_needed": 2, "share": 0.9, "share_needed": 0.7, "breach_looks": 9,
     ...          "answered_looks": 10, "untold_looks": 1})
     'Seen in breach for 2.6 s (2 s needed), in 9 of 10 answered looks: 90% (70% needed). 1 look could not tell.'
+
+    Of a rule with conditions it also says what else had to be answered.
     """
     try:
         untold = numbers["untold_looks"]
@@ -81,10 +84,24 @@ def why_met(numbers: Mapping[str, Any]) -> str:
         return (
             f"Seen in breach for {numbers['seconds']:g} s ({numbers['seconds_needed']:g} s needed), "
             f"in {numbers['breach_looks']} of {numbers['answered_looks']} answered looks: "
-            f"{numbers['share']:.0%} ({numbers['share_needed']:.0%} needed).{told}"
+            f"{numbers['share']:.0%} ({numbers['share_needed']:.0%} needed).{told}{_conditions(numbers)}"
         )
     except (KeyError, TypeError, ValueError):  # written by a version that counted otherwise
         return ""
+
+
+def condition_words(text: str, given: Sequence[str]) -> str:
+    """What else has to be answered.
+
+    >>> condition_words("What colour is the hard hat?", ["red", "blue"])
+    '“What colour is the hard hat?” is answered red or blue'
+    """
+    return f"“{text}” is answered {' or '.join(given)}"
+
+
+def _conditions(numbers: Mapping[str, Any]) -> str:
+    told = " and ".join(condition_words(one["text"], one["given"]) for one in numbers.get("only_if", ()))
+    return f" A look is a breach only if {told}." if told else ""
 
 
 def lasted_s(since: datetime, until: datetime) -> str:

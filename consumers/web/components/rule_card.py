@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from consumers.alerts.rules import IN_FORCE, Rule
+from consumers.alerts.rules import IN_FORCE, Condition, Rule
 from consumers.alerts.standing import RuleStanding
 from consumers.web.address import ALERTS, RULE, STATE, Address
-from consumers.web.components.alert_words import severity_mark
+from consumers.web.components.alert_words import condition_words, severity_mark
 from consumers.web.components.markup import Markup, icon, tag, together
 from consumers.web.wording import count
 
@@ -19,13 +19,14 @@ def rule_body(one: RuleStanding, days: Sequence[int]) -> Markup:
         tag("div", severity_mark(rule.severity), _status(one), class_="line"),
         tag("h3", rule.title),
         tag("p", f"“{rule.question.text}” {_complying(rule)}", class_="asked-of"),
-        tag("p", conditions(rule), class_="conditions"),
+        *(tag("p", only_if(one, rule), class_="asked-of") for one in rule.only_if),
+        tag("p", when_met(rule), class_="conditions"),
         tag("p", icon("info"), tag("span", _why(one)), class_="why-draft") if _why(one) else Markup(),
         tag("div", spark_line(days), tag("span", _weekly(days)), class_="week"),
     )
 
 
-def conditions(rule: Rule) -> str:
+def when_met(rule: Rule) -> str:
     """When and where a rule is met, in a sentence."""
     lasting = rule.persistence
     where = f"cameras {', '.join(rule.cameras)}" if rule.cameras else "every camera"
@@ -35,6 +36,13 @@ def conditions(rule: Rule) -> str:
         f"Met after {lasting.seconds:g} s in {lasting.share:.0%} of looks, at {rule.certainty:.0%} certainty; "
         f"{where}{zone}{when}."
     )
+
+
+def only_if(condition: Condition, rule: Rule) -> str:
+    """A condition of a rule in a sentence, with its certainty where that is another than the rule's."""
+    certainty = condition.certainty or rule.certainty
+    sure = f", at {certainty:.0%} certainty" if certainty != rule.certainty else ""
+    return f"Only if {condition_words(condition.text, condition.given)}{sure}."
 
 
 def spark_line(days: Sequence[int]) -> Markup:

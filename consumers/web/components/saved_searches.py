@@ -208,7 +208,7 @@ def guard_words(guard: GuardShape | None) -> Markup:
     """Whether a search stands guard, and why not where it does not."""
     if guard is None:
         words = (
-            "On guard, it raises an alert of the lowest severity whenever its answer is given. Alerts follow answers."
+            "On guard, it raises an alert of the lowest severity when all its answers are given. Alerts follow them."
         )
         return tag("p", icon("shield"), tag("span", words), class_="note")
     if guard.status == "in force":

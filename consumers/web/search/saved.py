@@ -127,7 +127,7 @@ class SavedSearches:
     def stand_guard(
         self, search_id: int, who: Identity, *, schedule: Schedule | None, channels: Sequence[str]
     ) -> SavedSearchShape:
-        """Let one stand guard by a rule of severity `info`, in force if the model was measured on its question.
+        """Let one stand guard by a rule of severity `info`, in force if the model was measured on all that it asks.
 
         Raises:
             SavedSearchError: It cannot; says why.

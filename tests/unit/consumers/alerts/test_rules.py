@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from consumers.alerts.example import EXAMPLE, example_rules
 from consumers.alerts.measured import EMBEDDED, MeasuredModel, MeasuredModels, measured_models
-from consumers.alerts.rules import Part, RuleBook, rules_schema
+from consumers.alerts.rules import Part, Rule, RuleBook, rules_schema
 from consumers.alerts.rules_file import RulesWatch, parse_rules, read_rules
 from consumers.alerts.standing import RulesInForce, standing_of
 from consumers.errors import RulesError
-from tests.builders_rules import MEASURED, VEST, a_rule
+from model.questions import Question
+from tests.builders_rules import HAT, HATLESS, MEASURED, VEST, a_rule
 
 VALID = """\
 rules:
@@ -29,6 +30,7 @@ rules:
     status: in force
 """
 PATH = Path("rules.yaml")
+COLOUR_TEXT = "What colour is the hard hat?"
 
 
 def test_yes_and_no_are_answers_and_times_are_times() -> None:
@@ -151,6 +153,87 @@ def test_what_decides_makes_another_revision_and_what_is_only_said_does_not() ->
     assert rule.revision != a_rule("vest2").revision
 
 
+CONDITIONAL = (
+    VALID
+    + """\
+    only_if:
+      - text: Is this person wearing a hard hat?
+        given: [no]
+      - kind: choice
+        text: What colour is the hard hat?
+        answers: [yellow, red, none]
+        given: [none]
+        certainty: 0.9
+"""
+)
+
+
+def test_conditions_are_typed_questions_with_the_answers_that_must_be_given() -> None:
+    (rule,) = parse_rules(CONDITIONAL, PATH).rules
+    assert [one.asked for one in rule.only_if] == [HAT, Question("choice", COLOUR_TEXT, ("yellow", "red", "none"))]
+    assert [(c.complying, c.breaching, c.certainty) for c in rule.clauses] == [
+        (("yes",), ("no",), 0.7),
+        (("yes",), ("no",), 0.7),
+        (("yellow", "red"), ("none",), 0.9),
+    ]
+    assert Rule.model_validate(rule.model_dump(mode="json")) == rule
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "line", "reason"),
+    [
+        ("given: [maybe]", "given: [no]", 12, "not among the answers"),
+        ("given: [cannot tell]", "given: [no]", 12, "name answers that tell something"),
+        ("given: [yes, no]", "given: [no]", 12, "it is no condition"),
+        ("given: [none, none]", "given: [none]", 14, "given twice"),
+        ("complying: [no]", "given: [no]", 13, "unknown key"),
+        ("answers: [red]", "answers: [yellow, red, none]", 14, "at least two"),
+        ("certainty: 0.4", "certainty: 0.9", 18, "greater than 0.5"),
+        ("Is this person angry?", "Is this person wearing a hard hat?", 12, "never inferred"),
+        ("text: Is this person wearing a safety vest?", "text: Is this person wearing a hard hat?", 2, "asked twice"),
+    ],
+)
+def test_a_condition_that_does_not_fit_is_refused_with_its_line(wrong: str, right: str, line: int, reason: str) -> None:
+    with pytest.raises(RulesError) as refusal:
+        parse_rules(CONDITIONAL.replace(right, wrong), PATH)
+    assert reason in str(refusal.value)
+    assert refusal.value.line == line, str(refusal.value)
+
+
+def test_a_rule_is_a_draft_until_every_question_of_it_was_measured() -> None:
+    measured = MeasuredModels(MeasuredModel("embedded", (VEST,)))
+    (partly,) = standing_of(RuleBook(rules=(a_rule(only_if=[HATLESS]),)), measured).rules
+    assert partly.status == "draft"
+    assert "not measured on “Is this person wearing a hard hat?”" in str(partly.why_draft)
+    assert "safety vest" not in str(partly.why_draft)
+    (neither,) = standing_of(RuleBook(rules=(a_rule(only_if=[HATLESS]),)), MeasuredModels(MeasuredModel("x", ()))).rules
+    assert all(words in str(neither.why_draft) for words in ("safety vest", "hard hat"))
+
+
+def test_what_conditions_ask_is_asked_of_the_model_once() -> None:
+    rules = (a_rule(only_if=[HATLESS]), a_rule("hat", question={"text": HAT.text, "complying": ["yes"]}), a_rule("x"))
+    assert standing_of(RuleBook(rules=rules), MEASURED).questions == (VEST, HAT)
+
+
+def test_conditions_decide_so_they_are_part_of_the_revision() -> None:
+    rule = a_rule(only_if=[HATLESS])
+    assert len({rule.revision, a_rule().revision, a_rule(only_if=[{**HATLESS, "certainty": 0.9}]).revision}) == 3
+    assert rule.revision == a_rule(only_if=[HATLESS], title="Other words").revision
+
+
+def test_a_rule_without_conditions_is_named_and_written_as_before_there_were_any() -> None:
+    """Else every desk that there is would count anew, and raise again what it has raised."""
+    before = {
+        "vest": "e2ce73893ca9",
+        "hard-hat": "0c9ce95f21aa",
+        "visitors-in-white": "34a0dfefdf06",
+        "mask-at-the-mixer": "5607efab4cd0",
+    }
+    rules = {rule.id: rule for rule in read_rules(EXAMPLE).rules}
+    assert {name: rules[name].revision for name in before} == before
+    assert all("only_if" not in rules[name].model_dump(mode="json") for name in before)
+
+
 def test_the_example_fits_the_embedded_model_and_is_copied_once(tmp_path: Path) -> None:
     standing = standing_of(read_rules(EXAMPLE), measured_models(EMBEDDED))
     assert [rule.id for rule in standing.in_force] == ["vest"]
@@ -161,7 +244,7 @@ def test_the_example_fits_the_embedded_model_and_is_copied_once(tmp_path: Path) 
 
 def test_every_field_of_the_schema_is_described() -> None:
     schema = json.loads(json.dumps(rules_schema()))
-    assert {"Rule", "Persistence", "Schedule", "Zone"} <= set(schema["$defs"])
+    assert {"Rule", "Condition", "Persistence", "Schedule", "Zone"} <= set(schema["$defs"])
     parts = [Part]
     for part in parts:
         parts.extend(part.__subclasses__())

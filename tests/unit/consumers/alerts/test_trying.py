@@ -13,17 +13,31 @@ from consumers.alerts.alerting import Alerting
 from consumers.alerts.asking_again import AskingAgain
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.explaining import Explaining, Explanation, Outcome
+from consumers.alerts.reports import explanation_lines
 from consumers.alerts.rules import Rule
 from consumers.alerts.trying import Trial, try_rules
 from consumers.errors import NotSeenError
 from consumers.indexer.people import Links, PeopleTable
 from model.crops import Crop
 from model.humanvlm import HumanVLM
-from streamer.bus.media import MediaStore
+from streamer.bus.media import MediaStore, manifest_uri
 from tests.builders_model import tiny_humanvlm
-from tests.builders_rules import NOON, FixedRules, a_result, a_rule, a_standing, person_of, received, stored
+from tests.builders_rules import (
+    HAT,
+    HATLESS,
+    NOON,
+    VEST,
+    FixedRules,
+    a_result,
+    a_rule,
+    a_standing,
+    also_of_hats,
+    person_of,
+    received,
+    stored,
+)
 
-HAT = a_rule("hat", question={"text": "Is this person wearing a hard hat?", "complying": ["yes"]})
+HAT_RULE = a_rule("hat", question={"text": "Is this person wearing a hard hat?", "complying": ["yes"]})
 TIMELINES = [("BBBB", "CCCCCC"), ("B?", "------")]
 
 
@@ -88,20 +102,21 @@ def test_a_new_question_is_asked_of_the_stored_crops(tmp_path: Path) -> None:
     footage.store_crops()
     checkpoint = tiny_humanvlm(tmp_path / "vlm")
     asking = AskingAgain(footage.store, vlm=str(checkpoint), device="cpu")
-    trial = footage.trial(HAT, asking=asking)
+    trial = footage.trial(HAT_RULE, asking=asking)
     looks = sum(len(person.looks) for result in footage.results for person in result.people)
     assert (trial.looks_asked_again, asking.crops_gone) == (looks, 0)
     first = footage.results[0].people[0]
-    said = asking.ask(footage.results[0], [HAT.question.asked])[first.person_id, 0]
+    said = asking.ask(footage.results[0], [HAT_RULE.question.asked])[first.person_id, 0]
     pixels = cv2.imdecode(np.frombuffer(footage.store.read(first.looks[0].crop_uri), np.uint8), cv2.IMREAD_COLOR_RGB)
     crop = Crop(np.asarray(pixels, dtype=np.uint8), 150)
-    ((decision,),) = HumanVLM.load(checkpoint, device="cpu").decide([crop], [HAT.question.asked])
-    assert said[HAT.question.asked.question_id] == pytest.approx(dict(decision.probabilities), abs=1e-4)
+    ((decision,),) = HumanVLM.load(checkpoint, device="cpu").decide([crop], [HAT_RULE.question.asked])
+    assert said[HAT_RULE.question.asked.question_id] == pytest.approx(dict(decision.probabilities), abs=1e-4)
 
 
 def test_footage_whose_crops_are_gone_is_not_asked_again(footage: Footage) -> None:
-    trial = footage.trial(HAT)
-    assert (trial.looks_asked_again, trial.tried[0].alerts) == (0, ())
+    trial = footage.trial(HAT_RULE, a_rule(only_if=[HATLESS]))
+    assert trial.looks_asked_again == 0
+    assert [one.alerts for one in trial.tried] == [(), ()], "nor does a condition hold that nobody can ask about"
 
 
 @pytest.mark.parametrize(
@@ -140,6 +155,54 @@ def test_why_and_why_not_are_said_with_their_numbers(
     assert words in found.because
     assert (found.alert_ids != ()) is (outcome is Outcome.ALERT)
     assert found.numbers["seconds_needed"] == 2.0
+
+
+def test_the_condition_of_a_rule_is_asked_of_the_stored_crops_too(tmp_path: Path) -> None:
+    footage = Footage(tmp_path)
+    footage.store_crops()
+    asking = AskingAgain(footage.store, vlm=str(tiny_humanvlm(tmp_path / "vlm")), device="cpu")
+    both = a_rule(only_if=[HATLESS], status="draft")
+    trial = footage.trial(both, asking=asking)
+    looks = sum(len(person.looks) for result in footage.results for person in result.people)
+    assert trial.looks_asked_again == looks
+
+
+@pytest.mark.parametrize(
+    ("ordinal", "hats", "outcome", "words"),
+    [
+        (1, "BBBB", Outcome.WOULD, "a breach in 2 of 2 answered looks (100%), for 2.0 s"),
+        (1, "CCCC", Outcome.NONE, "the person complied, or a condition did not hold, in 4 of 4 looks"),
+        (1, "????", Outcome.NONE, "could not tell in 4 of 4 looks (no reason given)"),
+        (1, "uuuu", Outcome.NONE, "not every answer was certain enough in 4 of 4 looks"),
+        (1, "----", Outcome.NONE, "not all of its questions were asked in 4 of 4 looks"),
+        (2, "BBBBBB", Outcome.NONE, "the person complied, or a condition did not hold, in 6 of 6 looks"),
+    ],
+)
+def test_why_and_why_not_name_each_condition_with_what_was_answered(
+    tmp_path: Path, ordinal: int, hats: str, outcome: Outcome, words: str
+) -> None:
+    footage = Footage(tmp_path)
+    timelines = [hats if n == ordinal else "-" * len(said) for n, said in enumerate(TIMELINES[0], start=1)]
+    answered = also_of_hats(footage.results[0], *timelines)
+    uri = manifest_uri(answered.camera_id, answered.segment_id, answered.analysis_revision)
+    path = footage.store.local_path(uri)
+    assert path is not None
+    path.write_text(answered.model_dump_json())
+    found = footage.why(0, ordinal, a_rule("both", only_if=[HATLESS]))["both"]
+    assert (found.outcome, words in found.because) == (outcome, True), found.because
+    assert len(footage.trial(a_rule("both", only_if=[HATLESS])).tried[0].alerts) == (outcome is Outcome.WOULD)
+    vests = "no in 4" if ordinal == 1 else "no in 0, not in 6"
+    held = {"B": f"no in {len(hats)}", "C": "no in 0, not in 4", "?": "no in 0, could not tell in 4"}
+    rest = held.get(hats[0], f"no in 0, {'unsure' if hats[0] == 'u' else 'not asked'} in 4")
+    assert found.because.endswith(
+        f"each question by itself, in {len(hats)} looks: “{VEST.text}” {vests}; “{HAT.text}” {rest}"
+    )
+    (condition,) = found.numbers["only_if"]
+    assert (condition["text"], condition["given"], condition["certainty"]) == (HAT.text, ["no"], 0.7)
+    lines = list(explanation_lines([found]))
+    verdict = found.numbers["looks"][0]["only_if"][0]["verdict"]
+    assert lines[2].startswith(f"        only if “{HAT.text}” no: {verdict}  "), lines[2]
+    assert len(lines) == 1 + 2 * len(hats)
 
 
 def test_a_moment_explains_everyone_who_was_in_view_and_nobody_is_an_error(footage: Footage) -> None:

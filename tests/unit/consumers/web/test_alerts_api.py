@@ -14,12 +14,13 @@ from sqlalchemy import select
 
 from consumers.access.gate import COOKIE
 from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.rules import Rule
 from consumers.alerts.schema import AlertRecord, FeedbackRecord
 from consumers.indexer.people import PeopleTable
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_access import enter_users, session_of
-from tests.builders_alerts import VEST_RULE, api_over, enter_alert, enter_evidence
+from tests.builders_alerts import HAT_RULE, VEST_RULE, api_over, enter_alert, enter_evidence
 from tests.builders_web import HAT, NOON, REVISIONS, VEST, CaptionSearch, Walk, enter_segment, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
@@ -177,6 +178,32 @@ def test_a_false_alarm_says_what_is_right_and_becomes_feedback_until_it_is_reope
     act(client, hat_alert, 2, act="reopen")
     with desk.reading() as session:
         assert session.scalar(select(FeedbackRecord)) is None
+
+
+def test_an_alert_of_a_rule_with_conditions_shows_each_and_takes_what_is_right_of_any(
+    client: TestClient, desk: DeskDatabase, gate: Manifest
+):
+    bare = {"kind": "predicate", "text": VEST.text, "given": ["no"], "certainty": 0.75}
+    rule = Rule.model_validate({**HAT_RULE.model_dump(), "id": "bare", "only_if": [bare]})
+    name = enter_alert(desk, gate, rule=rule)
+    alert = client.get(f"/api/v1/alerts/{name}").json()
+    assert alert["question"]["text"] == HAT.text
+    assert alert["only_if"] == [{**bare, "question_id": VEST.question_id, "answers": ["yes", "no"]}]
+    assert [answer["label"] for answer in alert["answers"]] == ["hard hat", "safety vest"]
+    refused = act(client, name, 1, act="false alarm", right_answer="yes", question_id="another")
+    assert (refused["status"], "does not ask" in str(refused["detail"])) == (422, True)
+    assert act(client, name, 1, act="false alarm", right_answer="purple", question_id=VEST.question_id)["status"] == 422
+    told = act(client, name, 1, act="false alarm", right_answer="yes", question_id=VEST.question_id)
+    assert told["state"] == "false_alarm"
+    with desk.reading() as session:
+        (feedback,) = session.scalars(select(FeedbackRecord))
+    assert (feedback.question["question_id"], feedback.answer) == (VEST.question_id, "yes")
+    line = client.get(f"/api/v1/alerts/{name}").json()["history"][-1]
+    assert (line["right_answer"], line["details"]) == ("yes", {"question": VEST.text})
+
+
+def test_an_alert_of_a_rule_without_conditions_names_none(client: TestClient, hat_alert: str):
+    assert client.get(f"/api/v1/alerts/{hat_alert}").json()["only_if"] == []
 
 
 @pytest.mark.parametrize(
