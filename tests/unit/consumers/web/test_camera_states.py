@@ -9,7 +9,7 @@ from consumers.web.cameras.changing import changed
 from consumers.web.cameras.shapes import CameraChangeShape
 from consumers.web.cameras.states import CameraState, stand
 from streamer.bus.camera_file import CameraSpec
-from streamer.bus.camera_report import Connection
+from streamer.bus.camera_report import Connection, Pressure
 from tests.builders_upkeep import a_camera, a_report, one_of_each
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -32,6 +32,23 @@ def test_each_camera_of_a_bad_day_is_said_to_be_as_it_is():
     assert {name for name, standing in said.items() if standing.to_do} == {"ramp", "door", "yard", "hall", "roof"}
     assert "nothing came for 10 s, for 3 min" not in said["ramp"].words
     assert said["ramp"].words == "Nothing has come for 3 min 0 s: nothing came for 10 s. The gap grows."
+
+
+@pytest.mark.parametrize(
+    ("pressure", "state"), [("waiting", "behind"), ("thinned", "thinned"), ("skipping", "skipping")]
+)
+def test_footage_that_the_media_store_does_not_take_is_not_said_to_wait_for_analysis(pressure: str, state: str):
+    camera = a_camera("gate", now=NOW).model_copy(
+        update={"pressure": Pressure(pressure), "waiting_segments": 40, "unstored_segments": 33}
+    )
+    report = a_report(camera, now=NOW)
+    away = report.model_copy(update={"store_fault": "Come later"})
+    assert "nalysis" in stand(None, camera, report, NOW).words
+    said = stand(None, camera, away, NOW)
+    assert said.state.value == state
+    assert said.words.startswith("The media store takes nothing: Come later; ")
+    assert "nalysis" not in said.words
+    assert "crewsight doctor" in (said.to_do or "")
 
 
 def test_a_camera_that_never_showed_a_picture_and_fails_is_no_camera_that_is_being_connected():
