@@ -143,12 +143,7 @@ class LiveCamera:
         shutil.rmtree(self.work_folder, ignore_errors=True)
         self.work_folder.mkdir(parents=True, exist_ok=True)
         try:
-            stream = LiveStream(
-                self.spec.camera,
-                self.spec.opening_url(),
-                connect_s=self.live.connect_s,
-                stall_s=self.live.stall_s,
-            )
+            stream = LiveStream(self.spec, connect_s=self.live.connect_s, stall_s=self.live.stall_s)
             try:
                 CameraConnection(self, stream).watch()
             finally:

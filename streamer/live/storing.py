@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady
-from streamer.errors import LedgerError
 from streamer.live.gaps import Skipped
 from streamer.live.ledger import LiveLedger
 from streamer.live.spool import Spool
@@ -32,7 +31,7 @@ class Storer:
         """Store in `media`, which is to try once and not to wait: waiting is done here."""
         self._ledger, self._spool, self._media = ledger, spool, media
         self.fault: str | None = None  # why the store takes nothing, in words, while it does not
-        self._error: LedgerError | None = None
+        self._error: Exception | None = None
         self._in_hand: set[str] = set()
         self._to_remove: deque[str] = deque()
         self._last: dict[str, SegmentReady] = {}
@@ -101,7 +100,7 @@ class Storer:
                     with self._news:
                         self._in_hand.discard(_name(work))
                         self._news.notify()
-        except LedgerError as error:
+        except Exception as error:  # noqa: BLE001 — whatever ends a thread must end the process, not storing unseen
             self._error = error
 
     def _taken(self) -> SegmentReady | str | None:

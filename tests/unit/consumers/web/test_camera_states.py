@@ -1,6 +1,7 @@
 """How a camera is, said by the streamer's report and the cameras file."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -76,10 +77,23 @@ def test_what_is_left_out_of_a_change_stays_secrets_included():
         "url": "rtsp://10.0.0.7/one?token=t0ken",
         "username": "viewer",
         "is_enabled": False,
+        "tls_verify": True,
+        "ca_file": None,
         "password": "s3cret",
         "password_file": None,
     }
     assert changed("gate", SPEC, CameraChangeShape(url="rtsp://10.0.0.7/two"))["password"] == "s3cret"
+
+
+def test_who_is_trusted_goes_with_the_device_and_is_checked_again_at_another():
+    trusting = SPEC.model_copy(update={"tls_verify": False})
+    here, elsewhere = "rtsp://10.0.0.7/two", "rtsp://10.0.0.8/one"
+    assert changed("gate", trusting, CameraChangeShape(url=here))["tls_verify"] is False
+    assert "tls_verify" not in changed("gate", trusting, CameraChangeShape(url=elsewhere, password="new"))
+    named = SPEC.model_copy(update={"ca_file": Path("gate.pem")})
+    assert changed("gate", named, CameraChangeShape(is_enabled=False))["ca_file"] == Path("gate.pem")
+    off = changed("gate", named, CameraChangeShape(tls_verify=False))
+    assert (off["tls_verify"], off["ca_file"]) == (False, None)
 
 
 @pytest.mark.parametrize(
