@@ -19,7 +19,7 @@ from operations.seeing.meters import (
     leg,
     reason_word,
 )
-from operations.seeing.tracing import Headers, step
+from operations.seeing.tracing import Headers, parts_of, step
 from streamer.bus.client import Received, TopicPartition, TypedConsumer, Unreadable
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import Rejected
@@ -75,17 +75,23 @@ class RunnerMeters:
             if isinstance(each, Rejected):
                 DEAD_LETTERS.labels(reason_word(each.reason)).inc()
 
-    def traced(self, received: Received[Any], elapsed_s: float) -> Headers:
-        """Note the stage's work in the message's trace; returns the headers of what follows from it."""
-        ended_s = time.time()
+    def traced(self, received: Received[Any], elapsed_s: float, done_at_s: float) -> Headers:
+        """Note the stage's work, done at an instant of the monotonic clock, in the message's trace.
+
+        Returns the headers of what follows from it.
+        """
+        ended_s = time.time() - (time.monotonic() - done_at_s)
+        segment_id = getattr(received.message, "segment_id", None)
         facts = {
             "camera_id": _camera_of(received),
-            "segment_id": getattr(received.message, "segment_id", None),
+            "segment_id": segment_id,
             "topic": received.topic,
             "partition": received.partition,
             "offset": received.offset,
         }
-        return step(self._leg, received.headers, began_s=ended_s - elapsed_s, ended_s=ended_s, facts=facts)
+        began_s = ended_s - elapsed_s
+        parts = parts_of(segment_id)
+        return step(self._leg, received.headers, began_s=began_s, ended_s=ended_s, facts=facts, parts=parts)
 
     def unreadable(self) -> None:
         """Count bytes that are no message."""

@@ -263,7 +263,7 @@ class _Session(Generic[M]):
             raise batch.failure
         self._runner.meters.worked(batch.received, batch.worked_s, batch.publications)
         for received, publications in zip(batch.received, batch.publications, strict=True):
-            headers = self._runner.meters.traced(received, batch.worked_s)
+            headers = self._runner.meters.traced(received, batch.worked_s, batch.done_at_s)
             for publication in publications:
                 self._publisher.publish(
                     publication.topic, publication.message, partition=received.partition, headers=headers

@@ -32,15 +32,20 @@ def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="rtsp://, rtsps://, http:// or https:// address.")],
     username: Annotated[str, typer.Option(help="Whom the camera lets in; its password is asked for.")] = "",
     password_file: Annotated[Path | None, typer.Option(help="A file that holds the password instead.")] = None,
+    tls_verify: Annotated[
+        bool, typer.Option(help="Whether its certificate has to be trusted (https:// and rtsps://).")
+    ] = True,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="PEM file of whoever signed its certificate, or of that itself.")
+    ] = None,
     check: Annotated[bool, typer.Option(help="Whether to try the camera first.")] = True,
     config: Config = None,
 ) -> None:
     """Add a camera, or change the one of that id; a running streamer follows within a second."""
     settings, file = _opened(config)
     password = typer.prompt("Password", hide_input=True, default="") if username and password_file is None else ""
-    spec = file.checked(
-        {"camera": camera, "url": url, "username": username, "password": password, "password_file": password_file}
-    )
+    given = {"camera": camera, "url": url, "username": username, "password": password, "password_file": password_file}
+    spec = file.checked({**given, "tls_verify": tls_verify, "ca_file": ca_file})
     if check:
         _say_check(spec, settings)
     file.put(spec)

@@ -2,6 +2,7 @@
 
 import logging
 import queue
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from operations.seeing.cameras import CameraMeters
@@ -21,7 +22,9 @@ from streamer.live.ledger import LiveLedger
 from streamer.live.publishing import LivePublisher
 from streamer.live.results import ResultsFollower
 from streamer.live.roster import Roster
+from streamer.live.spool import Spool
 from streamer.live.state import Told
+from streamer.live.storing import Storer
 from streamer.live.watch import LiveWatch
 from streamer.publishing import LedgerPublisher
 from streamer.settings import Folders, Source, StreamerSettings
@@ -45,10 +48,9 @@ def run(settings: StreamerSettings, *, once: bool, health: Health | None = None)
         CameraFileError: the cameras file cannot be read.
     """
     with stop_signals() as is_stopping:
-        refuse_cameras_once(settings, once=once)
+        has_cameras = refuse_cameras_once(settings, once=once)
         feeds = [feed_of(source, settings.folders, once=once) for source in settings.sources]
-        media = open_media(settings, is_stopping=is_stopping)
-        media.check_writable()
+        media = checked_media(settings, once=once, has_cameras=has_cameras, is_stopping=is_stopping)
         ledger = Ledger.open(settings.state.folder)
         bus = open_bus(settings, "streamer")
         publisher = LedgerPublisher(ledger, bus, media)
@@ -73,15 +75,37 @@ def run(settings: StreamerSettings, *, once: bool, health: Health | None = None)
             ledger.close()
 
 
-def refuse_cameras_once(settings: StreamerSettings, *, once: bool) -> None:
-    """Find now what is wrong with the cameras file.
+def checked_media(
+    settings: StreamerSettings, *, once: bool, has_cameras: bool, is_stopping: Callable[[], bool]
+) -> MediaStore:
+    """The media store, found to take files, or, where there are cameras, to be away for now: they do not wait for it.
+
+    It tries everything once, as whoever has something for it comes again; with `once`, it waits.
+
+    Raises:
+        MediaStoreError: it cannot be written, or without cameras is still away once it was waited for.
+    """
+    patient, hasty = (open_media(settings, patience_s=s, is_stopping=is_stopping) for s in (None, 0.0))
+    try:
+        (hasty if has_cameras else patient).check_writable()
+    except MediaStoreAwayError as error:
+        if not has_cameras:
+            raise
+        logger.warning("media store does not answer, cameras are watched meanwhile", extra={"reason": error.reason})
+    return patient if once else hasty
+
+
+def refuse_cameras_once(settings: StreamerSettings, *, once: bool) -> bool:
+    """Find now what is wrong with the cameras file; whether there are cameras.
 
     Raises:
         CameraFileError: it cannot be read, or names cameras although all is to end `once` everything is through.
     """
     file = CameraFile(settings.cameras_path)
-    if any(spec.is_enabled for spec in file.read()) and once:
+    has_cameras = any(spec.is_enabled for spec in file.read())
+    if has_cameras and once:
         raise CameraFileError(file.path, "names cameras, which never end; leave out --once")
+    return has_cameras
 
 
 def live_watch(settings: StreamerSettings, ledger: Ledger, bus: Bus, media: MediaStore) -> LiveWatch:
@@ -97,24 +121,29 @@ def live_watch(settings: StreamerSettings, ledger: Ledger, bus: Bus, media: Medi
     backlog = settings.backlog
     meters = CameraMeters()
     replace("cameras", meters)
+    spool = Spool(settings.state.folder / "spool")
+    storer = Storer(live_ledger, spool, media)
     results_bus = open_bus(settings, "streamer-results", timeout_s=RESULTS_TIMEOUT_S)
     return LiveWatch(
         Roster(
             CameraFile(settings.cameras_path),
             settings.live,
-            media=media,
+            spool=spool,
             work_folder=settings.state.folder / "watching",
             outbox=outbox,
             last_end=live_ledger.last_end,
         ),
         outbox,
         ledger=live_ledger,
+        spool=spool,
+        storer=storer,
         publisher=LivePublisher(
             live_ledger,
-            media,
+            storer,
             bus.publisher(),
             Limits(backlog.in_flight, backlog.thin_after_s, backlog.skip_after_s, backlog.quota_bytes),
             thinned_fps=backlog.thinned_fps,
+            free_bytes=spool.free_bytes,
         ),
         reporter=bus.publisher(),
         results=ResultsFollower(results_bus, live_ledger),

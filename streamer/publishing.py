@@ -4,7 +4,7 @@ import logging
 import time
 
 from streamer.bus.client import Bus
-from streamer.bus.errors import BrokerUnreachableError
+from streamer.bus.errors import BrokerUnreachableError, MediaStoreAwayError
 from streamer.bus.media import SCHEME, MediaStore
 from streamer.bus.messages import Rejected, SegmentReady
 from streamer.bus.topics import DEAD_LETTERS, SEGMENTS
@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 FLUSH_S = 2.0  # while the broker is away, cutting goes on
 GIVE_UP_S = 30.0
+STORE_AGAIN_S = 5.0  # until a media store that is away is asked again
 
 
 class LedgerPublisher:
@@ -26,19 +27,32 @@ class LedgerPublisher:
         self._publisher = bus.publisher()
         self._incarnation: str | None = None
         self._away_since_s: float | None = None
+        self._line_again_s: float | None = None  # when to ask the media store what was analysed
 
     @property
     def incarnation(self) -> str | None:
         """The broker that answered last; None while it is away."""
         return None if self._away_since_s is not None else self._incarnation
 
-    def start(self) -> None:
+    def start(self, *, waits_for_store: bool = False) -> None:
         """Meet the broker, and put every segment that nobody has analysed in line again.
+
+        Args:
+            waits_for_store: Whether a media store that is away, which knows what was analysed, is asked later.
 
         Raises:
             BrokerUnreachableError: no broker answers.
+            MediaStoreError: the media store cannot be read.
         """
         self._incarnation = self._bus.ensure_topics()
+        try:
+            self._put_in_line()
+        except MediaStoreAwayError:
+            if not waits_for_store:
+                raise
+            self._line_again_s = time.monotonic() + STORE_AGAIN_S
+
+    def _put_in_line(self) -> None:
         for camera_id in self._ledger.cameras():
             analysed = self._analysed(camera_id)
             self._ledger.forget_published(i for i in self._ledger.segment_ids(camera_id) if i not in analysed)
@@ -49,6 +63,7 @@ class LedgerPublisher:
         Raises:
             BrokerUnreachableError: it `must_succeed`, and the broker has been away for half a minute.
         """
+        self._put_in_line_late()
         try:
             self._meet()
             while self._publish_batch():
@@ -66,6 +81,15 @@ class LedgerPublisher:
     def close(self) -> None:
         """Give the connection back."""
         self._publisher.close()
+
+    def _put_in_line_late(self) -> None:
+        if self._line_again_s is None or time.monotonic() < self._line_again_s:
+            return
+        try:
+            self._put_in_line()
+            self._line_again_s = None
+        except MediaStoreAwayError:
+            self._line_again_s = time.monotonic() + STORE_AGAIN_S
 
     def _meet(self) -> None:
         """Know the incarnation before publishing: one that comes meanwhile sees its lines published again."""

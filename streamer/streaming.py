@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 from operations.seeing.health import Health
 from streamer.beginning import EARLIEST, file_began, picture_taken
 from streamer.bus.cameras import CameraTable
+from streamer.bus.errors import MediaStoreAwayError
 from streamer.bus.identity import rejected_id
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import Rejected, TimeOrigin
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 Pace = Literal["fast", "live"]
 IDLE_S = 0.1
+AGAIN_S = 2.0  # until a media store that is away is tried again
 
 
 class FootageSource(Protocol):
@@ -88,17 +90,19 @@ class Streamer:
         self._live, self._clock, self._utc_now = live, clock, utc_now
         self._health = health or Health()
         self._is_stopping: Callable[[], bool] = lambda: False
+        self._store_fault: str | None = None
+        self._store_again_s = 0.0
 
     def run(self, *, once: bool, is_stopping: Callable[[], bool]) -> None:
         """Stream until told to stop; with `once`, until all is cut and acknowledged.
 
         Raises:
             BrokerUnreachableError: with `once`, the broker takes nothing although all else is done.
-            MediaStoreError: the media store takes no segment.
+            MediaStoreError: the media store takes no segment; one that is away is waited for, but with `once`.
         """
         self._is_stopping = is_stopping
         shutil.rmtree(self._work_folder, ignore_errors=True)
-        self._publisher.start()
+        self._publisher.start(waits_for_store=not once)
         if self._live is not None:
             self._live.start()
         try:
@@ -111,15 +115,38 @@ class Streamer:
         while not self._is_stopping():
             self._health.beat()
             self._health.set("broker", is_there=self._publisher.incarnation is not None)
-            steps = [self._advance(feed) for feed in self._feeds]
+            steps = [self._step(feed, waits_for_store=not once) for feed in self._feeds]
             is_through = once and all(feed.is_through for feed in self._feeds)
             is_published = self._publisher.publish(must_succeed=is_through)
             if is_through and is_published:
                 return
             if self._live is not None:
                 steps.append(self._live.advance(self._clock(), self._publisher.incarnation))
+            self._tell_of_store()
             if not any(steps):
                 time.sleep(IDLE_S)
+
+    def _step(self, feed: Feed, *, waits_for_store: bool) -> bool:
+        """Take one step with a feed, unless the media store is away: cameras go on meanwhile."""
+        is_away = self._clock() < self._store_again_s or (self._live is not None and self._live.store_fault is not None)
+        if waits_for_store and is_away:
+            return False
+        try:
+            return self._advance(feed)
+        except MediaStoreAwayError as error:
+            if not waits_for_store:
+                raise
+            if self._store_fault is None:
+                logger.warning("media store does not answer, files wait for it", extra={"reason": error.reason})
+            self._store_fault, self._store_again_s = error.reason, self._clock() + AGAIN_S
+            return False
+
+    def _tell_of_store(self) -> None:
+        fault = self._store_fault or (self._live.store_fault if self._live is not None else None)
+        if fault is None:
+            self._health.has("media")
+        else:
+            self._health.lacks("media", f"the media store takes nothing: {fault}")
 
     def _advance(self, feed: Feed) -> bool:
         """Take one step with a feed, at most one segment; false when there was nothing to do."""
@@ -130,7 +157,8 @@ class Streamer:
         if feed.cutting is None:
             if not feed.waiting:
                 return False
-            feed.cutting = self._begin(feed, feed.waiting.popleft())
+            feed.cutting = self._begin(feed, feed.waiting[0])
+            feed.waiting.popleft()  # not before: a media store that is away leaves it where it is
             return True
         if feed.cutting.due_at > self._utc_now():
             return False
@@ -188,7 +216,7 @@ class Streamer:
     def _cut_next(self, cutting: "FileCutting") -> bool:
         """Cut one segment; false when the file is through."""
         try:
-            segment = next(cutting.segments, None)
+            segment = cutting.in_hand or next(cutting.segments, None)
         except VideoReadError as error:
             self._reject(cutting.feed, cutting.begun, cutting.sha256, error)
             return False
@@ -196,7 +224,9 @@ class Streamer:
             self._finish(cutting)
         if segment is None:
             return False
+        cutting.in_hand = segment
         self._enter(cutting.begun, segment)
+        cutting.in_hand = None
         cutting.has_segments = True
         cutting.next_index = segment.index + 1
         return True
@@ -207,6 +237,7 @@ class Streamer:
         assert begun.time_origin is not None
         message = segment.ready(begun.camera_id, begun.started_at, begun.time_origin)
         self._media.adopt(message.uri, segment.path)
+        self._store_fault = None
         self._ledger.enter_segment(
             begun.file_id,
             segment.index,
@@ -262,6 +293,7 @@ class FileCutting:
         """Take the `segments` of `plan` from where the ledger says that it stopped."""
         self.feed, self.plan, self.sha256, self.begun, self.segments = feed, plan, sha256, begun, segments
         self.next_index = begun.next_index
+        self.in_hand: CutSegment | None = None  # cut, and not stored yet
         self.has_segments = begun.next_index > 0
 
     @property

@@ -22,6 +22,7 @@ from streamer.bus.settings import Live, State
 from streamer.bus.topics import CAMERAS
 from streamer.ledger import Ledger
 from streamer.live.camera import LiveCamera
+from streamer.live.spool import Spool
 from streamer.live.state import CameraFailed, Told
 from streamer.process import live_watch
 from streamer.publishing import LedgerPublisher
@@ -38,12 +39,12 @@ class WatchedCamera:
     """One camera being watched."""
 
     def __init__(self, folder: Path, spec: CameraSpec, live: Live = QUICK, last_end: datetime | None = None) -> None:
-        self.media = MediaStore(str(folder / "media"))
+        self.spool = Spool(folder / "spool")
         self.segments: list[SegmentReady] = []
         self.gaps: list[datetime | None] = []
         self._outbox: queue.SimpleQueue[Told] = queue.SimpleQueue()
         self.camera = LiveCamera(
-            spec, live, media=self.media, work_folder=folder / "work", outbox=self._outbox, last_end=last_end
+            spec, live, spool=self.spool, work_folder=folder / "work", outbox=self._outbox, last_end=last_end
         )
 
     def wait_for(self, count: int, *, within_s: float = 30.0) -> list[SegmentReady]:
@@ -62,9 +63,7 @@ class WatchedCamera:
         return self.segments
 
     def path(self, segment: SegmentReady) -> Path:
-        path = self.media.local_path(segment.uri)
-        assert path is not None
-        return path
+        return self.spool.path(segment.segment_id)
 
     def numbers(self, segments: list[SegmentReady]) -> list[int]:
         return [number for segment in segments for number in numbers_in(self.path(segment))]

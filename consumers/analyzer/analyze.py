@@ -1,4 +1,4 @@
-"""Who is in a segment and what HumanVLM says of them. Pure but for the clock that times the legs.
+"""Who is in a segment and what HumanVLM says of them. Pure but for the clock that times the legs, and their traces.
 
 The same segment, models, rate and questions give the same ids, crops and answers, whatever else is in the batch.
 """
@@ -19,6 +19,7 @@ from model.crops import Look, best_looks
 from model.detector import Detections
 from model.tracker import Track, track_people
 from operations.logs import about
+from operations.seeing.tracing import begin_parts, note_part
 from streamer.bus.identity import rejected_id
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import Rejected, SegmentReady
@@ -87,18 +88,20 @@ def unreadable(ready: SegmentReady, reason: str) -> Rejected:
 
 def _look(segment: Segment, eyes: Eyes, is_stopping: Callable[[], bool]) -> _Seen | Rejected:
     timings_s: dict[str, float] = {}
+    segment_id = segment.ready.segment_id
+    begin_parts(segment_id)
     try:
-        with _timed(timings_s, "decode"):
+        with _timed(timings_s, "decode", segment_id):
             sampled = sample_frames(
                 segment.path, target_fps=wanted_fps(eyes.sampling_fps, segment.ready.sampling_fps_at_most)
             )
     except VideoReadError as error:
         return unreadable(segment.ready, f"its video cannot be read: {error.reason}")
-    with _timed(timings_s, "detect"):
+    with _timed(timings_s, "detect", segment_id):
         detections = _detect(sampled, eyes, is_stopping)
-    with _timed(timings_s, "track"):
+    with _timed(timings_s, "track", segment_id):
         tracks = track_people(detections, sampling_fps=sampled.fps, frame_size_wh=sampled.size_wh)
-    with _timed(timings_s, "crop"):
+    with _timed(timings_s, "crop", segment_id):
         people = [
             (track, best_looks(track, sampled.frames, sampled.at_s, at_most=eyes.looks_at_most, others=tracks))
             for track in tracks
@@ -126,7 +129,9 @@ def _describe(segments: Sequence[_Seen], eyes: Eyes, is_stopping: Callable[[], b
     all_looks = sum(map(len, people))
     for segment in segments:
         share = sum(len(looks) for _, looks in segment.people) / all_looks if all_looks else 0.0
-        segment.timings_s["humanvlm"] = round(elapsed_s * share, 4)
+        segment.timings_s["humanvlm"] = share_s = round(elapsed_s * share, 4)
+        if share:  # the batch's time, which the segment waited for; its own share of it stands beside
+            note_part(segment.ready.segment_id, "vlm", elapsed_s, share_s=share_s)
     waiting = iter(described)
     return [[next(waiting) for _ in segment.people] for segment in segments]
 
@@ -159,10 +164,12 @@ def best_position(looks: Sequence[Look]) -> int:
 
 
 @contextmanager
-def _timed(timings_s: dict[str, float], leg: str) -> Iterator[None]:
+def _timed(timings_s: dict[str, float], leg: str, segment_id: str) -> Iterator[None]:
     started_s = time.perf_counter()
     yield
-    timings_s[leg] = round(time.perf_counter() - started_s, 4)
+    elapsed_s = time.perf_counter() - started_s
+    timings_s[leg] = round(elapsed_s, 4)
+    note_part(segment_id, leg, elapsed_s)
 
 
 def _stop_if(is_stopping: Callable[[], bool]) -> None:

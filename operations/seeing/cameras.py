@@ -43,6 +43,7 @@ def _metrics(cameras: Iterable[CameraReport]) -> list[Metric]:
     pressure = gauge("pressure_step", "0 analysis keeps up, 1 segments wait, 2 fewer frames, 3 the oldest are skipped.")
     waiting = gauge("backlog_segments", "Segments not analysed yet, those on the bus included.")
     waiting_bytes = gauge("backlog_bytes", "Bytes of these.")
+    unstored = gauge("unstored_segments", "Of these, segments that the media store does not have yet.")
     age = gauge("backlog_age_seconds", "How long the oldest of them has waited.")
     segments = counter("segments", "Segments cut.")
     footage = counter("footage_seconds", "Seconds of footage in them.")
@@ -63,6 +64,7 @@ def _metrics(cameras: Iterable[CameraReport]) -> list[Metric]:
         pressure.add_metric(name, float(STEPS.index(camera.pressure)))
         waiting.add_metric(name, camera.waiting_segments)
         waiting_bytes.add_metric(name, camera.waiting_bytes)
+        unstored.add_metric(name, camera.unstored_segments)
         age.add_metric(name, camera.oldest_waiting_s)
         segments.add_metric(name, counts.segments)
         footage.add_metric(name, counts.segments_s)
@@ -77,6 +79,6 @@ def _metrics(cameras: Iterable[CameraReport]) -> list[Metric]:
         skipped.add_metric([*name, "too old"], counts.skipped_segments - over_quota)
         skipped.add_metric([*name, "over quota"], over_quota)
     return [
-        up, refused, pressure, waiting, waiting_bytes, age, segments, footage, size, connects, failures, gaps, gaps_s,
-        thinned, skipped, skipped_s,
+        up, refused, pressure, waiting, waiting_bytes, unstored, age, segments, footage, size, connects, failures, gaps,
+        gaps_s, thinned, skipped, skipped_s,
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from operations.seeing.meters import READY
 
 MISSING = {
     "broker": "no broker answers",
+    "media": "the media store takes nothing",
     "partitions": "the consumer group has not assigned partitions yet",
     "models": "the models are loading",
     "database": "the database is not open yet",

@@ -7,6 +7,7 @@ owed. While it is off, nothing of OpenTelemetry is imported and nothing is carri
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from operations.errors import TracingError
@@ -16,8 +17,21 @@ Headers = Sequence[tuple[str, bytes]]  # of a Kafka message
 TRACEPARENT = "traceparent"
 CONTEXT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # of W3C's recommendation, version 00
 
+PARTS_AT_MOST = 1000  # segments whose parts are kept: of what is begun and never finished, nobody asks for them
+
 _tracer: Any = None  # set once, as the process starts
 _provider: Any = None
+_parts: "dict[str, list[Part]]" = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a step: when it began and ended, in seconds since 1970, and what it was about."""
+
+    name: str
+    began_s: float
+    ended_s: float
+    facts: Mapping[str, Any]
 
 
 def start(process: str, settings: Traces, *, exporter: Any = None) -> None:
@@ -50,6 +64,32 @@ def stop() -> None:
     if _provider is not None:
         _provider.shutdown()
     _tracer = _provider = None
+    _parts.clear()
+
+
+def begin_parts(key: str) -> None:
+    """Forget what was noted of `key`: it is worked on from the beginning."""
+    if _tracer is None:
+        return
+    _parts[key] = []
+    while len(_parts) > PARTS_AT_MOST:
+        _parts.pop(next(iter(_parts)), None)
+
+
+def note_part(key: str, name: str, elapsed_s: float, **facts: str | float) -> None:
+    """Keep that a part of the work on `key` ended now and how long it took, until its step is noted.
+
+    Where nobody traces, nothing is kept.
+    """
+    if _tracer is None or (parts := _parts.get(key)) is None:
+        return
+    ended_s = time.time()
+    parts.append(Part(name, ended_s - elapsed_s, ended_s, facts))
+
+
+def parts_of(key: str | None) -> Sequence[Part]:
+    """What was noted of `key`, once."""
+    return _parts.pop(key, ()) if key is not None else ()
 
 
 def step(
@@ -59,6 +99,7 @@ def step(
     began_s: float,
     ended_s: float | None = None,
     facts: Mapping[str, Any] | None = None,
+    parts: Sequence[Part] = (),
 ) -> Headers:
     """Note one step of a trace that has been taken; returns the headers of what follows from it.
 
@@ -68,6 +109,7 @@ def step(
         began_s: When it began, in seconds since 1970.
         ended_s: When it ended; now by default.
         facts: What it was about, as texts and numbers; what is None is left out.
+        parts: What it was made of, each a span below its own.
     """
     if _tracer is None:
         return ()
@@ -76,16 +118,24 @@ def step(
     propagator = TraceContextTextMapPropagator()
     known = before if isinstance(before, str) else traceparent(before or ())
     parent = propagator.extract({TRACEPARENT: known} if known else {})
-    span = _tracer.start_span(name, context=parent, start_time=int(began_s * 1e9))
-    for key, value in (facts or {}).items():
-        if value is not None:
-            span.set_attribute(key, value)
-    span.end(int((time.time() if ended_s is None else ended_s) * 1e9))
     from opentelemetry.trace import set_span_in_context
 
+    span = _span(name, parent, began_s, time.time() if ended_s is None else ended_s, facts or {})
+    within = set_span_in_context(span)
+    for part in parts:
+        _span(part.name, within, part.began_s, part.ended_s, part.facts)
     carrier: dict[str, str] = {}
-    propagator.inject(carrier, context=set_span_in_context(span))
+    propagator.inject(carrier, context=within)
     return [(key, value.encode("ascii")) for key, value in carrier.items()]
+
+
+def _span(name: str, parent: Any, began_s: float, ended_s: float, facts: Mapping[str, Any]) -> Any:
+    span = _tracer.start_span(name, context=parent, start_time=int(began_s * 1e9))
+    for key, value in facts.items():
+        if value is not None:
+            span.set_attribute(key, value)
+    span.end(int(ended_s * 1e9))
+    return span
 
 
 def traceparent(headers: Iterable[tuple[str, bytes | None]]) -> str | None:

@@ -33,6 +33,12 @@ class CameraSpec(Group):
     username: str = Field("", description="Whom the camera lets in; empty: as the address says.")
     password: SecretStr = Field(SecretStr(""), description="That user's password.")
     password_file: Path | None = Field(None, description="A file that holds the password instead.")
+    tls_verify: bool = Field(
+        True, description="Whether its certificate has to be trusted; of https:// and rtsps:// addresses."
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file of whoever signed its certificate, or of that itself; empty: this machine's own."
+    )
     is_enabled: bool = Field(True, description="Whether it is watched.")
 
     @field_validator("url")
@@ -49,6 +55,8 @@ class CameraSpec(Group):
             raise ValueError("a camera has `password` or `password_file`, not both")
         if not self.username and self.has_password:
             raise ValueError("a password needs its `username`")
+        if self.ca_file is not None and not self.tls_verify:
+            raise ValueError("a camera has a `ca_file` or `tls_verify: false`, not both")
         return self
 
     @property
@@ -197,6 +205,10 @@ def _plain(spec: CameraSpec) -> dict[str, object]:
         said["password"] = password
     if spec.password_file is not None:
         said["password_file"] = str(spec.password_file)
+    if not spec.tls_verify:
+        said["tls_verify"] = False
+    if spec.ca_file is not None:
+        said["ca_file"] = str(spec.ca_file)
     if not spec.is_enabled:
         said["is_enabled"] = False
     return said

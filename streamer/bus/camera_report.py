@@ -79,6 +79,7 @@ class CameraReport(Part):
     waiting_segments: NonNegativeInt = Field(0, description="Not analysed yet, those on the bus included.")
     waiting_s: NonNegativeFloat = 0.0
     waiting_bytes: NonNegativeInt = 0
+    unstored_segments: NonNegativeInt = Field(0, description="Of these, those that the media store does not have yet.")
     oldest_waiting_s: NonNegativeFloat = Field(0.0, description="How long the oldest of them has waited.")
     counts: CameraCounts = CameraCounts()
     last_gaps: tuple[GapSeen, ...] = ()
@@ -92,3 +93,4 @@ class CamerasReport(Message):
     since: AwareDatetime = Field(description="When the streamer started: the counts begin there.")
     cameras: tuple[CameraReport, ...]
     fault: str | None = Field(None, description="Why the cameras file is not followed, in words.")
+    store_fault: str | None = Field(None, description="Why the media store takes no footage, in words.")

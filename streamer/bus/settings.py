@@ -88,7 +88,8 @@ class Media(Group):
     secret_key: SecretStr | None = Field(None, description="The secret that belongs to it; better in a secret file.")
     patience_s: PositiveFloat = Field(
         60.0,
-        description="Seconds for which a server that is away or overloaded is waited for, before the process ends.",
+        description="Seconds for which a server that is away or overloaded is waited for, before the process ends; a "
+        "streamer that runs waits for it as long as it takes.",
     )
 
 

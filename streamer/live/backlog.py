@@ -11,11 +11,12 @@ RELIEF = 0.5  # a step is taken back once the oldest has waited for less than th
 class CameraBacklog:
     """The footage of one camera that nobody has analysed yet."""
 
-    waiting: int = 0  # segments that are not on the bus
+    waiting: int = 0  # segments that are not on the bus, those that the media store lacks among them
     in_flight: int = 0  # segments on the bus
     duration_s: float = 0.0
     size_bytes: int = 0
     oldest_s: float = 0.0  # how long the oldest has waited
+    unstored: int = 0  # of the waiting segments, those that the media store does not have yet
 
     @property
     def segments(self) -> int:

@@ -22,12 +22,13 @@ from streamer.bus.camera_report import Connection
 from streamer.bus.camera_url import scrubbed
 from streamer.bus.errors import CameraFileError, MediaStoreError
 from streamer.bus.identity import live_segment_id
-from streamer.bus.media import MediaStore, segment_uri
+from streamer.bus.media import segment_uri
 from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.bus.settings import Live
 from streamer.errors import CameraError, CameraRefusedError
 from streamer.live.connection import CameraConnection
 from streamer.live.segmenter import LiveVideo
+from streamer.live.spool import Spool
 from streamer.live.state import CameraFailed, CameraState, LiveSegment, Told
 from streamer.live.stream import LiveStream
 
@@ -47,7 +48,7 @@ class LiveCamera:
         spec: CameraSpec,
         live: Live,
         *,
-        media: MediaStore,
+        spool: Spool,
         work_folder: Path,
         outbox: "queue.SimpleQueue[Told]",
         last_end: datetime | None,
@@ -58,13 +59,13 @@ class LiveCamera:
         Args:
             spec: The camera.
             live: How cameras are watched.
-            media: Where segments go.
+            spool: Where finished segments go; on the disk of `work_folder`.
             work_folder: A folder of this camera's own for unfinished files.
             outbox: Who enters and publishes them.
             last_end: Where this camera's footage ended when it was last watched.
             utc_now: The clock.
         """
-        self.spec, self.live, self.work_folder, self._media = spec, live, work_folder, media
+        self.spec, self.live, self.work_folder, self._spool = spec, live, work_folder, spool
         self._outbox, self._utc_now = outbox, utc_now
         self.state = CameraState(Connection.CONNECTING, utc_now())
         self._last_end, self._previous_id = last_end, ""
@@ -142,12 +143,7 @@ class LiveCamera:
         shutil.rmtree(self.work_folder, ignore_errors=True)
         self.work_folder.mkdir(parents=True, exist_ok=True)
         try:
-            stream = LiveStream(
-                self.spec.camera,
-                self.spec.opening_url(),
-                connect_s=self.live.connect_s,
-                stall_s=self.live.stall_s,
-            )
+            stream = LiveStream(self.spec, connect_s=self.live.connect_s, stall_s=self.live.stall_s)
             try:
                 CameraConnection(self, stream).watch()
             finally:
@@ -227,10 +223,10 @@ class LiveCamera:
         self._previous_id, self._break_reason = "", reason
 
     def hand_over(self, video: LiveVideo, started_at: datetime, origin: TimeOrigin, time_base: Any) -> None:
-        """Put a finished video into the media store and tell of it.
+        """Put a finished video into the spool and tell of it.
 
         Raises:
-            MediaStoreError: the store does not take it.
+            MediaStoreError: the disk does not take it.
         """
         duration_s = float((video.end_pts - video.start_pts) * time_base)
         segment_id = live_segment_id(
@@ -253,8 +249,9 @@ class LiveCamera:
             gap_reason=self._break_reason if gap_since is not None else None,
         )
         size_bytes = video.path.stat().st_size
-        self._media.adopt(ready.uri, video.path)
-        self._outbox.put(LiveSegment(ready, size_bytes, gap_since, is_encoded=not video.is_copy))
+        segment = LiveSegment(ready, size_bytes, gap_since, is_encoded=not video.is_copy)
+        self._spool.keep(segment, video.path)
+        self._outbox.put(segment)
         self._has_begun = True
         self._previous_id, self._last_end = segment_id, started_at + timedelta(seconds=duration_s)
         self.state = replace(self.state, last_frame_at=self._last_end)

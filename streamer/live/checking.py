@@ -50,7 +50,7 @@ def check_camera(spec: CameraSpec, live: Live, *, watch_s: float) -> CameraCheck
         CameraFileError: its password file cannot be read.
     """
     began_s = time.monotonic()
-    stream = LiveStream(spec.camera, spec.opening_url(), connect_s=live.connect_s, stall_s=live.stall_s)
+    stream = LiveStream(spec, connect_s=live.connect_s, stall_s=live.stall_s)
     try:
         connected_s = time.monotonic()
         clock = LiveClock(stream.stream.time_base, off_at_most_s=float("inf"))

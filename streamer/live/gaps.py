@@ -13,11 +13,13 @@ from streamer.live.tables import LiveGapRow, LiveSegmentRow
 
 SAME_GAP_S = 1.0  # times of neighbours may be apart by as much as the clocks that told them
 SKIPPED_REASON = "analysis was behind"
+UNSTORED_REASON = "the media store was away"
 
 
 class LiveState(StrEnum):
     """How far a live segment is."""
 
+    UNSTORED = "unstored"  # waits as well, on this machine's disk
     WAITING = "waiting"
     PUBLISHED = "published"
     ANALYSED = "analysed"
@@ -33,15 +35,20 @@ class Skipped:
     camera_id: str
     uri: str
     duration_s: float
+    is_stored: bool  # whether the media store has it
 
 
 def skipped(session: Session, rows: Sequence[LiveSegmentRow]) -> list[Skipped]:
     """Give `rows` up, each a gap."""
+    given_up: list[Skipped] = []
     for row in rows:
+        is_stored = row.state != LiveState.UNSTORED
         row.state = LiveState.SKIPPED
         ready = SegmentReady.model_validate_json(row.message)
-        note_gap(session, row.camera_id, ready.started_at, end_of(ready), SKIPPED_REASON)
-    return [Skipped(row.segment_id, row.camera_id, row.uri, row.duration_s) for row in rows]
+        reason = SKIPPED_REASON if is_stored else UNSTORED_REASON
+        note_gap(session, row.camera_id, ready.started_at, end_of(ready), reason)
+        given_up.append(Skipped(row.segment_id, row.camera_id, row.uri, row.duration_s, is_stored))
+    return given_up
 
 
 def unlinked_from_skipped(session: Session, ready: SegmentReady) -> SegmentReady:
@@ -56,7 +63,14 @@ def unlinked_from_skipped(session: Session, ready: SegmentReady) -> SegmentReady
     if since is None:
         return ready
     gap_s = max(0.0, (ready.started_at - since).total_seconds())
-    return ready.model_copy(update={"previous_segment_id": None, "gap_before_s": gap_s, "gap_reason": SKIPPED_REASON})
+    is_of_it = (
+        LiveGapRow.camera_id == ready.camera_id,
+        LiveGapRow.since <= naive(since),
+        LiveGapRow.until > naive(since),
+    )
+    reason = session.scalar(select(LiveGapRow.reason).where(*is_of_it).order_by(LiveGapRow.gap_id.desc()).limit(1))
+    update = {"previous_segment_id": None, "gap_before_s": gap_s, "gap_reason": reason or SKIPPED_REASON}
+    return ready.model_copy(update=update)
 
 
 def note_gap(session: Session, camera_id: str, since: datetime, until: datetime, reason: str) -> None:

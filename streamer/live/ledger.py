@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, Select, Update, case, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from streamer.bus.camera_report import GapSeen
 from streamer.bus.cameras import make_tables
@@ -24,6 +24,7 @@ from streamer.live.gaps import LiveState, Skipped, end_of, naive, note_gap, skip
 from streamer.live.tables import LiveCameraRow, LiveGapRow, LiveIdentityRow, LiveSegmentRow, LiveTables
 
 BATCH = 500
+WAITING = (LiveState.UNSTORED, LiveState.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,10 @@ class LiveLedger:
     def enter(
         self, ready: SegmentReady, *, partition: int, size_bytes: int, gap_since: datetime | None, now: datetime
     ) -> None:
-        """Enter a segment whose video lies in the media store, and the gap before it; repeats change nothing."""
+        """Enter a finished segment, which the media store has yet to take, and the gap before it.
+
+        Repeats change nothing.
+        """
         with self._writing() as session:
             if session.scalar(select(LiveSegmentRow.sequence).filter_by(segment_id=ready.segment_id)) is not None:
                 return
@@ -76,7 +80,7 @@ class LiveLedger:
                     size_bytes=size_bytes,
                     uri=ready.uri,
                     message=ready.model_dump_json(exclude_none=True),
-                    state=LiveState.WAITING,
+                    state=LiveState.UNSTORED,
                 )
             )
             session.merge(LiveCameraRow(camera_id=ready.camera_id, last_end=naive(end_of(ready))))
@@ -102,7 +106,8 @@ class LiveLedger:
 
     def backlogs(self, now: datetime) -> dict[str, CameraBacklog]:
         """What nobody has analysed yet, by camera."""
-        is_waiting = case((LiveSegmentRow.state == LiveState.WAITING, 1), else_=0)
+        is_waiting = case((LiveSegmentRow.state.in_(WAITING), 1), else_=0)
+        is_unstored = case((LiveSegmentRow.state == LiveState.UNSTORED, 1), else_=0)
         query = (
             select(
                 LiveSegmentRow.camera_id,
@@ -111,21 +116,40 @@ class LiveLedger:
                 func.sum(LiveSegmentRow.duration_s),
                 func.sum(LiveSegmentRow.size_bytes),
                 func.min(LiveSegmentRow.entered_at),
+                func.sum(is_unstored),
             )
-            .where(LiveSegmentRow.state.in_((LiveState.WAITING, LiveState.PUBLISHED)))
+            .where(LiveSegmentRow.state.in_((*WAITING, LiveState.PUBLISHED)))
             .group_by(LiveSegmentRow.camera_id)
         )
         with self._reading() as session:
             return {
                 camera: CameraBacklog(
-                    waiting, count - waiting, seconds, size, max(0.0, (naive(now) - oldest).total_seconds())
+                    waiting, count - waiting, seconds, size, max(0.0, (naive(now) - oldest).total_seconds()), unstored
                 )
-                for camera, waiting, count, seconds, size, oldest in session.execute(query)
+                for camera, waiting, count, seconds, size, oldest, unstored in session.execute(query)
             }
 
     def waiting(self, camera_id: str, at_most: int) -> list[LiveLine]:
-        """The camera's first segments that are not on the bus, in order."""
+        """The camera's first segments that may go onto the bus, in order: none overtakes one that is not stored."""
         return self._lines(LiveState.WAITING, at_most, camera_id)
+
+    def unstored(self, at_most: int) -> list[SegmentReady]:
+        """The first segments of all cameras that the media store does not have yet, in order."""
+        return [line.message for line in self._lines(LiveState.UNSTORED, at_most)]
+
+    def unstored_ids(self) -> set[str]:
+        """All segments that the media store does not have yet."""
+        with self._reading() as session:
+            return set(session.scalars(select(LiveSegmentRow.segment_id).filter_by(state=LiveState.UNSTORED)))
+
+    def mark_stored(self, segment_id: str) -> bool:
+        """Note that the media store has the segment; false when it was given up meanwhile."""
+        query = select(LiveSegmentRow).filter_by(segment_id=segment_id, state=LiveState.UNSTORED)
+        with self._writing() as session:
+            row = session.scalar(query)
+            if row is not None:
+                row.state = LiveState.WAITING
+            return row is not None
 
     def again(self, at_most: int) -> list[LiveLine]:
         """The first analysed segments that the broker of now was not told of."""
@@ -170,11 +194,13 @@ class LiveLedger:
         with self._writing() as session:
             return skipped(session, list(session.scalars(query)))
 
-    def skip_oldest(self, size_bytes: int) -> list[Skipped]:
+    def skip_oldest(self, size_bytes: int, *, only_unstored: bool = False) -> list[Skipped]:
         """Give up the oldest segments, not yet on the bus, until they are `size_bytes` together."""
+        query = _waiting_rows()
+        query = query.where(LiveSegmentRow.state == LiveState.UNSTORED) if only_unstored else query
         chosen: list[LiveSegmentRow] = []
         with self._writing() as session:
-            for row in session.scalars(_waiting_rows()).yield_per(BATCH):
+            for row in session.scalars(query).yield_per(BATCH):
                 if size_bytes <= 0:
                     break
                 size_bytes -= row.size_bytes
@@ -216,7 +242,11 @@ class LiveLedger:
     def _lines(self, state: LiveState, at_most: int, camera_id: str | None = None) -> list[LiveLine]:
         query = select(LiveSegmentRow).where(LiveSegmentRow.state == state)
         if camera_id is not None:
-            query = query.where(LiveSegmentRow.camera_id == camera_id)
+            other = aliased(LiveSegmentRow)
+            is_unstored = other.camera_id == camera_id, other.state == LiveState.UNSTORED
+            first = select(func.min(other.sequence)).where(*is_unstored).scalar_subquery()
+            is_before = LiveSegmentRow.sequence < func.coalesce(first, LiveSegmentRow.sequence + 1)
+            query = query.where(LiveSegmentRow.camera_id == camera_id, is_before)
         with self._reading() as session:
             return [
                 LiveLine(row.sequence, row.partition, SegmentReady.model_validate_json(row.message), row.is_fixed)
@@ -245,5 +275,5 @@ def _moved(before: LiveState, after: LiveState) -> Update:
 
 def _waiting_rows() -> Select[LiveSegmentRow]:
     """Those that were never on the bus, oldest first: whoever was there may be under way."""
-    is_untold = LiveSegmentRow.state == LiveState.WAITING, LiveSegmentRow.is_fixed.is_(False)
+    is_untold = LiveSegmentRow.state.in_(WAITING), LiveSegmentRow.is_fixed.is_(False)
     return select(LiveSegmentRow).where(*is_untold).order_by(LiveSegmentRow.sequence)

@@ -6,16 +6,17 @@ or be given up; what was published cannot.
 
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from streamer.bus.camera_report import Pressure
 from streamer.bus.client import Publisher
 from streamer.bus.errors import BrokerUnreachableError
-from streamer.bus.media import MediaStore
 from streamer.bus.topics import SEGMENTS
 from streamer.live.backlog import CameraBacklog, Limits, over_quota_bytes, pressure_of, room_on_bus
 from streamer.live.gaps import Skipped
 from streamer.live.ledger import LiveLedger, LiveLine
+from streamer.live.storing import Storer
 from streamer.measuring import captured, note_published
 
 logger = logging.getLogger(__name__)
@@ -24,36 +25,44 @@ FLUSH_S = 2.0
 AGAIN_AT_ONCE = 50  # of what was analysed before a broker lost its memory: new footage goes first
 KEEP = timedelta(hours=6)  # how long it is known what was analysed: as long as any reader may be behind a lost broker
 KEEP_GAPS = timedelta(days=90)
+KEEP_FREE_BYTES = 500_000_000  # for the ledger, which has to be written to get rid of anything
 NONE = CameraBacklog()
 
 
 class LivePublisher:
     """Belongs to one thread.
 
-    Raises (from `relieve`): `LedgerError`, `MediaStoreError`.
+    Raises (from `relieve`): `LedgerError`, `MediaStoreError` when the spool cannot be used.
     """
 
     def __init__(
-        self, ledger: LiveLedger, media: MediaStore, publisher: Publisher, limits: Limits, *, thinned_fps: float
+        self,
+        ledger: LiveLedger,
+        storer: Storer,
+        publisher: Publisher,
+        limits: Limits,
+        *,
+        thinned_fps: float,
+        free_bytes: Callable[[], int],
     ) -> None:
-        """Publish the waiting lines of `ledger`; videos of what is skipped are taken out of `media`."""
-        self._ledger, self._media, self._publisher = ledger, media, publisher
-        self._limits, self._thinned_fps = limits, thinned_fps
+        """Publish the waiting lines of `ledger`.
+
+        Args:
+            ledger: What is known of live footage.
+            storer: Takes away the videos of what is skipped.
+            publisher: This thread's alone.
+            limits: Where each step begins.
+            thinned_fps: Frames a second that are looked at then.
+            free_bytes: How much room is left on the disk where footage waits for the media store.
+        """
+        self._ledger, self._storer, self._publisher = ledger, storer, publisher
+        self._limits, self._thinned_fps, self._free_bytes = limits, thinned_fps, free_bytes
         self.pressures: dict[str, Pressure] = {}
         self.backlogs: dict[str, CameraBacklog] = {}
         self.thinned: Counter[str] = Counter()  # segments
         self.skipped: Counter[str] = Counter()  # segments
         self.skipped_s: dict[str, float] = defaultdict(float)
         self.skipped_over_quota: Counter[str] = Counter()  # segments, counted among the skipped too
-
-    def start(self) -> None:
-        """Take away the video of what was given up, in case a streamer before us died before it could.
-
-        Raises:
-            MediaStoreError: the media store cannot be reached.
-        """
-        for uri in self._ledger.skipped_uris():
-            self._media.remove(uri)
 
     def relieve(self, now: datetime) -> None:
         """Look how far analysis is behind, and take the step for it with every camera."""
@@ -62,8 +71,7 @@ class LivePublisher:
         if any(backlog.oldest_s > self._limits.skip_after_s for backlog in self.backlogs.values()):
             skipped += self._ledger.skip_older(now - timedelta(seconds=self._limits.skip_after_s))
             self.backlogs = self._ledger.backlogs(now)
-        if over_bytes := over_quota_bytes(self.backlogs, self._limits):
-            over_quota = self._ledger.skip_oldest(over_bytes)
+        if over_quota := self._over_quota():
             self.skipped_over_quota.update(each.camera_id for each in over_quota)
             skipped += over_quota
             self.backlogs = self._ledger.backlogs(now)
@@ -121,9 +129,18 @@ class LivePublisher:
             self.thinned[line.message.camera_id] += 1
         return self._ledger.fix(line, sampling_fps_at_most=self._thinned_fps if is_thinned else None)
 
+    def _over_quota(self) -> list[Skipped]:
+        """Give up what there is no room for: in the quota, or on the disk while the media store takes nothing."""
+        over_bytes = over_quota_bytes(self.backlogs, self._limits)
+        given_up = self._ledger.skip_oldest(over_bytes) if over_bytes else []
+        is_filling = self._storer.fault is not None and any(each.unstored for each in self.backlogs.values())
+        if is_filling and (short_bytes := KEEP_FREE_BYTES - self._free_bytes()) > 0:
+            given_up += self._ledger.skip_oldest(short_bytes, only_unstored=True)
+        return given_up
+
     def _count(self, skipped: list[Skipped]) -> None:
+        self._storer.give_up(skipped)
         for each in skipped:
-            self._media.remove(each.uri)
             self.skipped[each.camera_id] += 1
             self.skipped_s[each.camera_id] += each.duration_s
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from streamer.bus.camera_file import CameraFile, CameraSpec
 from streamer.bus.errors import CameraFileError
-from streamer.bus.media import MediaStore
 from streamer.bus.settings import Live
 from streamer.live.camera import LiveCamera
+from streamer.live.spool import Spool
 from streamer.live.state import Told
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Roster:
         file: CameraFile,
         live: Live,
         *,
-        media: MediaStore,
+        spool: Spool,
         work_folder: Path,
         outbox: "queue.SimpleQueue[Told]",
         last_end: Callable[[str], datetime | None],
@@ -35,12 +35,12 @@ class Roster:
         Args:
             file: The cameras.
             live: How they are watched.
-            media: Where segments go.
+            spool: Where finished segments go.
             work_folder: A folder of ours for unfinished files.
             outbox: Where cameras put what they made.
             last_end: Where a camera's footage ended when it was last watched.
         """
-        self._file, self._live, self._media, self._work_folder = file, live, media, work_folder
+        self._file, self._live, self._spool, self._work_folder = file, live, spool, work_folder
         self._outbox, self._last_end = outbox, last_end
         self._stamp: object = ()  # unlike any
         self._wanted: dict[str, CameraSpec] = {}
@@ -95,7 +95,7 @@ class Roster:
         camera = LiveCamera(
             spec,
             self._live,
-            media=self._media,
+            spool=self._spool,
             work_folder=self._work_folder / spec.camera,
             outbox=self._outbox,
             last_end=self._last_end(spec.camera),

@@ -10,7 +10,7 @@ from streamer.bus.messages import SegmentReady, TimeOrigin
 
 @dataclass(frozen=True, slots=True)
 class LiveSegment:
-    """One segment whose video lies in the media store, to be entered and published."""
+    """One finished segment, to be entered, stored and published."""
 
     ready: SegmentReady
     size_bytes: int

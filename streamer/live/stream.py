@@ -1,5 +1,7 @@
 """One connection to a camera: its packets, with times, and one clear reason when it fails. No secret leaves here."""
 
+import errno
+import ssl
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -8,14 +10,18 @@ from urllib.parse import urlsplit
 import av
 import av.error
 
+from streamer.bus.camera_file import CameraSpec
 from streamer.bus.camera_url import scrubbed, shown_url
 from streamer.errors import CameraError, CameraRefusedError
+from streamer.live.checked_web import NO_OWN_CONNECTIONS, CheckedWeb
 from streamer.live.times import PacketTimes
+from streamer.live.trust import authorities, cannot_read, distrust_of, trusting
 
 RTSP = {"rtsp_transport": "tcp", "allowed_media_types": "video"}
 # A playlist may name other places: never files of this machine.
 HTTP = {"protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy"}
 USUAL_FPS = 25
+DISTRUST_S = 5.0
 TREMOR_S = 0.5  # times that go back by less are a careless camera's, not a leap
 LEAP_S, LEAP_FRAMES = 2.0, 5  # without a frame, whichever is longer: something is missing
 WITHOUT_SPS = b""
@@ -34,15 +40,27 @@ class LiveStream:
     Raises (from everything that reads): `CameraError`, and `CameraRefusedError` when the camera says no.
     """
 
-    def __init__(self, camera_id: str, url: str, *, connect_s: float, stall_s: float) -> None:
-        """Connect; a camera that does not answer within `connect_s`, or is silent for `stall_s`, has failed."""
-        self._camera_id, self._url, self._stall_s = camera_id, url, stall_s
-        self.may_tell_time = urlsplit(url).scheme.startswith("rtsp")
-        options = RTSP if self.may_tell_time else HTTP
+    def __init__(self, camera: CameraSpec, *, connect_s: float, stall_s: float) -> None:
+        """Connect; a camera that does not answer within `connect_s`, or is silent for `stall_s`, has failed.
+
+        Raises:
+            CameraFileError: the password file cannot be read.
+        """
+        self._camera_id, self._url, self._stall_s = camera.camera, camera.opening_url(), stall_s
+        scheme = urlsplit(self._url).scheme.lower()
+        self.may_tell_time = scheme.startswith("rtsp")
+        # FFmpeg's own TLS (GnuTLS) knows this machine's authorities nowhere but on Red Hat's, so it is told of them.
+        self._trusted = authorities(camera.ca_file) if camera.tls_verify and scheme in ("rtsps", "https") else None
+        self._web: CheckedWeb | None = None
         try:
-            self._container = av.open(url, options=dict(options), timeout=(connect_s, stall_s))
+            self._container = self._opened(scheme, connect_s, stall_s)
         except (av.error.FFmpegError, OSError) as error:
+            self._hang_up()
             raise self._failure(error, f"no picture within {connect_s:g} s") from None  # its text holds the address
+        except CameraError:
+            self._hang_up()
+            raise
+        camera_id, url = self._camera_id, self._url
         videos = self._container.streams.video
         if not videos or not videos[0].codec_context.width:
             self.close()
@@ -58,6 +76,7 @@ class LiveStream:
     def close(self) -> None:
         """Hang up."""
         self._container.close()
+        self._hang_up()
 
     def packets(self) -> Iterator[Any]:
         """Packets as they come, each with a `pts` and a `dts` that grows; ends only by an error."""
@@ -87,6 +106,25 @@ class LiveStream:
             raise CameraError(self._camera_id, shown_url(self._url), "the form of its picture changed")
         self._first_sps = sps or self._first_sps
 
+    def _opened(self, scheme: str, connect_s: float, stall_s: float) -> Any:
+        timeout = connect_s, stall_s
+        if scheme == "https" and self._trusted is not None:
+            try:
+                context = trusting(self._trusted)
+            except (OSError, ssl.SSLError) as error:
+                raise CameraError(self._camera_id, shown_url(self._url), cannot_read(self._trusted, error)) from error
+            self._web = CheckedWeb(self._camera_id, self._url, context, connect_s=connect_s, stall_s=stall_s)
+            options = {**HTTP, **NO_OWN_CONNECTIONS}
+            return av.open(self._url, options=options, timeout=timeout, io_open=self._web.open)
+        options = dict(RTSP if self.may_tell_time else HTTP)
+        if self._trusted is not None:
+            options |= {"tls_verify": "1", "ca_file": str(self._trusted)}
+        return av.open(self._url, options=options, timeout=timeout)
+
+    def _hang_up(self) -> None:
+        if self._web is not None:
+            self._web.close()
+
     def _demuxed(self) -> Iterator[Any]:
         try:
             for packet in self._container.demux(self.stream):
@@ -100,7 +138,12 @@ class LiveStream:
         for kind, reason in REFUSALS.items():
             if isinstance(error, kind):
                 return CameraRefusedError(self._camera_id, shown_url(self._url), reason)
-        if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        distrust = None
+        if self._trusted is not None and self._web is None and getattr(error, "errno", None) == errno.EIO:
+            distrust = distrust_of(self._url, self._trusted, timeout_s=DISTRUST_S)
+        if distrust is not None:
+            reason = distrust
+        elif isinstance(error, av.error.ExitError | av.error.TimeoutError):
             reason = on_timeout
         elif isinstance(error, av.error.EOFError):
             reason = "it ended the stream"

@@ -11,7 +11,7 @@ class LiveTables(DeclarativeBase):
 
 
 class LiveSegmentRow(LiveTables):
-    """One segment of a camera whose video lies in the media store."""
+    """One finished segment of a camera."""
 
     __tablename__ = "live_segments"
     __table_args__ = (Index("live_segments_by_state", "state", "camera_id", "sequence"),)

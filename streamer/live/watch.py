@@ -1,7 +1,7 @@
 """Everything live in the streamer: cameras, the ledger of their footage, its publishing, and the report of it all.
 
-The order for every segment is that of files: its video lies in the media store, then it is entered in the ledger, then
-it is published, and only the broker's acknowledgement marks it as published.
+The order for every segment: its video lies in the spool, then it is entered in the ledger, then the media store has it,
+then it is published, and only the broker's acknowledgement marks it as published.
 """
 
 import logging
@@ -13,14 +13,15 @@ from datetime import UTC, datetime
 from streamer.bus.camera_report import CameraCounts, CameraReport, CamerasReport, Pressure
 from streamer.bus.client import Publisher
 from streamer.bus.errors import BrokerUnreachableError
-from streamer.bus.messages import SegmentReady
 from streamer.bus.topics import CAMERAS
 from streamer.live.camera import LiveCamera
 from streamer.live.ledger import LiveLedger
 from streamer.live.publishing import NONE, LivePublisher
 from streamer.live.results import ResultsFollower
 from streamer.live.roster import Roster
+from streamer.live.spool import Spool
 from streamer.live.state import CameraFailed, LiveSegment, Told
+from streamer.live.storing import Storer
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class LiveWatch:
         outbox: "queue.SimpleQueue[Told]",
         *,
         ledger: LiveLedger,
+        spool: Spool,
+        storer: Storer,
         publisher: LivePublisher,
         reporter: Publisher,
         results: ResultsFollower,
@@ -54,6 +57,8 @@ class LiveWatch:
             roster: The cameras.
             outbox: What they made.
             ledger: What is known of their footage.
+            spool: Where it lies until the media store has it.
+            storer: Brings it there.
             publisher: Publishes it.
             reporter: Publishes reports; this thread's alone.
             results: Tells what was analysed.
@@ -61,13 +66,12 @@ class LiveWatch:
             show: Told of every report, whether or not there is a broker.
             utc_now: The clock.
         """
-        self._show = show
+        self._show, self._spool, self._storer = show, spool, storer
         self._roster, self._outbox, self._ledger, self._publisher = roster, outbox, ledger, publisher
         self._reporter, self._results, self._partition_of, self._utc_now = reporter, results, partition_of, utc_now
         self._since = utc_now()
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
         self._seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-        self._last_segments: dict[str, SegmentReady] = {}
         self._next_look_s = self._next_report_s = self._next_show_s = self._next_forget_s = 0.0
         self._told: list[object] = []
 
@@ -75,10 +79,19 @@ class LiveWatch:
         """Begin to follow what becomes of the footage; cameras start with the first `advance`.
 
         Raises:
-            MediaStoreError: the media store cannot be reached.
+            MediaStoreError: the spool cannot be used.
+            LedgerError: the ledger cannot be read or written.
         """
-        self._publisher.start()
+        for segment in self._spool.unentered():
+            self._enter(segment)
+        self._spool.clean(self._ledger.unstored_ids())
+        self._storer.start()
         self._results.start()
+
+    @property
+    def store_fault(self) -> str | None:
+        """Why the media store takes no footage, in words; None while it does."""
+        return self._storer.fault
 
     def advance(self, now_s: float, incarnation: str | None) -> bool:
         """Take every step that is due; whether anything was done.
@@ -88,9 +101,10 @@ class LiveWatch:
             incarnation: The broker that is there; None while there is none, and everything waits.
 
         Raises:
-            MediaStoreError: the media store takes no segment.
+            MediaStoreError: this machine's disk takes no segment.
             LedgerError: the ledger cannot be read or written.
         """
+        self._storer.check()
         is_busy = self._take_in()
         if now_s < self._next_look_s:
             return is_busy
@@ -117,6 +131,7 @@ class LiveWatch:
         try:
             self._take_in()
         finally:
+            self._storer.close()
             self._results.close()
             self._publisher.close()
             self._reporter.close()
@@ -134,6 +149,7 @@ class LiveWatch:
             since=self._since,
             cameras=tuple(self._report(camera, analysed) for camera in self._roster.cameras),
             fault=self._roster.fault,
+            store_fault=self._storer.fault,
         )
 
     def _take_in(self) -> bool:
@@ -156,7 +172,8 @@ class LiveWatch:
             gap_since=segment.gap_since,
             now=self._utc_now(),
         )
-        self._last_segments[ready.camera_id] = ready
+        self._spool.entered(ready.segment_id)
+        self._storer.wake()
         counts, seconds = self._counts[ready.camera_id], self._seconds[ready.camera_id]
         counts["segments"] += 1
         counts["segments_bytes"] += segment.size_bytes
@@ -167,7 +184,8 @@ class LiveWatch:
 
     def _tell(self, now_s: float) -> None:
         """Publish a report when something changed that somebody waits for, and now and then anyway."""
-        told: list[object] = [self._roster.fault, *(self._pressing(camera) for camera in self._roster.cameras)]
+        faults = self._roster.fault, self._storer.fault
+        told: list[object] = [faults, *(self._pressing(camera) for camera in self._roster.cameras)]
         if told == self._told and now_s < self._next_report_s:
             return
         self._reporter.publish(CAMERAS, self._shown(now_s), partition=0)
@@ -195,7 +213,7 @@ class LiveWatch:
     def _report(self, camera: LiveCamera, analysed: dict[str, int]) -> CameraReport:
         state, name = camera.state, camera.spec.camera
         backlog = self._publisher.backlogs.get(name, NONE)
-        counts, seconds, last = self._counts[name], self._seconds[name], self._last_segments.get(name)
+        counts, seconds, last = self._counts[name], self._seconds[name], self._storer.last_stored(name)
         return CameraReport(
             camera_id=name,
             url=camera.spec.shown_url,
@@ -216,6 +234,7 @@ class LiveWatch:
             waiting_segments=backlog.segments,
             waiting_s=round(backlog.duration_s, 3),
             waiting_bytes=backlog.size_bytes,
+            unstored_segments=backlog.unstored,
             oldest_waiting_s=round(backlog.oldest_s, 3),
             counts=CameraCounts(
                 segments=counts["segments"],

@@ -290,7 +290,7 @@ def test_footage_that_ended_before_the_start_is_a_gap(tmp_path: Path, streams: P
     assert first.gap_before_s == pytest.approx(3600, abs=10)
 
 
-@pytest.mark.parametrize("blocked", ["media", "work"])
+@pytest.mark.parametrize("blocked", ["spool", "work"])
 def test_a_disk_that_takes_nothing_ends_the_watch_with_one_clear_error(
     tmp_path: Path, streams: Path, blocked: str
 ) -> None:

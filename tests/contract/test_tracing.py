@@ -6,11 +6,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from consumers.analyzer.eyes import Eyes
+from consumers.analyzer.manifests import SegmentAnalysis
 from consumers.notifying.channels import Channel
 from consumers.notifying.notice import notice_of
 from consumers.notifying.notifier import Notifier
@@ -20,13 +23,15 @@ from consumers.runner import IsStopping, Publication, Runner
 from operations.seeing import tracing
 from streamer.bus.broker import EmbeddedBroker
 from streamer.bus.client import Bus, Received
+from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentAnalyzed, SegmentReady
 from streamer.bus.settings import Traces
 from streamer.bus.topics import PEOPLE, SEGMENTS
 from streamer.measuring import captured
 from tests.builders_alerter import AlerterDesk
 from tests.builders_bus import drain, wait_until
-from tests.builders_consumers import RecordingStage, a_segment, running
+from tests.builders_consumers import RecordingStage, a_segment, people_video, running
+from tests.builders_model import tiny_humanvlm
 from tests.builders_notifying import HttpReceiver, outbox
 from tests.builders_rules import FixedRules, a_rule
 
@@ -40,6 +45,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.spans: dict[str, Any] = {}
+        self.all: list[Any] = []
         self.services: set[str] = set()
         taken = self
 
@@ -71,6 +77,7 @@ class Collector:
             self.services |= {a.value.string_value for a in resource.resource.attributes if a.key == "service.name"}
             for scope in resource.scope_spans:
                 self.spans.update({span.name: span for span in scope.spans})
+                self.all += scope.spans
 
     @contextmanager
     def running(self) -> Iterator["Collector"]:
@@ -152,6 +159,45 @@ def test_one_trace_leads_from_capture_to_whoever_is_told(
     assert (facts["camera_id"], facts["segment_id"]) == ("gate", analysed.segment_id)
 
 
+def test_what_an_analysis_is_made_of_has_spans_below_its_own_once(
+    tmp_path: Path, broker: EmbeddedBroker, collector: Collector
+) -> None:
+    eyes = Eyes.open(cache_dir=tmp_path / "cache", vlm=str(tiny_humanvlm(tmp_path / "vlm")))
+    media, ready = MediaStore(str(tmp_path / "media")), a_segment("s1")
+    media.write(ready.uri, people_video(tmp_path / "v.mp4").read_bytes())
+    bus = Bus(broker.address, partitions=1)
+    bus.ensure_topics()
+    publisher, consumer = bus.publisher(), bus.consumer([PEOPLE], "look")
+    analyzer = Runner(
+        Bus(broker.address, partitions=1), [SEGMENTS], "analyzer", SegmentAnalysis(eyes, media), leg="analyze"
+    )
+    with running(analyzer):
+        for _ in range(2):  # the second time it is not computed, but published again
+            publisher.publish(SEGMENTS, ready, partition=0, headers=captured(ready))
+            publisher.flush()
+            (arrived,) = drain(consumer, 1, within_s=WITHIN_S)
+    assert isinstance(arrived, Received)
+    timings_s = arrived.message.timings_s
+    publisher.close()
+    consumer.close()
+    bus.close()
+    tracing.stop()  # sends what is left
+    steps = [span for span in collector.all if span.name == "analyze"]
+    parts = [span for span in collector.all if span.name not in ("capture", "analyze")]
+    assert [span.name for span in parts] == ["decode", "detect", "track", "crop", "vlm"]
+    (step,) = [span for span in steps if {span.span_id} == {part.parent_span_id for part in parts}]
+    assert {part.trace_id for part in parts} == {step.trace_id}
+    assert len(steps) == 2
+    leeway_ns = 5_000_000  # two clocks, one of which is only ever set right
+    for part, after in pairwise(parts):
+        assert part.end_time_unix_nano <= after.start_time_unix_nano + leeway_ns
+    assert step.start_time_unix_nano - leeway_ns <= parts[0].start_time_unix_nano
+    assert parts[-1].end_time_unix_nano <= step.end_time_unix_nano + leeway_ns
+    for part in parts:
+        elapsed_s = (part.end_time_unix_nano - part.start_time_unix_nano) / 1e9
+        assert elapsed_s == pytest.approx(timings_s["humanvlm" if part.name == "vlm" else part.name], abs=2e-4)
+
+
 def test_without_a_collector_nothing_is_carried_and_nothing_of_opentelemetry_is_loaded(
     broker: EmbeddedBroker,
 ) -> None:
@@ -172,6 +218,8 @@ def test_without_a_collector_nothing_is_carried_and_nothing_of_opentelemetry_is_
         "from streamer.bus.settings import Traces\nfrom operations.seeing import tracing\n"
         "tracing.start('x', Traces())\n"
         "assert tracing.step('x', None, began_s=1.0) == ()\n"
+        "tracing.begin_parts('s1'); tracing.note_part('s1', 'decode', 1.0)\n"
+        "assert tracing.parts_of('s1') == ()\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

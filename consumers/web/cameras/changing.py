@@ -27,6 +27,10 @@ def changed(camera_id: str, before: CameraSpec | None, asked: CameraChangeShape)
     username = asked.username if asked.username is not None else before.username if before else ""
     line: dict[str, object] = {"camera": camera_id, "url": url, "username": username}
     line["is_enabled"] = asked.is_enabled if asked.is_enabled is not None else before is None or before.is_enabled
+    if before is not None and _host(url) == _host(before.url.get_secret_value()):  # who to trust goes with the device
+        line |= {"tls_verify": before.tls_verify, "ca_file": before.ca_file}
+    if asked.tls_verify is not None:
+        line |= {"tls_verify": asked.tls_verify, **({} if asked.tls_verify else {"ca_file": None})}
     if asked.password is not None:
         return {**line, "password": asked.password}
     if before is None or not before.has_password or not username:

@@ -92,6 +92,9 @@ class CameraChangeShape(BaseModel):
     password: Annotated[str, Field(max_length=200)] | None = Field(
         None, description="That user's password, never told again; it has to be given anew when the host changes."
     )
+    tls_verify: bool | None = Field(
+        None, description="Whether its certificate has to be trusted (https, rtsps); true again when the host changes."
+    )
     is_enabled: bool | None = Field(None, description="Whether it is watched.")
 
 

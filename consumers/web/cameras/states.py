@@ -45,6 +45,12 @@ LEVELS: dict[CameraState, Level] = {
     CameraState.FOOTAGE: "none",
 }
 MORE_ANALYZERS = "Start a second analyzer or look at fewer frames a second (`sampling.target_fps`)."
+MEND_STORE = "Start the media store or give it room; `crewsight doctor` says more. What waits is stored by itself then."
+UNSTORED = {
+    Pressure.WAITING: CameraState.BEHIND,
+    Pressure.THINNED: CameraState.THINNED,
+    Pressure.SKIPPING: CameraState.SKIPPING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def stand(
         )
     if report is None:
         return CameraStanding(CameraState.CONNECTING, "The streamer takes it up.")
-    return _connected(report, said.at) if report.connection is Connection.LIVE else _lost(report, now)
+    return _connected(report, said) if report.connection is Connection.LIVE else _lost(report, now)
 
 
 def _lost(report: CameraReport, now: datetime) -> CameraStanding:
@@ -100,13 +106,19 @@ def _lost(report: CameraReport, now: datetime) -> CameraStanding:
     return CameraStanding(CameraState.RECONNECTING, f"Nothing has come for {since}{why}. The gap grows.", check)
 
 
-def _connected(report: CameraReport, said_at: datetime) -> CameraStanding:
+def _connected(report: CameraReport, said: CamerasReport) -> CameraStanding:
     last = report.last_frame_at
-    if last is not None and said_at - last > STALLED_AFTER:
+    if last is not None and said.at - last > STALLED_AFTER:
         wait = "It is connected anew by itself once it has been silent for `live.stall_s`."
-        silent = f"It is connected, and no frame has come for {lasted(last, said_at)}."
+        silent = f"It is connected, and no frame has come for {lasted(last, said.at)}."
         return CameraStanding(CameraState.STALLED, silent, wait)
     waits = f"{report.waiting_segments} segments wait, the oldest for {report.oldest_waiting_s:.0f} s"
+    if said.store_fault is not None and report.unstored_segments and report.pressure in UNSTORED:
+        away = f"The media store takes nothing: {said.store_fault.rstrip('.')}"
+        kept = "footage waits on the streamer's disk"
+        if report.pressure is Pressure.SKIPPING:
+            kept = f"{report.counts.skipped_segments} segments were given up unseen"
+        return CameraStanding(UNSTORED[report.pressure], f"{away}; {kept}; {waits}.", MEND_STORE)
     if report.pressure is Pressure.SKIPPING:
         lost = f"{report.counts.skipped_segments} segments were given up unseen"
         return CameraStanding(CameraState.SKIPPING, f"Analysis is too far behind: {lost}; {waits}.", MORE_ANALYZERS)

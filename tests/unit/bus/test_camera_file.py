@@ -32,6 +32,17 @@ def test_cameras_are_added_changed_and_removed_in_their_order(tmp_path: Path) ->
     assert (hall.camera, hall.is_enabled) == ("hall", False)
 
 
+def test_whom_to_trust_is_kept_for_each_camera(tmp_path: Path) -> None:
+    file = CameraFile(tmp_path / "cameras.yaml")
+    for name, more in (("gate", {}), ("yard", {"tls_verify": False}), ("hall", {"ca_file": Path("/etc/hall.pem")})):
+        file.put(CameraSpec.model_validate({"camera": name, "url": "https://cam/1", **more}))
+    assert [(each.tls_verify, each.ca_file) for each in file.read()] == [
+        (True, None),
+        (False, None),
+        (True, Path("/etc/hall.pem")),
+    ]
+
+
 def test_whoever_may_not_read_passwords_cannot_read_the_file(tmp_path: Path) -> None:
     file = CameraFile(tmp_path / "cameras.yaml")
     file.put(spec("gate"))
@@ -67,6 +78,10 @@ def test_changes_made_at_once_are_all_kept(tmp_path: Path) -> None:
     [
         ("cameras: [{camera: gate, url: 'rtsp://a:s3cret@/1'}]", "cameras.0.url: Value error, must begin with"),
         ("cameras: [{camera: gate, url: 'file:///etc/s3cret'}]", "cameras.0.url: Value error, must begin with"),
+        (
+            "cameras: [{camera: gate, url: 'https://cam/1', tls_verify: false, ca_file: a.pem}]",
+            "cameras.0: Value error, a camera has a `ca_file` or",
+        ),
         ("cameras: [{camera: a b, url: 'rtsp://cam/1'}]", "cameras.0.camera: String should match"),
         ("cameras: [{camera: gate, url: 'rtsp://cam/1', passwort: s3cret}]", "cameras.0.passwort: Extra inputs"),
         ("cameras: [{camera: gate, url: 'rtsp://cam/1', password: s3cret}]", "a password needs its `username`"),

@@ -1,6 +1,7 @@
 """How a camera is, said by the streamer's report and the cameras file."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from consumers.web.cameras.changing import changed
 from consumers.web.cameras.shapes import CameraChangeShape
 from consumers.web.cameras.states import CameraState, stand
 from streamer.bus.camera_file import CameraSpec
-from streamer.bus.camera_report import Connection
+from streamer.bus.camera_report import Connection, Pressure
 from tests.builders_upkeep import a_camera, a_report, one_of_each
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -32,6 +33,23 @@ def test_each_camera_of_a_bad_day_is_said_to_be_as_it_is():
     assert {name for name, standing in said.items() if standing.to_do} == {"ramp", "door", "yard", "hall", "roof"}
     assert "nothing came for 10 s, for 3 min" not in said["ramp"].words
     assert said["ramp"].words == "Nothing has come for 3 min 0 s: nothing came for 10 s. The gap grows."
+
+
+@pytest.mark.parametrize(
+    ("pressure", "state"), [("waiting", "behind"), ("thinned", "thinned"), ("skipping", "skipping")]
+)
+def test_footage_that_the_media_store_does_not_take_is_not_said_to_wait_for_analysis(pressure: str, state: str):
+    camera = a_camera("gate", now=NOW).model_copy(
+        update={"pressure": Pressure(pressure), "waiting_segments": 40, "unstored_segments": 33}
+    )
+    report = a_report(camera, now=NOW)
+    away = report.model_copy(update={"store_fault": "Come later"})
+    assert "nalysis" in stand(None, camera, report, NOW).words
+    said = stand(None, camera, away, NOW)
+    assert said.state.value == state
+    assert said.words.startswith("The media store takes nothing: Come later; ")
+    assert "nalysis" not in said.words
+    assert "crewsight doctor" in (said.to_do or "")
 
 
 def test_a_camera_that_never_showed_a_picture_and_fails_is_no_camera_that_is_being_connected():
@@ -59,10 +77,23 @@ def test_what_is_left_out_of_a_change_stays_secrets_included():
         "url": "rtsp://10.0.0.7/one?token=t0ken",
         "username": "viewer",
         "is_enabled": False,
+        "tls_verify": True,
+        "ca_file": None,
         "password": "s3cret",
         "password_file": None,
     }
     assert changed("gate", SPEC, CameraChangeShape(url="rtsp://10.0.0.7/two"))["password"] == "s3cret"
+
+
+def test_who_is_trusted_goes_with_the_device_and_is_checked_again_at_another():
+    trusting = SPEC.model_copy(update={"tls_verify": False})
+    here, elsewhere = "rtsp://10.0.0.7/two", "rtsp://10.0.0.8/one"
+    assert changed("gate", trusting, CameraChangeShape(url=here))["tls_verify"] is False
+    assert "tls_verify" not in changed("gate", trusting, CameraChangeShape(url=elsewhere, password="new"))
+    named = SPEC.model_copy(update={"ca_file": Path("gate.pem")})
+    assert changed("gate", named, CameraChangeShape(is_enabled=False))["ca_file"] == Path("gate.pem")
+    off = changed("gate", named, CameraChangeShape(tls_verify=False))
+    assert (off["tls_verify"], off["ca_file"]) == (False, None)
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,15 @@ def segment(number: int, camera: str = "gate", *, links: bool = True) -> Segment
     )
 
 
-def enter(ledger: LiveLedger, *numbers: int, camera: str = "gate", size_bytes: int = 100) -> None:
+def enter(
+    ledger: LiveLedger, *numbers: int, camera: str = "gate", size_bytes: int = 100, is_stored: bool = True
+) -> None:
     for number in numbers:
         ready = segment(number, camera)
         entered_at = NOW + timedelta(seconds=2 * number)
         ledger.enter(ready, partition=1, size_bytes=size_bytes, gap_since=None, now=entered_at)
+        if is_stored:
+            ledger.mark_stored(ready.segment_id)
 
 
 def publish(

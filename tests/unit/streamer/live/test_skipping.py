@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from streamer.bus.cameras import open_database
-from streamer.bus.client import Bus
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady, TimeOrigin
-from streamer.live.backlog import Limits
 from streamer.live.ledger import LiveLedger
-from streamer.live.publishing import LivePublisher
+from streamer.live.spool import Spool
+from streamer.live.storing import Storer
+from tests.builders_bus import wait_until
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -32,10 +32,11 @@ def test_the_video_of_what_a_dead_streamer_had_just_given_up_is_taken_away_by_th
             height_px=48,
         )
         ledger.enter(ready, partition=0, size_bytes=22, gap_since=None, now=ready.started_at)
+        ledger.mark_stored(ready.segment_id)
     ledger.skip_older(NOW + timedelta(minutes=30))  # and then the lights go out
     assert [media.exists(uri) for uri in uris] == [True, True]
-    publisher = Bus("127.0.0.1:1", partitions=1).publisher()
-    limits = Limits(in_flight=8, thin_after_s=30, skip_after_s=1800, quota_bytes=1000)
-    LivePublisher(LiveLedger(engine), media, publisher, limits, thinned_fps=2).start()
-    assert [media.exists(uri) for uri in uris] == [False, True]
+    storer = Storer(LiveLedger(engine), Spool(tmp_path / "spool"), media)
+    storer.start()
+    wait_until(lambda: [media.exists(uri) for uri in uris] == [False, True])
+    storer.close()
     engine.dispose()
