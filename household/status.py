@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from household.options import AsJson, Config
@@ -108,7 +109,7 @@ def _shown(seen: Sequence[Scraped], before: Sequence[Scraped], elapsed_s: float)
         facts = process_facts(each, known.get((each.job, each.address)), elapsed_s)
         numbers = [f"{facts[name]:g}" for name in ("messages_per_s", "lag", "in_flight", "dead_letters")]
         memory = f"{facts['memory_bytes'] / 2**20:.0f} MiB"
-        processes.add_row(each.job, _state(each), *([] if each.fault else [*numbers, memory]))
+        processes.add_row(escape(each.job), _state(each), *([] if each.fault else [*numbers, memory]))
     if not seen:
         processes.caption = "No process is noted in the state folder: is `crewsight up` running? Else name --target."
     return Group(processes, _cameras(seen))
@@ -116,9 +117,9 @@ def _shown(seen: Sequence[Scraped], before: Sequence[Scraped], elapsed_s: float)
 
 def _state(process: Scraped) -> str:
     if process.fault:
-        return f"[red]does not answer at {process.address}[/red]"
+        return f"[red]does not answer at {escape(process.address)}[/red]"
     if process.missing:
-        return f"[yellow]waits: {'; '.join(process.missing.values())}[/yellow]"
+        return f"[yellow]waits: {escape('; '.join(process.missing.values()))}[/yellow]"
     return "[green]ready[/green]"
 
 
