@@ -100,6 +100,13 @@ class StartingWeights:
     """A COCO checkpoint run exactly as Ultralytics runs it: its own letterbox, engine and suppression, class person."""
 
     def __init__(self, checkpoint: Path, *, confidence: float = 0.25, image_size: int = 640) -> None:
+        """Load `checkpoint`.
+
+        Raises:
+            EvaluationError: There is no such file; Ultralytics would look for it on the net.
+        """
+        if not checkpoint.is_file():
+            raise EvaluationError(checkpoint, "there is no such checkpoint")
         with pillow_kept():
             from ultralytics import YOLO
 
