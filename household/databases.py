@@ -87,11 +87,19 @@ def current(config: Config = None) -> None:
     raise SystemExit(0 if is_well else 1)
 
 
+def _version(known: Known) -> str | None:
+    """The version of one that opens; None of one that is not laid out, or whose opening says what is wrong with it."""
+    try:
+        return known.standing()[0]
+    except (SQLAlchemyError, OSError, ImportError):
+        return None
+
+
 @app.command()
 def upgrade(config: Config = None) -> None:
     """Lay the databases out, or bring them up to this program's version; back them up before."""
     for known in databases(config):
-        before, _ = known.standing()
+        before = _version(known)
         known.open_up()
         changed = "was laid out" if before is None else f"was {before}"
         said = "is" if before == known.schema.head else f"{changed}, is now"
