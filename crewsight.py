@@ -109,7 +109,8 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        sys.stderr.write(f"crewsight: {error}\n")
+        said = " ".join(line.strip() for line in str(error).splitlines())  # what a library said may be several lines
+        sys.stderr.write(f"crewsight: {said}\n")
         raise SystemExit(1) from error
 
 
