@@ -13,6 +13,7 @@ import consumers.access.cli
 from consumers.errors import ExportError, SearchQueryError
 from consumers.settings import PageSettings
 from operations.listing import Listing
+from streamer.bus.faults import first_fault
 
 if TYPE_CHECKING:
     from consumers.web.search.shapes import AnswerAsked, SearchAsked, SearchShape
@@ -77,8 +78,8 @@ def search(
         )
         asked = SearchAsked(words=text, like=like, picture=shown, by=by.value, filter=wanted, k=count)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        raise SearchQueryError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+        at, reason = first_fault(error)
+        raise SearchQueryError(": ".join(filter(None, [".".join(map(str, at)), reason]))) from error
     settings = PageSettings.read(config)
     place = (url or settings.page.reached_at) if url or token else None
     found = _of_this_machine(asked, settings) if place is None else _of_api(asked, place, token)
