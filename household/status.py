@@ -1,6 +1,7 @@
 """`crewsight status`: every process and every camera at a glance, from what they export."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -32,6 +33,9 @@ def status(
     from streamer.bus.settings import ProcessSettings
 
     folder, named = ProcessSettings.read(config).state.folder, target or ()
+    for each in named:
+        if not re.fullmatch(r"[^=]+=[^=\s]+:[0-9]+", each):
+            raise typer.BadParameter(f"{each} is not written as JOB=HOST:PORT", param_hint="--target")
 
     def look() -> list[Scraped]:
         return [scraped(job, address) for job, address in targets(folder, named)]

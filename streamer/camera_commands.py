@@ -22,8 +22,11 @@ CHECK_S = 12.0
 def list_cameras(config: Config = None) -> None:
     """List the cameras, without their secrets."""
     _, file = _opened(config)
-    for spec in file.read():
+    cameras = file.read()
+    for spec in cameras:
         typer.echo("\t".join([spec.camera, spec.shown_url, *([] if spec.is_enabled else ["not watched"])]))
+    if not cameras:
+        typer.echo(f"No camera is in {file.path}; `crewsight cameras add NAME URL` adds one.", err=True)
 
 
 @app.command()

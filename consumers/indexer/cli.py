@@ -59,8 +59,11 @@ def spaces(config: Config = None) -> None:
     from consumers.indexer.people import PeopleReader
 
     embeddings = Embeddings(PeopleReader(IndexerSettings.read(config).database_url))
-    for space in embeddings.spaces():
+    spaces_there = embeddings.spaces()
+    for space in spaces_there:
         typer.echo(f"{len(embeddings.keys(space)):>10}  {space}")
+    if not spaces_there:
+        typer.echo("Nobody has a vector yet: nobody was seen, or `crewsight indexer` has not run.")
 
 
 @erase.command()
@@ -111,6 +114,11 @@ def footage(
     if ends <= begins:
         raise SearchQueryError("the stretch of time ends before it begins")
     table = PeopleTable(settings.database_url)
+    known = [seen.camera_id for seen in table.cameras()]
+    if camera not in known:
+        there = f"known are {', '.join(known)}" if known else "nobody was seen yet"
+        said = f"Nothing is known of a camera {camera}; {there}. What it may still bring of that time is erased."
+        typer.echo(said, err=True)
     stretch = f"{begins.astimezone():%Y-%m-%d %H:%M} to {ends.astimezone():%Y-%m-%d %H:%M}"
     _ask(f"Erase everything that {camera} saw from {stretch}, clips too, for good?", sure)
     consumers.access.cli.note(settings, "erase footage", f"{camera} {begins.isoformat()} {ends.isoformat()}")

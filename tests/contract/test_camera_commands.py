@@ -71,6 +71,12 @@ def test_what_makes_no_sense_is_one_line(tmp_path: Path, words: tuple[str, ...],
     assert "s3cret" not in run.stderr
 
 
+def test_a_list_without_cameras_says_how_to_add_one(tmp_path: Path) -> None:
+    listed = crewsight(tmp_path, "cameras", "list")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "crewsight cameras add" in listed.stderr
+
+
 def test_cameras_never_end_so_once_refuses_them(tmp_path: Path) -> None:
     assert crewsight(tmp_path, "cameras", "add", "gate", "rtsp://127.0.0.1:1/1", "--no-check").returncode == 0
     for words in (("streamer", "--once"), ("up", "--once")):
