@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.detector import Detections
 from model.letterbox import Frame
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 from trainer.errors import EvaluationError
 from trainer.photos import PERSON, labelled_photos
 
@@ -107,7 +107,7 @@ class StartingWeights:
         """
         if not checkpoint.is_file():
             raise EvaluationError(checkpoint, "there is no such checkpoint")
-        with pillow_kept():
+        with ultralytics_tamed():
             from ultralytics import YOLO
 
         self._model = YOLO(str(checkpoint))
