@@ -9,8 +9,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from household.options import Config
 from operations.databases import Schema, Standing, shown, standing
+from operations.options import Config
 
 app = typer.Typer(help="The databases: people, desk and the streamer's ledger.", no_args_is_help=True)
 

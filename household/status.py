@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from household.options import AsJson, Config
+from operations.options import AsJson, Config
 from operations.seeing.scraping import Scraped, scraped, targets
 
 EVERY_S = 2.0

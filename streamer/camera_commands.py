@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.options import Config
+
 if TYPE_CHECKING:
     from streamer.bus.camera_file import CameraFile, CameraSpec
     from streamer.settings import StreamerSettings
 
 app = typer.Typer(help="The live cameras: find, list, add, change, remove and check them.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Name = Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's id.")]
 CHECK_S = 12.0
 

@@ -13,15 +13,13 @@ from consumers.access.roles import Role
 from consumers.errors import AccessError
 from consumers.settings import DeskSettings, PageSettings
 from operations.listing import Listing
+from operations.options import Config
 
 if TYPE_CHECKING:
     from consumers.access.access import Access
 
 users = typer.Typer(help="Who can sign in at the desk.", no_args_is_help=True)
 tokens = typer.Typer(help="What machines sign in with.", no_args_is_help=True)
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 PasswordFile = Annotated[
     Path | None,

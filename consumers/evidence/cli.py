@@ -2,13 +2,13 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from consumers.access.cli import operator
 from consumers.settings import NotifierSettings
+from operations.options import Config
 
 if TYPE_CHECKING:
     from consumers.alerts.schema import EvidenceRecord
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Copies that outlive the footage: list, hold, release, verify.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Alert = Annotated[str, typer.Argument(metavar="ALERT_ID", help="The alert.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the alert's history and the audit log.")]
 

@@ -2,13 +2,13 @@
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import consumers.access.cli
 from consumers.settings import IndexerSettings
+from operations.options import Config
 
 if TYPE_CHECKING:
     from consumers.indexer.erasures import Report, Wish
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 erase = typer.Typer(help="Let people be forgotten, for good.", no_args_is_help=True)
 index = typer.Typer(help="The vectors that people are found by.", no_args_is_help=True)
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until it is done.")]
 LOOK_EVERY_S = 0.2

@@ -13,14 +13,12 @@ import consumers.access.cli
 from consumers.errors import ExportError, SearchQueryError
 from consumers.settings import PageSettings
 from operations.listing import Listing
+from operations.options import Config
 from streamer.bus.faults import first_fault
 
 if TYPE_CHECKING:
     from consumers.web.search.shapes import AnswerAsked, SearchAsked, SearchShape
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Moment = Annotated[str | None, typer.Option(help="Such as 24h, 7d, 2026-11-24 or 2026-11-24T14:02.")]
 
 
