@@ -19,7 +19,6 @@ COPY trainer trainer
 COPY consumers consumers
 COPY operations operations
 COPY household household
-COPY household household
 RUN pip install ".[${FAISS},postgres,s3]" "transformers[serving]" && pip uninstall --yes pip
 
 FROM python:${PYTHON}

@@ -16,10 +16,10 @@ import model.cli
 import streamer.cli
 import trainer.cli
 from consumers.errors import ConsumerError
-from household.options import Config
 from model.errors import ModelError
 from operations.errors import OperationsError
 from operations.logs import configure_logging
+from operations.options import Config
 from streamer.bus.errors import BusError
 from streamer.errors import StreamerError
 from trainer.errors import TrainerError
@@ -109,7 +109,8 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        sys.stderr.write(f"crewsight: {error}\n")
+        said = " ".join(line.strip() for line in str(error).splitlines())  # what a library said may be several lines
+        sys.stderr.write(f"crewsight: {said}\n")
         raise SystemExit(1) from error
 
 

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +19,7 @@ import consumers.packs.cli
 import consumers.search.cli
 import consumers.sidecars.cli
 from consumers.settings import AlerterSettings, AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
+from operations.options import Config
 
 if TYPE_CHECKING:
     from streamer.bus.client import Bus
@@ -39,10 +39,6 @@ app.add_typer(consumers.indexer.cli.erase, name="erase")
 app.add_typer(consumers.indexer.cli.index, name="index")
 app.add_typer(consumers.feedback.cli.app, name="feedback")
 app.command()(consumers.sidecars.cli.export)
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 
 
 @app.command()

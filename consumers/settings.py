@@ -1,13 +1,14 @@
 """What the consumers can be told, each setting with its unit."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
 
 from consumers.notifying.channels import Channel
 from streamer.bus.errors import SettingsError
-from streamer.bus.settings import Group, Live, ProcessSettings, ZoneName
+from streamer.bus.settings import Group, HttpAddress, Live, ProcessSettings, ZoneName
 
 
 class Sampling(Group):
@@ -33,9 +34,8 @@ class Detector(Group):
 class Server(Group):
     """A model server that HumanVLM's questions and captions are asked of."""
 
-    url: str = Field(
+    url: HttpAddress = Field(
         "",
-        pattern=r"^(https?://[^/\s]+.*)?$",
         description="Root of a model server, such as http://gpu:8000; empty: HumanVLM runs in this process.",
     )
     model: str = Field("humanvlm", min_length=1, description="The name that the server knows the model by.")
@@ -50,9 +50,8 @@ class Server(Group):
         "assets",
         description="Where /v1/systemone takes pictures: in assets (transformers), or in images (llama.cpp, SGLang).",
     )
-    captions_url: str = Field(
+    captions_url: HttpAddress = Field(
         "",
-        pattern=r"^(https?://[^/\s]+.*)?$",
         description="Root of the server that writes captions (/v1/chat/completions); empty: the same.",
     )
     captions_model: str = Field("", description="That server's name for the model; empty: the same.")
@@ -217,17 +216,26 @@ class Search(Group):
         return self.token.get_secret_value() if self.token is not None else ""
 
 
+def _process_place(written: str) -> str:
+    if not re.fullmatch(r"[a-z]+=[^=\s]+:[0-9]+", written):
+        raise ValueError("must be written as JOB=HOST:PORT, such as analyzer=gpu-2:9101")
+    return written
+
+
+ProcessPlace = Annotated[str, AfterValidator(_process_place)]
+
+
 class Page(Group):
     """The page and its API."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; only the loopback until there is a user.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the page.")
-    public_url: str = Field(
+    public_url: HttpAddress = Field(
         "", description="Where others reach the page, such as https://desk.example.org; empty: its host and port."
     )
     site_name: str = Field("Crewsight", min_length=1, max_length=60, description="What the header of the page says.")
     is_demo: bool = Field(False, description="Whether the page says that it shows demo footage.")
-    processes: tuple[Annotated[str, Field(pattern=r"^[a-z]+=[^=\s]+:[0-9]+$")], ...] = Field(
+    processes: tuple[ProcessPlace, ...] = Field(
         (),
         description="Processes of other machines that *System* shows, each as JOB=HOST:PORT of its metrics; those of "
         "this machine are known.",

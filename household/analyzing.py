@@ -71,10 +71,11 @@ def _manifests(video: Path, camera: str, eyes: "Eyes", out: Path) -> "Iterator[t
 def _person_line(video: Path, manifest: "Manifest", person: "PersonSeen") -> dict[str, object]:
     """One person as `analyze` prints it."""
     from streamer.bus.media import SCHEME
+    from streamer.sources.found import shown_path
 
     labels = {question.question_id: question.label for question in manifest.questions}
     return {
-        "video": str(video),
+        "video": shown_path(video),
         "camera": manifest.camera_id,
         "person_id": person.person_id,
         "track_id": person.track_id,

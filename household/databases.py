@@ -9,8 +9,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from household.options import Config
 from operations.databases import Schema, Standing, shown, standing
+from operations.options import Config
 
 app = typer.Typer(help="The databases: people, desk and the streamer's ledger.", no_args_is_help=True)
 
@@ -87,11 +87,19 @@ def current(config: Config = None) -> None:
     raise SystemExit(0 if is_well else 1)
 
 
+def _version(known: Known) -> str | None:
+    """The version of one that opens; None of one that is not laid out, or whose opening says what is wrong with it."""
+    try:
+        return known.standing()[0]
+    except (SQLAlchemyError, OSError, ImportError):
+        return None
+
+
 @app.command()
 def upgrade(config: Config = None) -> None:
     """Lay the databases out, or bring them up to this program's version; back them up before."""
     for known in databases(config):
-        before, _ = known.standing()
+        before = _version(known)
         known.open_up()
         changed = "was laid out" if before is None else f"was {before}"
         said = "is" if before == known.schema.head else f"{changed}, is now"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from household.options import AsJson, Config
+from operations.options import AsJson, Config
 
 if TYPE_CHECKING:
     from consumers.indexer.dead_letters import DeadLetter, DeadLetters

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from household.options import Config
+from operations.options import Config
 
 
 def doctor(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from household.options import Config
+from operations.options import Config
 
 if TYPE_CHECKING:
     from consumers.settings import NotifierSettings

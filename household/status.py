@@ -1,6 +1,7 @@
 """`crewsight status`: every process and every camera at a glance, from what they export."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -8,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
-from household.options import AsJson, Config
+from operations.options import AsJson, Config
 from operations.seeing.scraping import Scraped, scraped, targets
 
 EVERY_S = 2.0
@@ -31,6 +33,9 @@ def status(
     from streamer.bus.settings import ProcessSettings
 
     folder, named = ProcessSettings.read(config).state.folder, target or ()
+    for each in named:
+        if not re.fullmatch(r"[^=]+=[^=\s]+:[0-9]+", each):
+            raise typer.BadParameter(f"{each} is not written as JOB=HOST:PORT", param_hint="--target")
 
     def look() -> list[Scraped]:
         return [scraped(job, address) for job, address in targets(folder, named)]
@@ -108,7 +113,7 @@ def _shown(seen: Sequence[Scraped], before: Sequence[Scraped], elapsed_s: float)
         facts = process_facts(each, known.get((each.job, each.address)), elapsed_s)
         numbers = [f"{facts[name]:g}" for name in ("messages_per_s", "lag", "in_flight", "dead_letters")]
         memory = f"{facts['memory_bytes'] / 2**20:.0f} MiB"
-        processes.add_row(each.job, _state(each), *([] if each.fault else [*numbers, memory]))
+        processes.add_row(escape(each.job), _state(each), *([] if each.fault else [*numbers, memory]))
     if not seen:
         processes.caption = "No process is noted in the state folder: is `crewsight up` running? Else name --target."
     return Group(processes, _cameras(seen))
@@ -116,9 +121,9 @@ def _shown(seen: Sequence[Scraped], before: Sequence[Scraped], elapsed_s: float)
 
 def _state(process: Scraped) -> str:
     if process.fault:
-        return f"[red]does not answer at {process.address}[/red]"
+        return f"[red]does not answer at {escape(process.address)}[/red]"
     if process.missing:
-        return f"[yellow]waits: {'; '.join(process.missing.values())}[/yellow]"
+        return f"[yellow]waits: {escape('; '.join(process.missing.values()))}[/yellow]"
     return "[green]ready[/green]"
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import ModelFolderError
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,7 +95,7 @@ class DetectorFolder:
 
 def person_network(architecture: str = "yolo11n.yaml") -> "nn.Module":
     """An untrained network with the one class *person*, its classification branch as wide as COCO's."""
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics.nn.tasks import DetectionModel
 
     return keep_person(DetectionModel(architecture, nc=COCO_CLASSES, verbose=False))

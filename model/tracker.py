@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detector import Detections
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 
 LOST_FOR_S = 2.0  # how long a person may be hidden and still be the same track
 STRIDE_HEIGHTS_PER_S = 0.82  # a walk of 1.4 m/s, in heights of a person of 1.7 m
@@ -82,7 +82,7 @@ class _FrameBoxes:
 
 def _associate(detections: Sequence[Detections], sampling_fps: float) -> list[list[tuple[int, int]]]:
     """For each track, (frame position, position in that frame's detections) of every sighting."""
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics.trackers.byte_tracker import BYTETracker
 
     settings = SimpleNamespace(

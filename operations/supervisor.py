@@ -70,8 +70,11 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
 
     def start(self) -> None:
-        """Start every child."""
-        self._logs.mkdir(parents=True, exist_ok=True)
+        """Start every child.
+
+        Raises:
+            ChildFailedError: The log of a child cannot be written.
+        """
         for spec in self._specs:
             self._children[spec.name] = _Child(spec, self._spawn(spec), self._clock())
 
@@ -138,7 +141,14 @@ class Supervisor:
             child.process.wait()
 
     def _spawn(self, spec: ChildSpec) -> subprocess.Popen[bytes]:
-        with (self._logs / f"{spec.name}.log").open("ab") as log:
+        path = self._logs / f"{spec.name}.log"
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            opened = path.open("ab")
+        except OSError as error:
+            reason = f"its log {path} cannot be written: {error.strerror}; make it writable"
+            raise ChildFailedError(spec.name, reason) from error
+        with opened as log:
             return subprocess.Popen(
                 tethered(spec.command, signal.SIGTERM),
                 env={**os.environ, **spec.environment},

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.options import Config
+
 if TYPE_CHECKING:
     from streamer.bus.camera_file import CameraFile, CameraSpec
     from streamer.settings import StreamerSettings
 
 app = typer.Typer(help="The live cameras: find, list, add, change, remove and check them.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Name = Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's id.")]
 CHECK_S = 12.0
 
@@ -22,8 +21,11 @@ CHECK_S = 12.0
 def list_cameras(config: Config = None) -> None:
     """List the cameras, without their secrets."""
     _, file = _opened(config)
-    for spec in file.read():
+    cameras = file.read()
+    for spec in cameras:
         typer.echo("\t".join([spec.camera, spec.shown_url, *([] if spec.is_enabled else ["not watched"])]))
+    if not cameras:
+        typer.echo(f"No camera is in {file.path}; `crewsight cameras add NAME URL` adds one.", err=True)
 
 
 @app.command()

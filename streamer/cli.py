@@ -5,14 +5,11 @@ from typing import Annotated
 
 import typer
 
+from operations.options import Config
 from streamer.camera_commands import app as cameras
 
 app = typer.Typer()
 app.add_typer(cameras, name="cameras")
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 
 
 @app.command()

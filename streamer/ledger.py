@@ -20,6 +20,7 @@ from operations.databases import bring_up
 from streamer.bus.cameras import open_database
 from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 from streamer.errors import LedgerError
+from streamer.sources.found import shown_path
 from streamer.tables import LEDGER, FileRow, HashRow, RejectRow, SegmentRow
 
 Told = TypeVar("Told", SegmentReady, Rejected)
@@ -153,13 +154,13 @@ class Ledger:
     def known_hash(self, path: Path, size_bytes: int, mtime_ns: int) -> str | None:
         """The content hash noted for `path`, if size and time are as they were then."""
         with self._reading() as session:
-            row = session.get(HashRow, str(path))
+            row = session.get(HashRow, shown_path(path))
             is_same = row is not None and (row.size_bytes, row.mtime_ns) == (size_bytes, mtime_ns)
             return row.content_sha256 if row is not None and is_same else None
 
     def note_hash(self, path: Path, size_bytes: int, mtime_ns: int, content_sha256: str) -> None:
         """Note a content hash, so that a restart need not read every file again."""
-        row = HashRow(path=str(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_sha256=content_sha256)
+        row = HashRow(path=shown_path(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_sha256=content_sha256)
         with self._writing() as session:
             session.merge(row)
 

@@ -113,7 +113,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         if path.stat().st_size == 0:
             raise VideoReadError(path, "the file is empty")
-        container = av.open(str(path), options=OPTIONS)
+        container = av.open(str(path.absolute()), options=OPTIONS)  # `12:30.mp4` alone would be a protocol
     except av.error.FFmpegError as error:
         raise VideoReadError(path, f"it is no video: {said(error)}") from error
     except OSError as error:

@@ -5,15 +5,14 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from streamer.bus.camera_file import CAMERA_PATTERN
+from streamer.bus.camera_file import CameraName
 from streamer.bus.settings import Group, Live, ProcessSettings, ZoneName
 
 
 class Source(Group):
     """One file, or one folder that is watched, as the footage of one camera."""
 
-    camera: str = Field(
-        pattern=CAMERA_PATTERN,
+    camera: CameraName = Field(
         description="The camera's id: letters, digits, `-` and `_`, at most 64, beginning with a letter or digit.",
     )
     file: Path | None = Field(None, description="A video file, or a picture.")

@@ -28,7 +28,7 @@ from streamer.live.watch import LiveWatch
 from streamer.pictures import SHOWN_S, is_picture, read_picture, write_picture
 from streamer.publishing import LedgerPublisher
 from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, content_sha256, cut, plan_cuts
-from streamer.sources.found import FoundFile
+from streamer.sources.found import FoundFile, shown_path
 
 logger = logging.getLogger(__name__)
 
@@ -170,12 +170,13 @@ class Streamer:
         try:
             sha256 = self._hash(found)
         except VideoReadError as error:
-            logger.warning("file is gone or closed to us", extra={"path": str(found.path), "reason": error.reason})
+            told = {"path": shown_path(found.path), "reason": error.reason}
+            logger.warning("file is gone or closed to us", extra=told)
             return None
         key = sha256 if feed.pace == "fast" else f"{sha256}/live"
-        entered = self._ledger.enter_file(feed.camera_id, key, str(found.path))
+        entered = self._ledger.enter_file(feed.camera_id, key, shown_path(found.path))
         if entered.state in (FileState.DONE, FileState.REJECTED):
-            logger.info("file is known", extra={"path": str(found.path), "camera_id": feed.camera_id})
+            logger.info("file is known", extra={"path": shown_path(found.path), "camera_id": feed.camera_id})
             return None
         if is_picture(found.path):
             self._take_picture(feed, found, entered, sha256)
@@ -254,20 +255,20 @@ class Streamer:
             return
         reason = cutting.plan.scan.break_reason
         if reason:
-            logger.warning("file ends early, cut up to there", extra={"path": str(path), "reason": reason})
+            logger.warning("file ends early, cut up to there", extra={"path": shown_path(path), "reason": reason})
         self._ledger.finish(cutting.begun.file_id, reason=reason)
 
     def _reject(self, feed: Feed, entered: FileProgress, sha256: str, error: FootageReadError) -> None:
         if not error.path.exists():
             # Gone is not unreadable: should the same content come back, it is to be cut.
-            logger.warning("file is gone", extra={"path": str(error.path)})
+            logger.warning("file is gone", extra={"path": shown_path(error.path)})
             return
-        logger.warning("file refused", extra={"path": str(error.path), "reason": error.reason})
+        logger.warning("file refused", extra={"path": shown_path(error.path), "reason": error.reason})
         rejected = Rejected(
             rejected_id=rejected_id("file", feed.camera_id, sha256),
             reason=error.reason,
             camera_id=feed.camera_id,
-            origin=str(error.path),
+            origin=shown_path(error.path),
         )
         self._ledger.reject(entered.file_id, rejected, partition=self._cameras.partition_of(feed.camera_id))
 

@@ -27,7 +27,7 @@ from rich.table import Table
 from consumers.analyzer.analyze import Analyzed, Segment, analyze_batch
 from consumers.analyzer.decode import sample_frames
 from consumers.analyzer.eyes import Eyes
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 from streamer.bus.messages import TimeOrigin
 from streamer.segmenting import cut_file
 from tests import bench_decisions
@@ -115,7 +115,7 @@ def naive_model(eyes: Eyes, scratch: Path) -> Any:
     """The shipped detector as the `.pt` file that Ultralytics' own interface opens."""
     import torch
 
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics import YOLO
 
     from model.detector_network import DetectorFolder

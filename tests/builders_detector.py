@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detector import Detections
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 
 
 @cache
 def packaged_picture(name: str) -> NDArray[np.uint8]:
     """`bus.jpg` or `zidane.jpg` of the installed Ultralytics package, RGB."""
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics.utils import ASSETS
 
     return np.asarray(cv2.imread(str(Path(ASSETS) / name), cv2.IMREAD_COLOR_RGB), dtype=np.uint8)

@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from model.backbone import fused_weights
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 from trainer.errors import RecipeError
 
 
@@ -17,7 +17,7 @@ def backbone_weights(checkpoint: Path) -> dict[str, Tensor]:
     """
     if not checkpoint.is_file():
         raise RecipeError(checkpoint, "backbone: there is no such file")
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics import YOLO
 
     return dict(fused_weights(YOLO(checkpoint).model.float().eval().fuse(verbose=False)))

@@ -23,9 +23,6 @@ HAT_COLOUR = Question("choice", "What colour is the hard hat?", (*HAT_COLOURS, "
 VEST_COLOUR = Question("choice", "What colour is the safety vest?", (*VEST_COLOURS, "none"))
 QUESTIONS = (HARD_HAT, SAFETY_VEST, FACE_MASK, HAT_COLOUR, VEST_COLOUR)
 
-Statement = tuple[str, str]
-"""An attribute's name and the value it is said to have."""
-
 
 def answers_of(person: Attributes) -> list[str | None]:
     """The answer to each of `QUESTIONS`; *hidden* where the part is out of sight, None where nothing is known."""

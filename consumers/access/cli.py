@@ -12,17 +12,14 @@ import typer
 from consumers.access.roles import Role
 from consumers.errors import AccessError
 from consumers.settings import DeskSettings, PageSettings
+from operations.listing import Listing
+from operations.options import Config
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from consumers.access.access import Access
 
 users = typer.Typer(help="Who can sign in at the desk.", no_args_is_help=True)
 tokens = typer.Typer(help="What machines sign in with.", no_args_is_help=True)
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 PasswordFile = Annotated[
     Path | None,
@@ -56,11 +53,11 @@ def add_user(
 @users.command("list")
 def list_users(config: Config = None) -> None:
     """Everybody who can sign in, or could once."""
-    table = _table("name", "role", "state", "since")
+    listing = Listing("name", "role", "state", "since")
     for user in _access(config).users():
         state = "disabled" if user.is_disabled else "active"
-        table.add_row(user.name, user.role, state, f"{user.created_at.astimezone():%Y-%m-%d %H:%M}")
-    _show(table, "Nobody yet: the page is open to this machine and to no other.")
+        listing.add(user.name, user.role, state, f"{user.created_at.astimezone():%Y-%m-%d %H:%M}")
+    listing.show("Nobody yet: the page is open to this machine and to no other.")
 
 
 @users.command("disable")
@@ -106,12 +103,12 @@ def add_token(
 @tokens.command("list")
 def list_tokens(config: Config = None) -> None:
     """Every token, never its secret."""
-    table = _table("id", "user", "role", "label", "since", "state")
+    listing = Listing("id", "user", "role", "label", "since", "state")
     for token in _access(config).tokens():
         state = f"revoked {token.revoked_at.astimezone():%Y-%m-%d %H:%M}" if token.revoked_at else "active"
         since = f"{token.created_at.astimezone():%Y-%m-%d %H:%M}"
-        table.add_row(str(token.id), token.user, token.role, token.label, since, state)
-    _show(table, "There is no token.")
+        listing.add(str(token.id), token.user, token.role, token.label, since, state)
+    listing.show("There is no token.")
 
 
 @tokens.command("revoke")
@@ -131,16 +128,16 @@ def audit(
     config: Config = None,
 ) -> None:
     """Show what was done at the desk and by whom, newest first."""
-    table = _table("time", "who", "action", "subject", "details")
+    listing = Listing("time", "who", "action", "subject", "details")
     for entry in _access(config).entries(count, who=who):
         if as_json:
             told = {"at": entry.at.isoformat(), "who": entry.who, "action": entry.action, "subject": entry.subject}
             typer.echo(json.dumps({**told, "details": entry.details}, ensure_ascii=False))
             continue
         details = ", ".join(f"{name}: {told}" for name, told in entry.details.items())
-        table.add_row(f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}", entry.who, entry.action, entry.subject, details)
+        listing.add(f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}", entry.who, entry.action, entry.subject, details)
     if not as_json:
-        _show(table, "Nothing is logged yet.")
+        listing.show("Nothing is logged yet.")
 
 
 def note(settings: DeskSettings, action: str, subject: str) -> None:
@@ -183,15 +180,3 @@ def operator() -> str:
         return f"command line ({getpass.getuser()})"
     except (KeyError, OSError):  # a container's user may have no name
         return f"command line (uid {os.getuid()})"
-
-
-def _table(*columns: str) -> "Table":
-    from rich.table import Table
-
-    return Table(*columns, box=None, header_style="bold")
-
-
-def _show(table: "Table", if_empty: str) -> None:
-    from rich.console import Console
-
-    Console().print(table if table.row_count else if_empty)

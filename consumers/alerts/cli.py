@@ -7,12 +7,9 @@ from typing import Annotated
 import typer
 
 from consumers.settings import AlerterSettings
+from operations.options import Config
 
 app = typer.Typer(help="The alert desk's rules.", no_args_is_help=True)
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 
 
 @app.command()

@@ -42,7 +42,8 @@ def annotate_video(
 
     artist = Artist(manifests)
     try:
-        with av.open(str(source)) as read, av.open(str(target), "w") as written:
+        # Absolute: of `12:30.mp4` alone FFmpeg takes 12 for a protocol.
+        with av.open(str(source.absolute())) as read, av.open(str(target.absolute()), "w") as written:
             stream = read.streams.video[0]
             encoder = _encoder(written, stream)
             for moment_s, frame in _frames(read, stream):

@@ -78,11 +78,6 @@ def crop_jpegs(manifest: Manifest, people: Sequence[tuple[Track, Sequence[Look]]
     }
 
 
-def embedding_bytes(person: PersonSeen) -> bytes:
-    """The float16 little-endian bytes of a person's embedding."""
-    return base64.b64decode(person.embedding_base64)
-
-
 class _Scribe:
     """Writes down the people of one segment."""
 

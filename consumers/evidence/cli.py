@@ -1,14 +1,14 @@
 """`crewsight evidence`: what is kept of alerts, what must be kept, and whether it is whole."""
 
-import getpass
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumers.access.cli import operator
 from consumers.settings import NotifierSettings
+from operations.options import Config
 
 if TYPE_CHECKING:
     from consumers.alerts.schema import EvidenceRecord
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Copies that outlive the footage: list, hold, release, verify.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Alert = Annotated[str, typer.Argument(metavar="ALERT_ID", help="The alert.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the alert's history and the audit log.")]
 
@@ -30,7 +27,7 @@ def list_copies(
     config: Config = None,
 ) -> None:
     """List the copies, with their fingerprints, until when they are kept and whether they are held."""
-    rows = _table(NotifierSettings.read(config)).listing(alert_id)
+    rows = _listed(_table(NotifierSettings.read(config)), alert_id)
     for row in rows:
         typer.echo(json.dumps(_facts(row)) if as_json else _line(row))
     if not rows and not as_json:
@@ -40,14 +37,14 @@ def list_copies(
 @app.command()
 def hold(alert_id: Alert, reason: Reason = "", config: Config = None) -> None:
     """Keep an alert's copies until they are released, whatever their time and whatever room is left."""
-    count = _table(NotifierSettings.read(config)).hold(alert_id, who=_who(), at=datetime.now(UTC), reason=reason)
+    count = _table(NotifierSettings.read(config)).hold(alert_id, who=operator(), at=datetime.now(UTC), reason=reason)
     typer.echo(f"{count} copies are held.")
 
 
 @app.command()
 def release(alert_id: Alert, reason: Reason = "", config: Config = None) -> None:
     """Let an alert's copies run out when their time comes."""
-    count = _table(NotifierSettings.read(config)).release(alert_id, who=_who(), at=datetime.now(UTC), reason=reason)
+    count = _table(NotifierSettings.read(config)).release(alert_id, who=operator(), at=datetime.now(UTC), reason=reason)
     typer.echo(f"{count} copies are no longer held.")
 
 
@@ -62,7 +59,7 @@ def verify(
     from streamer.bus.media_opening import open_media
 
     settings = NotifierSettings.read(config)
-    store, rows, broken = open_media(settings), _table(settings).listing(alert_id), 0
+    store, rows, broken = open_media(settings), _listed(_table(settings), alert_id), 0
     for row in rows:
         try:
             proven(row, store)
@@ -80,8 +77,14 @@ def _table(settings: NotifierSettings) -> "EvidenceTable":
     return EvidenceTable(DeskDatabase(settings.desk_url))
 
 
-def _who() -> str:
-    return f"{getpass.getuser()} (command line)"
+def _listed(table: "EvidenceTable", alert_id: str | None) -> "list[EvidenceRecord]":
+    """The copies of one alert, which must have some: of a mistyped one nothing may be said to be whole; or all."""
+    from consumers.errors import EvidenceError
+
+    rows = table.listing(alert_id)
+    if alert_id is not None and not rows:
+        raise EvidenceError(alert_id, "no copy of it is kept; `crewsight evidence list` shows what is")
+    return rows
 
 
 def _facts(row: "EvidenceRecord") -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from consumers.settings import DeskSettings
+from operations.options import Config
 
 app = typer.Typer(help="What officers corrected, for the trainer.", no_args_is_help=True)
 
@@ -18,9 +19,7 @@ def _only_with_a_command() -> None:
 @app.command()
 def export(
     out: Annotated[Path, typer.Option("--out", help="Folder for feedback.jsonl and crops.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-    ] = None,
+    config: Config = None,
 ) -> None:
     """Write every correction as a line of feedback.jsonl, its crop beside it."""
     from consumers.alerts.desk_database import DeskDatabase

@@ -2,13 +2,13 @@
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import consumers.access.cli
 from consumers.settings import IndexerSettings
+from operations.options import Config
 
 if TYPE_CHECKING:
     from consumers.indexer.erasures import Report, Wish
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 erase = typer.Typer(help="Let people be forgotten, for good.", no_args_is_help=True)
 index = typer.Typer(help="The vectors that people are found by.", no_args_is_help=True)
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until it is done.")]
 LOOK_EVERY_S = 0.2
@@ -59,8 +56,11 @@ def spaces(config: Config = None) -> None:
     from consumers.indexer.people import PeopleReader
 
     embeddings = Embeddings(PeopleReader(IndexerSettings.read(config).database_url))
-    for space in embeddings.spaces():
+    spaces_there = embeddings.spaces()
+    for space in spaces_there:
         typer.echo(f"{len(embeddings.keys(space)):>10}  {space}")
+    if not spaces_there:
+        typer.echo("Nobody has a vector yet: nobody was seen, or `crewsight indexer` has not run.")
 
 
 @erase.command()
@@ -111,6 +111,11 @@ def footage(
     if ends <= begins:
         raise SearchQueryError("the stretch of time ends before it begins")
     table = PeopleTable(settings.database_url)
+    known = [seen.camera_id for seen in table.cameras()]
+    if camera not in known:
+        there = f"known are {', '.join(known)}" if known else "nobody was seen yet"
+        said = f"Nothing is known of a camera {camera}; {there}. What it may still bring of that time is erased."
+        typer.echo(said, err=True)
     stretch = f"{begins.astimezone():%Y-%m-%d %H:%M} to {ends.astimezone():%Y-%m-%d %H:%M}"
     _ask(f"Erase everything that {camera} saw from {stretch}, clips too, for good?", sure)
     consumers.access.cli.note(settings, "erase footage", f"{camera} {begins.isoformat()} {ends.isoformat()}")

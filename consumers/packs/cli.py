@@ -1,17 +1,14 @@
 """The command `crewsight questions`: which packs of questions there are, and which a model can answer."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from consumers.settings import AlerterSettings
+from operations.options import Config
 
 app = typer.Typer(help="Packs of questions about everyone who is seen.", no_args_is_help=True)
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 PackName = Annotated[str, typer.Argument(metavar="PACK", help="A pack's name, or the path of a YAML file.")]
 
 

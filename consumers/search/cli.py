@@ -1,7 +1,6 @@
 """The command `search`: people by words, by example and by what was answered about them."""
 
 import base64
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,14 +12,13 @@ import typer
 import consumers.access.cli
 from consumers.errors import ExportError, SearchQueryError
 from consumers.settings import PageSettings
+from operations.listing import Listing
+from operations.options import Config
+from streamer.bus.faults import first_fault
 
 if TYPE_CHECKING:
     from consumers.web.search.shapes import AnswerAsked, SearchAsked, SearchShape
 
-PIPED_WIDTH = 240
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-]
 Moment = Annotated[str | None, typer.Option(help="Such as 24h, 7d, 2026-11-24 or 2026-11-24T14:02.")]
 
 
@@ -78,8 +76,8 @@ def search(
         )
         asked = SearchAsked(words=text, like=like, picture=shown, by=by.value, filter=wanted, k=count)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        raise SearchQueryError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+        at, reason = first_fault(error)
+        raise SearchQueryError(": ".join(filter(None, [".".join(map(str, at)), reason]))) from error
     settings = PageSettings.read(config)
     place = (url or settings.page.reached_at) if url or token else None
     found = _of_this_machine(asked, settings) if place is None else _of_api(asked, place, token)
@@ -151,30 +149,21 @@ def _print_json(found: "SearchShape") -> None:
 
 
 def _print_table(found: "SearchShape", settings: PageSettings, url: str | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from consumers.web.shaping import media_uri
     from streamer.bus.media_opening import open_media
 
     store = None if url else open_media(settings)
-    # Piped on, a line is as long as it needs: addresses are there to be used.
-    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
-    table = Table("time", "camera", "alike", "words", "caption", box=None, header_style="bold")
-    table.add_column("crop", overflow="fold")
+    listing = Listing("time", "camera", "alike", "words", "caption", "crop")
     for hit in found.hits:
         person, why = hit.person, hit.why
         time = f"{person.first_seen_at.astimezone():%Y-%m-%d %H:%M:%S}"
         alike = "" if why.similarity is None else f"{why.similarity:.2f}"
         shown = media_uri(person.crop.url)
         crop = f"{url}{person.crop.url}" if store is None else str(store.local_path(shown) or shown)
-        table.add_row(time, person.camera_id, alike, ", ".join(why.matched_words), person.caption, crop)
-    if found.hits:
-        console.print(table)
-    else:
-        console.print("Nobody found.")
+        listing.add(time, person.camera_id, alike, ", ".join(why.matched_words), person.caption, crop)
+    listing.show("Nobody found.")
     if found.unknown_words:
-        console.print(_unknown(found.unknown_words), style="yellow")
+        typer.echo(_unknown(found.unknown_words))
 
 
 def _unknown(words: Sequence[str]) -> str:

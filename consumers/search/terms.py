@@ -4,7 +4,7 @@ What is denied is a word of its own: somebody without a vest is found by “with
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.questions import CANNOT_TELL
@@ -13,6 +13,7 @@ from streamer.bus.messages import AskedQuestion
 MOST_TERMS = 16  # of one query
 WITHOUT = "without"
 _WORD = re.compile(r"[^\W_]+")
+_WORD_OR_STOP = re.compile(r"[^\W_]+|[,.;:!?]")
 _DENIES = frozenset({"no", "not", "without", "missing", "lacking"})
 _ENDS_DENIAL = frozenset({"and", "in", "with", "but", "wearing", "carrying", "near", "on"})
 _SAYS_NOTHING = frozenset(
@@ -52,21 +53,30 @@ def terms_of(query: str) -> tuple[Term, ...]:
 
     >>> [term.indexed for term in terms_of("a worker without a hard hat in an orange vest")]
     ['worker', 'withouthard', 'withouthat', 'orange', 'vest']
-    >>> [term.indexed for term in terms_of("no vest")], [term.indexed for term in terms_of("a person")]
-    (['withoutvest'], ['a', 'person'])
+    >>> [term.indexed for term in terms_of("no vest, dark trousers")], [term.indexed for term in terms_of("a person")]
+    (['withoutvest', 'dark', 'trousers'], ['a', 'person'])
     """
-    words = words_of(query)
     terms: dict[str, Term] = {}
+    for place, (word, denial) in enumerate(_with_denials(query)):
+        if word not in _SAYS_NOTHING and word not in _OF_COURSE and word not in _ENDS_DENIAL:
+            term = Term(WITHOUT + word, word, place, denial) if denial else Term(word, word, place)
+            terms.setdefault(term.indexed, term)
+    return tuple(terms.values() or {word: Term(word, word) for word in words_of(query)}.values())[:MOST_TERMS]
+
+
+def _with_denials(text: str) -> Iterator[tuple[str, int]]:
+    """The words of a text but those that deny, each with the denial that it is part of; zero: of none."""
     is_denied, denial = False, 0
-    for place, word in enumerate(words):
+    for word in _WORD_OR_STOP.findall(text.lower()):
         if word in _DENIES:
             is_denied, denial = True, denial + 1
-        elif word in _ENDS_DENIAL and word != "wearing":
+            continue
+        if word in _ENDS_DENIAL and word != "wearing":
             is_denied = False
-        elif word not in _SAYS_NOTHING and word not in _OF_COURSE:
-            term = Term(WITHOUT + word, word, place, denial) if is_denied else Term(word, word, place)
-            terms.setdefault(term.indexed, term)
-    return tuple(terms.values() or {word: Term(word, word) for word in words}.values())[:MOST_TERMS]
+        if _WORD.match(word):
+            yield word, denial if is_denied else 0
+        else:
+            is_denied = False
 
 
 def said_of(terms: Iterable[Term]) -> tuple[str, ...]:
@@ -94,9 +104,15 @@ def searchable_text(
     >>> hat = ask("h", "predicate", "Is this person wearing a hat?", "yes", "no")
     >>> top = ask("t", "choice", "What colour is the top?", "red", "blue")
     >>> searchable_text("A person.", {"h": {"yes": 0.1, "no": 0.9}, "t": {"red": 0.7, "blue": 0.3}}, [hat, top])
-    'A person. withouthat red top colour'
+    'a person withouthat red top colour'
+    >>> searchable_text("A person without a hard hat, no safety vest, dark trousers.", {}, [])
+    'a person withouthard withouthat withoutsafety withoutvest dark trousers'
     """
-    said = [caption]
+    said = [
+        WITHOUT + word if denial else word
+        for word, denial in _with_denials(caption)
+        if not (denial and word in _SAYS_NOTHING | _OF_COURSE)
+    ]
     for question in questions:
         given = answers.get(question.question_id)
         answer = max(given, key=given.__getitem__) if given else CANNOT_TELL

@@ -8,6 +8,7 @@ import typer
 
 from consumers.access.cli import note
 from consumers.settings import IndexerSettings
+from operations.options import Config
 
 
 def export(
@@ -15,9 +16,7 @@ def export(
         Path,
         typer.Option("--xmp", metavar="FOLDER", help="Write XMP sidecars beside the pictures in this folder."),
     ],
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Settings file; default: crewsight.yaml, if it is there.")
-    ] = None,
+    config: Config = None,
 ) -> None:
     """Write captions, keywords and people's boxes beside pictures, for photo programs; pictures stay as they are."""
     from consumers.errors import SidecarError

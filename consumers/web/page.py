@@ -18,6 +18,7 @@ from consumers.web.address import CAMERA, LIVE, PERSON, QUERY, Address
 from consumers.web.components.chime import chime_router
 from consumers.web.components.header import ROOMS, Header
 from consumers.web.components.keys import KeysDialog
+from consumers.web.components.person_card import nobody
 from consumers.web.components.person_dialog import PersonDialog
 from consumers.web.components.person_finding import PersonFinding
 from consumers.web.components.person_rules import PersonRules
@@ -102,7 +103,7 @@ class Page:
                 extra=self._say_more,
             )
             with Words("main", "") as main:
-                ui.sub_pages({room.path: self._enter(room) for room in ROOMS_IN_ORDER})
+                _Rooms({room.path: self._enter(room) for room in ROOMS_IN_ORDER})
         ui.skip_link("To the people", target=main)
         self._client.sub_pages_router.on_path_changed(self._follow)
         self._feed.stands.subscribe(self._header.stand)
@@ -174,6 +175,8 @@ class Page:
         match event.key.name:
             case "?":
                 self._keys.toggle()
+            case _ if self._keys.is_open:
+                return
             case "/":
                 self._room.write()
             case "j":
@@ -193,6 +196,15 @@ class Page:
         beside = self._room.beside(self._person.person_id, by)
         if beside is not None:
             ui.navigate.to(str(self._address.but(**{PERSON: beside})))
+
+
+class _Rooms(ui.sub_pages):
+    """The room that the address names."""
+
+    def _render_404(self) -> None:
+        """Say that it names none: NiceGUI's own words are those of its developers."""
+        with Words("section", "", "room"):
+            nobody("wrong_location", "There is no such room", "Is the address mistyped? Choose a room from the bar.")
 
 
 def _theme_router() -> APIRouter:

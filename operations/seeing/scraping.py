@@ -49,8 +49,11 @@ def targets(state_folder: Path, named: Iterable[str]) -> list[tuple[str, str]]:
         return chosen
     noted = []
     for path in sorted((state_folder / "metrics").glob("*.json")):
-        for group in json.loads(path.read_text(encoding="utf-8")):
-            noted += [(group["labels"]["job"], address) for address in group["targets"]]
+        try:
+            groups = json.loads(path.read_text(encoding="utf-8"))
+            noted += [(group["labels"]["job"], address) for group in groups for address in group["targets"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # taken back by a process that has just ended, or cut short with the machine
     return noted
 
 

@@ -56,14 +56,20 @@ class EmbeddedBroker:
         """Start the broker and return once it accepts connections.
 
         Raises:
-            BrokerStartError: the port is busy, the program is missing, or it ends or stays silent.
+            BrokerStartError: the port is busy, the program is missing, its log cannot be written, or it ends or stays
+                silent.
         """
         self.refuse_busy_port()
         url = f"tcp://{self.host}:{self.port}"
         command = [_program(self.address), "--cluster-id", "crewsight", "--listener-url", url]
         command += ["--advertised-listener-url", f"tcp://{self._reached_at}", "--storage-engine", "memory://tansu/"]
-        self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_path.open("wb") as log:
+        try:
+            self._log_path.parent.mkdir(parents=True, exist_ok=True)
+            opened = self._log_path.open("wb")
+        except OSError as error:
+            reason = f"its log {self._log_path} cannot be written: {error.strerror}; make it writable"
+            raise BrokerStartError(self.address, reason) from error
+        with opened as log:
             self._process = subprocess.Popen(
                 tethered(command, signal.SIGKILL),
                 stdin=subprocess.DEVNULL,

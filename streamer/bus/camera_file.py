@@ -4,29 +4,39 @@ One YAML file, written whole or not at all and readable by its owner only, as it
 """
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import yaml
 from filelock import FileLock
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from streamer.bus.camera_url import SCHEMES, shown_url, with_credentials
 from streamer.bus.errors import CameraFileError
+from streamer.bus.faults import first_fault
 from streamer.bus.settings import Group
 
 CAMERA_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"  # it becomes part of paths, URIs and topics' messages
 LOCK_S = 10.0
 
 
+def _camera_id(written: str) -> str:
+    if not re.fullmatch(CAMERA_PATTERN, written):
+        raise ValueError("must be letters, digits, - and _, at most 64, beginning with a letter or digit")
+    return written
+
+
+CameraName = Annotated[str, AfterValidator(_camera_id)]
+
+
 class CameraSpec(Group):
     """One camera: what it is called and where its stream is."""
 
-    camera: str = Field(
-        pattern=CAMERA_PATTERN,
+    camera: CameraName = Field(
         description="The camera's id: letters, digits, `-` and `_`, at most 64, beginning with a letter or digit.",
     )
     url: SecretStr = Field(description="rtsp://, rtsps://, http:// or https:// address of the stream.")
@@ -44,8 +54,12 @@ class CameraSpec(Group):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: SecretStr) -> SecretStr:
-        parts = urlsplit(url.get_secret_value())
-        if parts.scheme not in SCHEMES or not parts.hostname:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            is_address, _ = parts.scheme in SCHEMES and bool(parts.hostname), parts.port
+        except ValueError:  # a port beyond 65535, or brackets that do not match; the words may hold the password
+            raise ValueError("its host or port cannot be read; special letters of a password are written %40") from None
+        if not is_address:
             raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in SCHEMES)} and name a host")
         return url
 
@@ -129,9 +143,9 @@ class CameraFile:
         try:
             return CameraSpec.model_validate(given)
         except ValidationError as error:
-            fault = error.errors(include_input=False, include_url=False)[0]
-            key = ".".join(str(part) for part in (*place, *fault["loc"])) or "camera"
-            raise CameraFileError(self.path, f"{key}: {fault['msg']}") from None  # its cause shows what was given
+            at, reason = first_fault(error)
+            key = ".".join(str(part) for part in (*place, *at)) or "camera"
+            raise CameraFileError(self.path, f"{key}: {reason}") from None  # its cause shows what was given
 
     def put(self, spec: CameraSpec) -> None:
         """Add the camera, or change the one of that id."""

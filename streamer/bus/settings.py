@@ -1,5 +1,6 @@
 """Groups of settings that more than one process reads, and how `crewsight.yaml` is found."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -25,6 +26,7 @@ from pydantic_settings import (
 )
 
 from streamer.bus.errors import SettingsError
+from streamer.bus.faults import UNKNOWN_KEY, first_fault
 
 DEFAULT_CONFIG = Path("crewsight.yaml")
 # Ends of keys whose values are not shown.
@@ -40,7 +42,14 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _http_address(url: str) -> str:
+    if url and not re.match(r"https?://[^/\s]+", url):
+        raise ValueError("must begin with http:// or https:// and name a host")
+    return url
+
+
 ZoneName = Annotated[str, AfterValidator(_known_zone)]  # empty: this machine's
+HttpAddress = Annotated[str, AfterValidator(_http_address)]  # empty: none
 
 
 class Group(BaseModel):
@@ -76,9 +85,8 @@ class Media(Group):
         description="Folder of the media store, or `s3://bucket/prefix` or another fsspec URL; empty: `media` in the "
         "state folder.",
     )
-    endpoint_url: str = Field(
+    endpoint_url: HttpAddress = Field(
         "",
-        pattern=r"^(https?://[^/\s]+.*)?$",
         description="Address of an S3 server that is not Amazon's, such as http://minio:9000.",
     )
     region: str = Field("", description="Region of the bucket, where the server has regions.")
@@ -129,9 +137,8 @@ class Logs(Group):
 class Traces(Group):
     """OpenTelemetry; takes `crewsight[otel]`."""
 
-    otlp_url: str = Field(
+    otlp_url: HttpAddress = Field(
         "",
-        pattern=r"^(https?://[^/\s]+.*)?$",
         description="Root of a collector for OTLP over HTTP, such as http://otel:4318; empty: nothing is traced.",
     )
     share: float = Field(1.0, ge=0, le=1, description="Share of the segments that are traced.")
@@ -243,7 +250,7 @@ def _check_file(config: Path | None) -> Mapping[object, object]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(config), "the file", f"cannot be read: {error}") from error
     except yaml.YAMLError as error:
-        raise SettingsError(str(config), "the file", f"is no YAML: {' '.join(str(error).split())}") from error
+        raise SettingsError(str(config), "the file", f"is no YAML{_where(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -251,12 +258,19 @@ def _check_file(config: Path | None) -> Mapping[object, object]:
     return content
 
 
+def _where(error: yaml.YAMLError) -> str:
+    """At which line, and why, as far as the reader of YAML knows it."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    place = f" at line {mark.line + 1}" if mark is not None else ""
+    return f"{place}: {problem}" if problem else place
+
+
 def _first_fault(error: ValidationError) -> tuple[str, str]:
-    fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"]) or "settings"
-    if fault["type"] == "extra_forbidden":
-        return key, "unknown key; see docs/configuration.md for the known ones"
-    return key, f"{fault['msg']}{_shown(fault['loc'], fault['input'])}"
+    place, reason = first_fault(error)
+    key = ".".join(str(part) for part in place) or "settings"
+    if reason == UNKNOWN_KEY:
+        return key, f"{reason}; see docs/configuration.md for the known ones"
+    return key, f"{reason}{_shown(place, error.errors()[0]['input'])}"
 
 
 def _shown(place: tuple[int | str, ...], got: object) -> str:

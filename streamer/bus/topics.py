@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from streamer.bus.camera_report import CamerasReport
 from streamer.bus.errors import MessageError
+from streamer.bus.faults import first_fault
 from streamer.bus.messages import Message, QuestionSet, Rejected, SegmentAnalyzed, SegmentReady
 
 M = TypeVar("M", bound=Message)
@@ -54,6 +55,6 @@ ALL: tuple[Topic[Any], ...] = (SEGMENTS, PEOPLE, DEAD_LETTERS, QUESTIONS, CAMERA
 
 
 def _first_reason(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    at, reason = first_fault(error)
+    place = ".".join(str(part) for part in at)
+    return f"{place}: {reason}" if place else reason

@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
+def shown_path(path: Path) -> str:
+    r"""The path as one line that can be stored and sent: what is no UTF-8 in it, and no letter, is an escape.
+
+    >>> import os
+    >>> print(shown_path(Path(os.fsdecode(b"caf\xe9\n\xc3\xa9.mp4"))))
+    caf\udce9\né.mp4
+    """
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(path))
+
+
 @dataclass(frozen=True, slots=True)
 class FoundFile:
     """A file as it was when it was looked at; two looks at an unchanged file are equal."""

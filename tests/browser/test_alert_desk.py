@@ -138,6 +138,23 @@ def test_a_room_of_the_desk_fits_its_window_and_has_no_serious_fault(
     check_room(page, shows, place, size, theme)
 
 
+def test_the_box_that_marks_an_alert_hides_nothing_and_an_empty_list_says_so_at_its_top(
+    looked_at: DeskSite, open_page: Open
+):
+    page = open_page(looked_at, "/alerts", size=THUMB)
+    page.locator(".alert .mark").first.wait_for()
+    box, title = (page.locator(f".alert .{name}").first.bounding_box() for name in ("mark", "title"))
+    assert box is not None
+    assert title is not None
+    assert box["y"] + box["height"] <= title["y"] or box["x"] >= title["x"] + title["width"]
+    page = open_page(looked_at, "/alerts?state=closed")
+    head = page.get_by_role("heading", name="No alert is like that")
+    head.wait_for()
+    place = head.bounding_box()
+    assert place is not None
+    assert place["y"] < WIDE[1] / 2
+
+
 @pytest.mark.parametrize("size", [WIDE, THUMB], ids=["wide", "thumb"])
 def test_alerts_of_a_typed_range_are_shown_and_the_range_stands_in_the_address(
     looked_at: DeskSite, open_page: Open, size: tuple[int, int]

@@ -255,6 +255,12 @@ def test_an_empty_house_says_why_and_what_to_do_and_fills_by_itself(
     assert not page.get_by_text("No camera has sent anything").is_visible()
 
 
+def test_an_address_of_no_room_says_so(still_site: Site, open_page: Open):
+    page = open_page(still_site)
+    page.evaluate("history.pushState({}, '', '/nosuch'); dispatchEvent(new PopStateEvent('popstate', {state: {}}))")
+    page.get_by_role("heading", name="There is no such room").wait_for()
+
+
 def test_an_address_of_nobody_says_so(still_site: Site, open_page: Open):
     page = open_page(still_site, "/?person=nobody")
     page.get_by_text("There is nobody at this address").wait_for()

@@ -89,6 +89,12 @@ def still_there(kept: Kept) -> None:
     tell(kept.bus, one_of_each())
 
 
+LABELS_STAND_APART = """() => [...document.querySelectorAll('.typed .q-field')].every(field => {
+  const input = field.querySelector('input'), label = field.querySelector('.q-field__label');
+  if (!input.placeholder) return true;
+  const top = input.getBoundingClientRect().top + parseFloat(getComputedStyle(input).paddingTop);
+  return label.getBoundingClientRect().bottom <= top + 4;
+})"""
 PLACES = {
     "cameras": ("/cameras", ".camera-tile.down"),
     "camera": ("/cameras?camera=gate", ".zone-frame img"),
@@ -137,6 +143,8 @@ def test_an_admin_adds_a_camera_corrects_it_removes_it_and_takes_that_back(kept:
     page = open_page(kept, "/cameras", cookies=kept.cookie("ada"))
     page.locator(".camera-tile").first.wait_for()
     page.keyboard.press("c")
+    page.get_by_label("Name", exact=True).wait_for()
+    page.wait_for_function(LABELS_STAND_APART)
     page.get_by_label("Name", exact=True).fill("attic")
     page.get_by_label("Address").fill("rtsp://10.0.0.9/attic")
     page.get_by_label("User name").fill("viewer")

@@ -139,6 +139,13 @@ def test_a_broker_that_is_not_there_is_one_clear_error() -> None:
     bus.close()
 
 
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("no folder")
+    broker = EmbeddedBroker(f"127.0.0.1:{free_port()}", tmp_path / "logs" / "tansu.log")
+    with pytest.raises(BrokerStartError, match=r"its log .*tansu\.log cannot be written"):
+        broker.start()
+
+
 def test_a_busy_port_is_refused(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -54,8 +54,12 @@ def test_a_camera_is_checked_added_listed_and_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("cameras", "add", "a b", "rtsp://cam/1", "--no-check"), "camera: String should match"),
-        (("cameras", "add", "gate", "ftp://u:s3cret@cam/1"), "url: Value error, must begin with rtsp://"),
+        (("cameras", "add", "a b", "rtsp://cam/1", "--no-check"), "camera: must be letters, digits, - and _"),
+        (("cameras", "add", "gate", "ftp://u:s3cret@cam/1"), "url: must begin with rtsp://"),
+        (
+            ("cameras", "add", "gate", "rtsp://u:s3cret@cam:99999/1", "--no-check"),
+            "url: its host or port cannot be read",
+        ),
         (("cameras", "check", "gate"), "names no camera gate"),
         (("cameras", "add", "gate", "rtsp://u:s3cret@127.0.0.1:1/1"), "at rtsp://127.0.0.1:1/1: connection refused"),
     ],
@@ -65,6 +69,12 @@ def test_what_makes_no_sense_is_one_line(tmp_path: Path, words: tuple[str, ...],
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
     assert said in run.stderr
     assert "s3cret" not in run.stderr
+
+
+def test_a_list_without_cameras_says_how_to_add_one(tmp_path: Path) -> None:
+    listed = crewsight(tmp_path, "cameras", "list")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "crewsight cameras add" in listed.stderr
 
 
 def test_cameras_never_end_so_once_refuses_them(tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ def test_databases_are_laid_out_brought_up_and_refused_when_newer(kind: str, tmp
         assert "has version x, and this program knows" in run.stderr
 
 
+def test_a_file_that_is_no_database_is_one_line(home: Installation) -> None:
+    home.state.mkdir(parents=True)
+    (home.state / "people.sqlite3").write_text("no database")
+    run = home.run("db", "upgrade", "--config", str(home.config))
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+    assert "people.sqlite3: file is not a database" in run.stderr
+
+
 def execute(url: str, statement: str) -> None:
     from sqlalchemy import create_engine, text
 

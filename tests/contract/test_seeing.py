@@ -142,6 +142,16 @@ def test_a_stopped_process_takes_its_note_away(home: Installation) -> None:
     assert not list((home.state / "metrics").glob("notifier-*.json"))
 
 
+def test_a_note_cut_short_and_a_target_that_is_none_stop_nobody_who_looks(home: Installation) -> None:
+    (home.state / "metrics").mkdir(parents=True)
+    (home.state / "metrics" / "streamer-1.json").write_text("")
+    look = home.run("status", "--once", "--json", "--config", str(home.config))
+    assert (look.returncode, json.loads(look.stdout)["processes"]) == (1, [])
+    wrong = home.run("status", "--once", "--target", "indexer", "--config", str(home.config))
+    assert wrong.returncode == 2
+    assert "indexer is not written as JOB=HOST:PORT" in wrong.stderr
+
+
 def test_a_loop_that_stops_turning_is_not_live_and_one_that_has_not_begun_is() -> None:
     now_s = [100.0]
     health = Health("models", stall_after_s=10, clock=lambda: now_s[0])

@@ -137,6 +137,14 @@ def test_each_refused_file_is_one_dead_letter_and_the_next_goes_through(househol
     assert {(letter.camera_id, letter.source_topic) for letter in letters} == {("gate", None)}
 
 
+def test_files_whose_names_are_no_utf8_are_taken_and_refused_like_others(household: Household, footage: Path) -> None:
+    make_video(footage / os.fsdecode(b"caf\xe9.mp4"), frame_count=30)
+    (footage / os.fsdecode(b"n\xf6.mp4")).write_text("this is no video")
+    household.run(Feed("gate", FolderSource(footage, rest_s=0, only_present=True)))
+    _, (letter,) = household.published(segments=1, rejects=1)
+    assert Path(letter.origin or "").name == r"n\udcf6.mp4"
+
+
 def test_a_restart_publishes_again_what_nobody_analysed_and_only_that(household: Household, footage: Path) -> None:
     source = make_video(footage / "a.mp4", frame_count=320)
     household.run(Feed("gate", FileSource(source)))

@@ -46,6 +46,7 @@ def rewrite(installation: Installation, **groups: Any) -> Installation:
         ({"detector": {"name": "/nowhere/detector"}}, "/nowhere/detector"),
         ({"page": {"host": "0.0.0.0"}}, "0.0.0.0"),
         ({"bus": {"bootstrap_servers": "0.0.0.0:19092"}}, "0.0.0.0:19092"),
+        ({"database": {"url": "postgresql+psycopg://127.0.0.1:1/none"}}, "Connection refused"),
     ],
 )
 def test_settings_that_cannot_work_are_one_line(good: Installation, groups: dict[str, Any], says: str) -> None:

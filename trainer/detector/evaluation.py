@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.detector import Detections
 from model.letterbox import Frame
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 from trainer.errors import EvaluationError
 from trainer.photos import PERSON, labelled_photos
 
@@ -100,7 +100,14 @@ class StartingWeights:
     """A COCO checkpoint run exactly as Ultralytics runs it: its own letterbox, engine and suppression, class person."""
 
     def __init__(self, checkpoint: Path, *, confidence: float = 0.25, image_size: int = 640) -> None:
-        with pillow_kept():
+        """Load `checkpoint`.
+
+        Raises:
+            EvaluationError: There is no such file; Ultralytics would look for it on the net.
+        """
+        if not checkpoint.is_file():
+            raise EvaluationError(checkpoint, "there is no such checkpoint")
+        with ultralytics_tamed():
             from ultralytics import YOLO
 
         self._model = YOLO(str(checkpoint))

@@ -14,7 +14,7 @@ from torch.nn import functional
 from torchvision.ops import batched_nms, box_convert, box_iou
 
 from model.detector import OVERLAP
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 
 BOX_GAIN, SCORE_GAIN, SIDE_GAIN = 7.5, 0.5, 1.5  # Ultralytics' own
 
@@ -31,7 +31,7 @@ class RawOutputs:
     @classmethod
     def of(cls, head_outputs: dict[str, Any], head: Any) -> "RawOutputs":
         """The raw outputs of an Ultralytics `Detect` head."""
-        with pillow_kept():
+        with ultralytics_tamed():
             from ultralytics.utils.tal import make_anchors
 
         centres, strides = make_anchors(head_outputs["feats"], head.stride, 0.5)
@@ -83,7 +83,7 @@ class MissedPersonsLoss:
     """Ultralytics' detection loss, for the people whom the teacher missed and the anchors inside their boxes only."""
 
     def __init__(self, network: nn.Module) -> None:
-        with pillow_kept():
+        with ultralytics_tamed():
             from ultralytics.utils.loss import v8DetectionLoss
 
         network.args = SimpleNamespace(box=BOX_GAIN, cls=SCORE_GAIN, dfl=SIDE_GAIN)  # type: ignore[assignment]

@@ -107,16 +107,6 @@ def train_detector(recipe: DetectorRecipe, *, out: Path, work: Path, resume: boo
     save_detector(task.network, _card(recipe, steps=settings.steps), out)
 
 
-def export_detector(recipe: DetectorRecipe, checkpoint: Path, *, out: Path) -> None:
-    """Write the detector's folder from a checkpoint saved during a run."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    prefix = "network."
-    weights = {name.removeprefix(prefix): t for name, t in state["state_dict"].items() if name.startswith(prefix)}
-    network = person_network()
-    network.load_state_dict(weights)
-    save_detector(network, _card(recipe, steps=int(state["global_step"])), out)
-
-
 def _fit(task: DetectorTask, views: DataLoader[Any], recipe: DetectorRecipe, work: Path, *, resume: bool) -> None:
     keep = ModelCheckpoint(dirpath=work, every_n_train_steps=recipe.save_every_steps, save_top_k=-1, save_last=True)
     with warnings.catch_warnings():

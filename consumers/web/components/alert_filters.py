@@ -9,7 +9,6 @@ from consumers.web.alerts.filters import AlertFilter
 from consumers.web.components.alert_words import SEVERITIES
 from consumers.web.components.markup import Markup, icon, tag, together
 
-TO_DO = "to do"
 STATES = {  # what the address says -> the chip's words and the states meant
     None: ("To do", ("open", "acknowledged")),
     "open": ("Open", ("open",)),

@@ -45,4 +45,5 @@ def _asked(camera: WatchedCameraShape | None, url: str, user: str, password: str
 
 
 def _field(words: str, value: str, placeholder: str) -> ui.input:
-    return ui.input(label=words, value=value, placeholder=placeholder).props("dense borderless autocomplete=off")
+    field = ui.input(label=words, value=value, placeholder=placeholder).props("dense borderless autocomplete=off")
+    return field.props("stack-label") if placeholder else field  # else the label stands on the placeholder

@@ -46,6 +46,11 @@ class KeysDialog:
                             Words("kbd", key)
                     Words("dd", words)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the list is shown; whoever tries a key then does nothing to what is behind it."""
+        return bool(self._dialog.value)
+
     def toggle(self) -> None:
         """Open, or close."""
         self._dialog.toggle()

@@ -60,7 +60,7 @@ class ZoneEditor:
             self._said = Words("p", "", "sum", role="status")
             with Words("div", "", "line"):
                 self._name = ui.input(label="Name of the zone", value=name, placeholder="loading-door")
-                self._name.props("dense borderless autocomplete=off").classes("zone-name")
+                self._name.props("dense borderless stack-label autocomplete=off").classes("zone-name")
                 button("undo", "Take the last corner back", self._take_back)
                 button("save", "Save the zone", self._save, is_main=True)
                 button("close", "Leave it", leave)

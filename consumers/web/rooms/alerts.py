@@ -66,7 +66,7 @@ class AlertsRoom:
                         (lambda alert_id, is_marked: self._acts.mark(alert_id, is_marked)) if self._may_act else None,
                         self._waiting.announce,
                     )
-                    self._empty = Words("div")
+                    self._empty = Words("div", "", "why-none")
                 self._pane = AlertPane(
                     self._services.desk,
                     self._services.board,
@@ -163,7 +163,7 @@ class AlertsRoom:
             await self._say_why_empty()
 
     def _head(self, order: Sequence[str]) -> None:
-        self._sum.set_text(f"{count(len(order), 'alert')}, the worst first")
+        self._sum.set_text(f"{count(len(order), 'alert')}, the worst first" if order else "")
         self._show_views(self._filter())
 
     def _show_views(self, asked: AlertFilter) -> None:
@@ -184,7 +184,7 @@ class AlertsRoom:
         if total:
             done = tag("a", "Show all", href=str(Address(ALERTS, {"state": "all"})), class_="act")
             why = f"{count(total, 'alert was', 'alerts were')} raised, and all are dealt with or snoozed."
-            self._say_empty("task_alt", "Nothing is to do", why, done)
+            self._say_empty("task_alt", "Nothing to do", why, done)
             return
         standing = await asyncio.to_thread(self._services.rules.standing)
         why = (

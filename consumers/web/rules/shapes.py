@@ -7,7 +7,7 @@ from pydantic import Field
 
 from consumers.alerts.explaining import Explanation
 from consumers.alerts.standing import RuleStanding, Standing
-from consumers.web.schemas import ProblemShape, Shape
+from consumers.web.schemas import Shape
 
 
 class RuleShape(Shape):
@@ -40,12 +40,6 @@ class VerdictShape(Shape):
     numbers: dict[str, Any]
     met_at: datetime | None
     alert_ids: tuple[str, ...]
-
-
-class RulesProblemShape(ProblemShape):
-    """Rules that do not fit, and the line."""
-
-    line: int | None = None
 
 
 def shape_rules(standing: Standing, text: str, revision: str) -> RulesShape:

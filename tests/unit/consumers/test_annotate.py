@@ -104,6 +104,13 @@ def test_a_long_caption_is_wrapped_and_no_answer_is_cut() -> None:
     assert label[:, -2:, :3].max() < 60, "nothing touches the right edge"
 
 
+def test_names_with_colons_are_files_and_no_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_video(tmp_path / "12:30.mp4", frame_count=10, fps=10)
+    monkeypatch.chdir(tmp_path)
+    annotate_video(Path("12:30.mp4"), [], Path("12:30.annotated.mp4"))
+    assert len(frames_of(tmp_path / "12:30.annotated.mp4")) == 10
+
+
 def test_a_source_that_is_no_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VideoReadError, match="annotated"):
         annotate_video(as_file(tmp_path, "no.mp4", b"text"), [], tmp_path / "out.mp4")

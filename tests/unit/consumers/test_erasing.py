@@ -278,5 +278,12 @@ def test_nothing_happens_unless_one_is_sure_and_nothing_is_lost_while_no_indexer
     stretch = ("--camera", "gate", "--since", NOON.isoformat(), "--until", (NOON + timedelta(hours=1)).isoformat())
     told = run(command, site, "footage", *stretch, "--yes", "--wait", "0")
     assert "Erasure 1 is written down and not done yet" in told
+    assert "Nothing is known" not in told
     assert site.erasing.step()
     assert len(site.index) == 0
+
+
+def test_erasing_what_a_camera_saw_that_nobody_knows_says_so(command: CliRunner, site: Site) -> None:
+    stretch = ("--since", NOON.isoformat(), "--until", (NOON + timedelta(hours=1)).isoformat())
+    told = run(command, site, "footage", "--camera", "gaet", *stretch, "--yes", "--wait", "0")
+    assert "Nothing is known of a camera gaet; known are gate." in told

@@ -270,6 +270,8 @@ def test_the_command_line_lists_holds_releases_and_verifies(yard: Yard, monkeypa
     assert command.invoke(app, ["release", "a1"]).exit_code == 0
     unknown = command.invoke(app, ["hold", "nobody"])
     assert isinstance(unknown.exception, EvidenceError)
+    for words in (["verify", "nobody"], ["list", "nobody"]):
+        assert "no copy of it is kept" in str(command.invoke(app, words).exception)
 
 
 def test_pieces_that_overlap_or_cannot_be_read_leave_a_clip_that_goes_forward(tmp_path: Path) -> None:

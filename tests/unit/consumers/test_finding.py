@@ -63,6 +63,16 @@ def test_answers_are_words_too_and_what_is_denied_is_not_what_is_there(searched:
     assert searched.captions("somebody without a hard hat", by=By.DESCRIPTION) == ["out"]
 
 
+def test_what_a_caption_denies_is_not_what_is_there(searched: Searched) -> None:
+    searched.enter(
+        Seen("vest", "person without a hard hat, in a safety vest"),
+        Seen("vest", "worker in a hard hat, no safety vest"),
+    )
+    assert searched.captions("vest", by=By.DESCRIPTION) == ["person without a hard hat, in a safety vest"]
+    assert searched.captions("hard hat", by=By.DESCRIPTION) == ["worker in a hard hat, no safety vest"]
+    assert searched.captions("no vest, hard hat", by=By.DESCRIPTION) == ["worker in a hard hat, no safety vest"]
+
+
 def test_fused_hits_say_both_how_alike_they_are_and_which_words_they_share(searched: Searched) -> None:
     searched.enter(Seen("a hard hat", "nothing said"), Seen("vest", "a hat"), Seen("a hard hat", "a hat"))
     answer = searched.finder.find(SearchQuery("hat", by=By.BOTH))

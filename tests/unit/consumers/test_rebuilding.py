@@ -141,3 +141,10 @@ def test_the_command_embeds_with_the_model_of_the_settings_and_says_who_has_no_c
     told = CliRunner().invoke(consumers.cli.app, ["index", "spaces", "--config", str(config)])
     assert f"{COUNT - 1}  {space}" in told.output
     assert f"{COUNT}  {SPACE}" in told.output
+
+
+def test_without_anybody_the_list_of_spaces_says_so(tmp_path: Path) -> None:
+    config = tmp_path / "crewsight.yaml"
+    config.write_text(f"state: {{folder: {tmp_path}}}\n")
+    told = CliRunner().invoke(consumers.cli.app, ["index", "spaces", "--config", str(config)])
+    assert told.output.startswith("Nobody has a vector yet")

@@ -1,8 +1,11 @@
 """What the settings make of each other."""
 
+import re
+
 import pytest
 
-from consumers.settings import DeskSettings
+from consumers.settings import DeskSettings, PageSettings
+from streamer.bus.errors import SettingsError
 
 POSTGRES = "postgresql+psycopg://crewsight@postgres:5432/crewsight"
 
@@ -24,3 +27,18 @@ def test_the_password_of_the_database_may_stand_apart_from_its_address(
     settings = DeskSettings.read()
     assert (settings.database_url, settings.desk_url) == (opened, opened)
     assert password is None or password not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "said"),
+    [
+        ("PAGE__PUBLIC_URL", "javascript:alert(1)", "page.public_url: must begin with http:// or https://"),
+        ("PAGE__PROCESSES", '["analyzer"]', "page.processes.0: must be written as JOB=HOST:PORT"),
+    ],
+)
+def test_addresses_that_are_none_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, written: str, said: str
+) -> None:
+    monkeypatch.setenv(f"CREWSIGHT_{name}", written)
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        PageSettings.read()

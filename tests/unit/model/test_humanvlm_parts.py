@@ -10,7 +10,7 @@ from model.errors import LibraryTooOldError
 from model.language_model import LanguageModel, LanguageSizes, packing
 from model.questions import PART_HIDDEN, Question
 from model.tokens import SPECIAL_WORDS, WordTokens
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 from model.vision_tower import VisionSizes, VisionTower
 
 
@@ -21,7 +21,7 @@ def language_model() -> LanguageModel:
 
 
 def test_the_backbone_is_that_of_ultralytics_weight_for_weight() -> None:
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics.nn.tasks import DetectionModel
     yolo = DetectionModel("yolo11n.yaml", verbose=False).eval()
     torch.manual_seed(0)

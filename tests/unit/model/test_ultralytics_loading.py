@@ -1,7 +1,8 @@
-"""What loading Ultralytics leaves of Pillow."""
+"""What loading Ultralytics leaves of Pillow and of standard output."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,10 @@ LOADERS = {
 
 
 @pytest.mark.parametrize("loader", LOADERS)
-def test_pillow_opens_pictures_as_before_once_ultralytics_is_loaded(loader: str) -> None:
+def test_pillow_and_standard_output_are_as_before_once_ultralytics_is_loaded(
+    loader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))  # as on a machine that has never had it: it greets the user
     script = f"""
 import io, sys
 from PIL import Image, UnidentifiedImageError
@@ -27,3 +31,4 @@ except UnidentifiedImageError:
 """
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert (said.returncode, said.stdout) == (0, "unidentified, as Pillow says\n"), said.stderr
+    assert "Creating new Ultralytics Settings" in said.stderr

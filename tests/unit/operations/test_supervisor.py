@@ -118,3 +118,10 @@ def test_a_child_that_dies_later_with_status_1_is_started_again(supervise) -> No
         return supervisor.pids().get("broker", first) != first
 
     until(is_replaced)
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "logs" / "sleeper.log").mkdir(parents=True)
+    supervisor = Supervisor([ChildSpec("sleeper", SLEEPER)], tmp_path / "logs")
+    with pytest.raises(ChildFailedError, match=r"sleeper\.log cannot be written: Is a directory"):
+        supervisor.start()

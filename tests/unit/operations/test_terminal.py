@@ -28,3 +28,10 @@ def test_a_bar_shows_how_much_of_a_source_is_through() -> None:
         terminal.show_progress([SourceProgress("gate", 0.0, None)])
         terminal.show_progress([SourceProgress("gate", 30.0, 40.0)])
     assert "75%" in written.getvalue()
+
+
+def test_a_file_called_like_markup_is_shown_as_it_is_called() -> None:
+    written = io.StringIO()
+    with Terminal(Console(file=written, width=100, force_terminal=True)) as terminal:
+        terminal.show_progress([SourceProgress("gate [/bold].mp4", 1.0, 2.0)])
+    assert "gate [/bold].mp4" in written.getvalue()

@@ -143,6 +143,13 @@ def test_names_do_not_matter_and_cameras_do(tmp_path: Path) -> None:
     assert ids["a.mp4", "gate"] == ids["b.mp4", "gate"] != ids["a.mp4", "hall"]
 
 
+def test_a_name_with_a_colon_is_a_file_and_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_video(tmp_path / "12:30.mp4", frame_count=20)
+    monkeypatch.chdir(tmp_path)
+    (segment,) = cut_file(Path("12:30.mp4"), camera_id="gate", folder=tmp_path / "out")
+    assert segment.frame_count == 20
+
+
 def test_as_if_live_and_fast_cuts_of_one_file_have_different_ids(tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mp4", frame_count=20)
     fast, live = (

@@ -44,3 +44,21 @@ def test_sources_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CREWSIGHT_SOURCES", '[{"camera": "gate", "file": "a.mp4"}]')
     assert [source.camera for source in StreamerSettings.read().sources] == ["gate"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("state: 3", "state: must be a group of keys, got 3"),
+        ("sources: gate", "sources: must be a list, such as [a, b], got 'gate'"),
+        ("state: {folder: [1]}", "state.folder: must be a path"),
+        ("sources: [{camera: 'a b', file: a.mp4}]", "sources.0.camera: must be letters, digits, - and _, at most 64"),
+        ("traces: {otlp_url: otel:4318}", "traces.otlp_url: must begin with http:// or https:// and name a host"),
+        ("state: {folder: x\nbus: [", "the file: is no YAML at line 2: expected ',' or '}'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_words_of_whoever_wrote_it(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(tmp_path, text)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)

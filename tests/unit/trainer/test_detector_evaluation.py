@@ -65,6 +65,11 @@ def test_a_file_that_is_no_clip_is_named(tmp_path: Path) -> None:
         detections_on_clip(StartingWeights.__new__(StartingWeights), text)
 
 
+def test_starting_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match=r"nowhere\.pt: there is no such checkpoint"):
+        StartingWeights(tmp_path / "nowhere.pt")
+
+
 @pytest.mark.parametrize("name", ["pedestrians.avi", "one-by-one.mp4", "store-aisle.mp4"])
 def test_the_shipped_detector_agrees_with_its_starting_weights_on_footage(clip, tmp_path: Path, name: str) -> None:
     starting = StartingWeights(real_data("weights/yolo11n_coco_dequant.pt"))

@@ -11,7 +11,7 @@ from torch import nn
 
 from model.detector import PersonDetector
 from model.detector_network import DetectorFolder, keep_person, person_network
-from model.ultralytics_loading import pillow_kept
+from model.ultralytics_loading import ultralytics_tamed
 from tests.builders_detector import packaged_picture
 from trainer.detector.losses import RawOutputs, known_persons, missed_persons, teacher_loss
 from trainer.detector.photos import LabelledPhoto, PersonBatch, PersonPhotos, collate, training_photos
@@ -131,7 +131,7 @@ def test_the_teachers_boxes_are_those_a_detector_finds(tmp_path: Path) -> None:
 
 
 def test_only_the_person_row_of_a_coco_network_is_kept() -> None:
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics.nn.tasks import DetectionModel
 
     coco = DetectionModel("yolo11n.yaml", nc=80, verbose=False).eval()
@@ -268,7 +268,7 @@ def test_training_writes_a_detector_that_loads_and_can_be_resumed(tmp_path: Path
 
 def coco_from(person: nn.Module) -> nn.Module:
     """A network with COCO's 80 classes whose person is that of `person`: what starting weights look like."""
-    with pillow_kept():
+    with ultralytics_tamed():
         from ultralytics.nn.tasks import DetectionModel
 
     coco = DetectionModel("yolo11n.yaml", nc=80, verbose=False)

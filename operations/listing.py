@@ -1,0 +1,38 @@
+"""A table of plain words on standard output, for whoever reads it and for `grep`."""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+PIPED_WIDTH = 240  # piped on, nobody's window says how long a line may be
+
+
+class Listing:
+    """Rows under headings. Nothing in a cell is markup, and nothing is cut off: what is too long goes on below."""
+
+    def __init__(self, *headings: str) -> None:
+        """Begin with no rows."""
+        from rich.table import Table
+
+        self._table = Table(box=None, header_style="bold")
+        for heading in headings:
+            self._table.add_column(heading, overflow="fold")
+
+    def add(self, *cells: str) -> None:
+        """Add a row, a cell for each heading."""
+        self._table.add_row(*(_plain(cell) for cell in cells))
+
+    def show(self, if_empty: str) -> None:
+        """Print the table, or `if_empty` where it has no rows."""
+        from rich.console import Console
+
+        console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+        console.print(self._table if self._table.row_count else _plain(if_empty))
+
+
+def _plain(words: str) -> "Text":
+    from rich.text import Text
+
+    return Text(words)
