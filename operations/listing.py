@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.text import Text
 
-PIPED_WIDTH = 240  # piped on, nobody's window says how long a line may be
+PIPED_WIDTH = 10_000  # piped on, a line is as long as it needs: addresses are there to be used
 
 
 class Listing:
-    """Rows under headings. Nothing in a cell is markup, and nothing is cut off: what is too long goes on below."""
+    """Rows under headings. Nothing in a cell is markup, and nothing is cut off: on a terminal, what is too long goes on below."""
 
     def __init__(self, *headings: str) -> None:
         """Begin with no rows."""

@@ -8,9 +8,8 @@ def test_cells_are_plain_words_and_nothing_is_cut_off(capsys: pytest.CaptureFixt
     listing.add("otto", "[/bold] gate 2026-11-24T14:00:00+00:00 " + "x" * 300)
     listing.show("nobody")
     said = capsys.readouterr().out
-    assert "[/bold] gate 2026-11-24T14:00:00+00:00" in said
-    assert said.count("x") == 300
-    assert "…" not in said
+    assert "[/bold] gate 2026-11-24T14:00:00+00:00 " + "x" * 300 in said
+    assert said.count("\n") == 2
 
 
 def test_an_empty_listing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
