@@ -40,6 +40,8 @@ search and page answer again. In the end everything is counted: `tests/chaos/che
 looked for, `tests/unit/chaos` proves every line of it, and `tests/system/test_chaos.py` runs an analyzer that commits
 its offsets before it writes: the checker must report the loss, and does.
 
+Poison is sent again until it is refused, as a broker that is killed forgets it: some is refused twice.
+
 Not among the faults: live cameras (their own tests stop servers, networks and clocks: `docs/cameras.md`), and a
 machine's power.
 """
