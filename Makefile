@@ -11,7 +11,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
 .PHONY: help run test check bench bench-latency chaos soak pictures clean
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -2,6 +2,7 @@
 
 ModelError
 ├── ModelFolderError     a folder that holds no loadable model
+├── DeviceError          a device that is not there
 ├── ModelCacheError      a folder for converted models that cannot be written
 ├── ModelServerError     a model server that is set up otherwise than it is asked
 ├── DecisionSheetError   a file that holds no decision sheet
@@ -27,6 +28,17 @@ class ModelFolderError(ModelError):
 
     def __str__(self) -> str:
         return f"cannot load a model from {self.folder}: {self.reason}; name a folder written by `crewsight train`"
+
+
+class DeviceError(ModelError):
+    """A device that is not there."""
+
+    def __init__(self, device: str, reason: str) -> None:
+        super().__init__(device, reason)
+        self.device, self.reason = device, reason
+
+    def __str__(self) -> str:
+        return f"no network can run on {self.device}: {self.reason}; name another device (vlm.device), or none"
 
 
 class ModelCacheError(ModelError):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from model.batches import Batches
 from model.crops import Crop
 from model.decisions import decided, refused
+from model.devices import chosen_device
 from model.folders import LLAVA, checkpoint_folder, layout_of
 from model.layouts.layout import ImageTokens, Layout, TextEmbedding, TextLayout
 from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Question
@@ -77,9 +78,10 @@ class HumanVLM(TextTower):
 
         Raises:
             ModelFolderError: there is no such checkpoint, or it cannot be loaded.
+            DeviceError: there is no such device.
         """
         folder = checkpoint_folder(name)
-        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        chosen = chosen_device(device)
         dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
         if layout_of(folder) == LLAVA:
             from model.layouts.llava import LlavaLayout

@@ -10,7 +10,7 @@ PIPED_WIDTH = 10_000  # piped on, a line is as long as it needs: addresses are t
 
 
 class Listing:
-    """Rows under headings. Nothing in a cell is markup, and nothing is cut off: on a terminal, what is too long goes on below."""
+    """Rows under headings. No cell is markup, and nothing is cut off: on a terminal, what is too long goes on below."""
 
     def __init__(self, *headings: str) -> None:
         """Begin with no rows."""

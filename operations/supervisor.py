@@ -19,6 +19,7 @@ from streamer.bus.tether import tethered
 logger = logging.getLogger(__name__)
 
 LONGEST_BACKOFF_S = 10.0
+MOST_SAID = 300  # letters of what a child said last
 SETTLED_AFTER_S = 30.0  # a child that lived this long had started well: its restarts are counted anew
 GRACE_S = 6.0  # between SIGTERM and SIGKILL; with the broker's own it stays under the ten seconds promised
 
@@ -101,7 +102,8 @@ class Supervisor:
         child.restarts = 1 if lived_s >= SETTLED_AFTER_S else child.restarts + 1
         # The first restart is at once: a killed process must not cost the footage a pause.
         wait_s = 0.0 if child.restarts == 1 else min(LONGEST_BACKOFF_S, 0.5 * 2**child.restarts)
-        logger.warning("child died", extra={"child": name, "status": status, "restart_in_s": wait_s})
+        said = self.last_line(name)[:MOST_SAID]
+        logger.warning("child died", extra={"child": name, "status": status, "restart_in_s": wait_s, "said": said})
         child.start_again_s = self._clock() + wait_s
         for other in self._children.values():
             if other.spec.again_with == name and other.process.poll() == 0:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 erase = typer.Typer(help="Let people be forgotten, for good.", no_args_is_help=True)
 index = typer.Typer(help="The vectors that people are found by.", no_args_is_help=True)
-Sure = Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask for the name to be typed.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until it is done.")]
 LOOK_EVERY_S = 0.2
+TYPED = 8  # letters of a person's id
 
 
 @index.command()
@@ -84,7 +85,7 @@ def person(
     if found is None:
         raise NotSeenError(person_id)
     tracks = [found] if this_track_only else table.chain(found.chain_id)
-    _ask(f"Erase {person_id}, seen in {_counted(len(tracks), 'track')}, for good?", sure)
+    _ask(f"Erase {person_id}, seen in {_counted(len(tracks), 'track')}, for good?", person_id[:TYPED], sure)
     wish = Wish(person_ids=tuple(one.person_id for one in tracks))
     consumers.access.cli.note(settings, "erase person", person_id)
     _carried_out(table, wish, wait_s)
@@ -117,14 +118,15 @@ def footage(
         said = f"Nothing is known of a camera {camera}; {there}. What it may still bring of that time is erased."
         typer.echo(said, err=True)
     stretch = f"{begins.astimezone():%Y-%m-%d %H:%M} to {ends.astimezone():%Y-%m-%d %H:%M}"
-    _ask(f"Erase everything that {camera} saw from {stretch}, clips too, for good?", sure)
+    _ask(f"Erase everything that {camera} saw from {stretch}, clips too, for good?", camera, sure)
     consumers.access.cli.note(settings, "erase footage", f"{camera} {begins.isoformat()} {ends.isoformat()}")
     _carried_out(table, Wish(camera_id=camera, since=begins, until=ends), wait_s)
 
 
-def _ask(question: str, is_sure: bool) -> None:
-    if not is_sure:
-        typer.confirm(question, abort=True)
+def _ask(question: str, name: str, is_sure: bool) -> None:
+    """Have the name of what goes for good typed: a yes is typed too easily."""
+    if not is_sure and typer.prompt(f"{question} Type {name} to go on", default="", show_default=False) != name:
+        raise typer.Abort
 
 
 def _carried_out(table: "PeopleTable", wish: "Wish", wait_s: float) -> None:

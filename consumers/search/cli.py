@@ -161,9 +161,17 @@ def _print_table(found: "SearchShape", settings: PageSettings, url: str | None) 
         shown = media_uri(person.crop.url)
         crop = f"{url}{person.crop.url}" if store is None else str(store.local_path(shown) or shown)
         listing.add(time, person.camera_id, alike, ", ".join(why.matched_words), person.caption, crop)
-    listing.show("Nobody found.")
+    listing.show("Nobody found." if store is None else f"Nobody found. {_where_footage_is_from(settings)}")
     if found.unknown_words:
         typer.echo(_unknown(found.unknown_words))
+
+
+def _where_footage_is_from(settings: PageSettings) -> str:
+    """Which cameras there are: whoever mistypes one finds nobody."""
+    from consumers.indexer.people import PeopleReader
+
+    names = ", ".join(seen.camera_id for seen in PeopleReader(settings.database_url).cameras())
+    return f"Cameras with footage: {names}." if names else "No camera has sent anything yet."
 
 
 def _unknown(words: Sequence[str]) -> str:

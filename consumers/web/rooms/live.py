@@ -271,8 +271,8 @@ def why_empty(camera: str | None, cameras: tuple[CameraShape, ...], *, is_demo: 
         "videocam_off",
         "No people yet",
         (
-            "No camera has sent anything. Name files or folders under 'sources' in crewsight.yaml and start "
-            "'crewsight up'; people appear here as they are found."
+            "No camera has sent anything. Add one in Cameras, or name files or folders under 'sources' in "
+            "crewsight.yaml and start 'crewsight up'; people appear here as they are found."
         ),
     )
 

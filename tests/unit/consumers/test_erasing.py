@@ -273,7 +273,8 @@ def test_the_command_erases_a_person_in_all_their_tracks_and_says_what_remains(c
 def test_nothing_happens_unless_one_is_sure_and_nothing_is_lost_while_no_indexer_runs(
     command: CliRunner, site: Site
 ) -> None:
-    assert "Aborted" in run(command, site, "person", site.man[0], answer="n\n")
+    for answer in ("n\n", "y\n", "\n"):
+        assert "Aborted" in run(command, site, "person", site.man[0], answer=answer)
     assert Erasures(site.table).pending() == []
     stretch = ("--camera", "gate", "--since", NOON.isoformat(), "--until", (NOON + timedelta(hours=1)).isoformat())
     told = run(command, site, "footage", *stretch, "--yes", "--wait", "0")
@@ -287,3 +288,11 @@ def test_erasing_what_a_camera_saw_that_nobody_knows_says_so(command: CliRunner,
     stretch = ("--since", NOON.isoformat(), "--until", (NOON + timedelta(hours=1)).isoformat())
     told = run(command, site, "footage", "--camera", "gaet", *stretch, "--yes", "--wait", "0")
     assert "Nothing is known of a camera gaet; known are gate." in told
+
+
+def test_erasing_takes_the_name_of_what_goes(command: CliRunner, site: Site) -> None:
+    told = run(command, site, "person", site.man[0], "--wait", "0", answer=f"{site.man[0][:8]}\n")
+    assert f"Type {site.man[0][:8]} to go on" in told
+    stretch = ("--since", NOON.isoformat(), "--until", (NOON + timedelta(hours=1)).isoformat(), "--wait", "0")
+    assert "is written down" in run(command, site, "footage", "--camera", "gate", *stretch, answer="gate\n")
+    assert len(Erasures(site.table).pending()) == 2

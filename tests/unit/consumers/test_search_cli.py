@@ -97,3 +97,7 @@ def test_the_client_pages_through_everybody_and_keeps_searches(site: Site) -> No
 def test_nobody_who_answers_is_one_line() -> None:
     with ApiClient("http://127.0.0.1:1") as api, pytest.raises(ApiError, match="does not answer"):
         api.questions()
+
+
+def test_whoever_mistypes_a_camera_reads_which_there_are(site: Site) -> None:
+    assert site.run("hat", "--camera", "gaet") == "Nobody found. Cameras with footage: gate, yard.\n"

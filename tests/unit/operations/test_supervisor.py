@@ -125,3 +125,15 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     supervisor = Supervisor([ChildSpec("sleeper", SLEEPER)], tmp_path / "logs")
     with pytest.raises(ChildFailedError, match=r"sleeper\.log cannot be written: Is a directory"):
         supervisor.start()
+
+
+def test_whoever_dies_later_is_told_of_with_what_it_said_last(supervise, caplog: pytest.LogCaptureFixture) -> None:
+    dies = [sys.executable, "-c", "import sys; sys.exit('no room on the disk')"]
+    supervisor = supervise(ChildSpec("dies", dies, refuses_within_s=0.0))
+
+    def is_told() -> bool:
+        supervisor.tend()
+        return any(record.message == "child died" for record in caplog.records)
+
+    until(is_told)
+    assert vars(caplog.records[0])["said"] == "no room on the disk"
