@@ -83,7 +83,7 @@ class Storer:
         return self._last.get(camera_id)
 
     def check(self) -> None:
-        """Say what ended a thread.
+        """Raise what ended a thread, if anything did: a ledger that cannot be read or written, or what nobody foresaw.
 
         Raises:
             LedgerError: the ledger cannot be read or written.
@@ -146,7 +146,10 @@ class Storer:
                 if path.exists():
                     raise
         if self._ledger.mark_stored(ready.segment_id):
-            self._last[ready.camera_id] = ready
+            with self._news:  # several of a camera may be on their way, and the older end last
+                last = self._last.get(ready.camera_id)
+                if last is None or last.started_at < ready.started_at:
+                    self._last[ready.camera_id] = ready
         else:
             self._to_remove.append(ready.uri)  # it was skipped meanwhile
 
