@@ -10,13 +10,13 @@ from operations.seeing.health import Health
 from operations.seeing.meters import replace
 from streamer.bus.bus_opening import open_bus
 from streamer.bus.camera_file import CameraFile
-from streamer.bus.cameras import CameraTable
+from streamer.bus.cameras import CameraTable, open_database
 from streamer.bus.client import Bus
 from streamer.bus.errors import CameraFileError, MediaStoreAwayError
 from streamer.bus.media import MediaStore
 from streamer.bus.media_opening import open_media
 from streamer.bus.signals import stop_signals
-from streamer.ledger import Ledger
+from streamer.ledger import FILE_NAME, Ledger
 from streamer.live.backlog import Limits
 from streamer.live.ledger import LiveLedger
 from streamer.live.publishing import LivePublisher
@@ -122,7 +122,7 @@ def live_watch(settings: StreamerSettings, ledger: Ledger, bus: Bus, media: Medi
     meters = CameraMeters()
     replace("cameras", meters)
     spool = Spool(settings.state.folder / "spool")
-    storer = Storer(live_ledger, spool, media)
+    storer = Storer(LiveLedger(open_database(settings.state.folder / FILE_NAME)), spool, media)
     results_bus = open_bus(settings, "streamer-results", timeout_s=RESULTS_TIMEOUT_S)
     return LiveWatch(
         Roster(

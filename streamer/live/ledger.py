@@ -253,6 +253,10 @@ class LiveLedger:
                 for row in session.scalars(query.order_by(LiveSegmentRow.sequence).limit(at_most))
             ]
 
+    def close(self) -> None:
+        """Give the engine's connections back; whoever goes on opens new ones."""
+        self._engine.dispose()
+
     @contextmanager
     def _reading(self) -> Iterator[Session]:
         try:

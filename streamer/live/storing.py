@@ -28,7 +28,7 @@ class Storer:
     """Runs from `start` until `close`, in threads of its own."""
 
     def __init__(self, ledger: LiveLedger, spool: Spool, media: MediaStore) -> None:
-        """Store in `media`, which is to try once and not to wait: waiting is done here."""
+        """Store what `ledger`, over an engine of our own, says in `media`, which is to try once: we do the waiting."""
         self._ledger, self._spool, self._media = ledger, spool, media
         self.fault: str | None = None  # why the store takes nothing, in words, while it does not
         self._error: Exception | None = None
@@ -60,6 +60,7 @@ class Storer:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(max(0.0, until_s - time.monotonic()))
+        self._ledger.close()
 
     def wake(self) -> None:
         """Say that a segment was entered."""
@@ -83,7 +84,7 @@ class Storer:
         return self._last.get(camera_id)
 
     def check(self) -> None:
-        """Say what ended a thread.
+        """Raise what ended a thread, if anything did: a ledger that cannot be read or written, or what nobody foresaw.
 
         Raises:
             LedgerError: the ledger cannot be read or written.
@@ -145,10 +146,13 @@ class Storer:
             except MediaStoreError:
                 if path.exists():
                     raise
-        if self._ledger.mark_stored(ready.segment_id):
-            self._last[ready.camera_id] = ready
-        else:
-            self._to_remove.append(ready.uri)  # it was skipped meanwhile
+        with self._news:  # the ledger is used by one thread at a time: one connection, open from the start
+            if not self._ledger.mark_stored(ready.segment_id):
+                self._to_remove.append(ready.uri)  # it was skipped meanwhile
+                return
+            last = self._last.get(ready.camera_id)
+            if last is None or last.started_at < ready.started_at:  # the older of two on their way may end last
+                self._last[ready.camera_id] = ready
 
     def _failed(self, error: MediaStoreError) -> None:
         """Whatever the store says, the footage is safe where it is, and ending would only lose more."""
