@@ -1,6 +1,6 @@
 """A person table, an index and a service over them with a real, tiny model, for tests of searches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,14 +8,15 @@ from pathlib import Path
 
 from consumers.indexer.catching_up import catch_up
 from consumers.indexer.local_index import LocalIndex
-from consumers.indexer.people import Links, PeopleTable
+from consumers.indexer.people import Links, PeopleReader, PeopleTable
+from consumers.indexer.rows import Person
 from consumers.indexer.service import create_service, served
 from consumers.listening import listen
-from consumers.search.client import SearchClient
+from consumers.search.client import IndexStatus, SearchClient
 from consumers.search.described import Descriptions
 from consumers.search.filters import EVERYONE, PeopleFilter
 from consumers.search.finding import Finder
-from consumers.search.people_search import PeopleSearch
+from consumers.search.hits import NO_REASON, AlsoSeen, FoundPeople, Why
 from consumers.search.query import By, SearchQuery
 from consumers.search.towers import ModelTowers
 from model.humanvlm import HumanVLM
@@ -51,6 +52,59 @@ def sure(question: Question, answer: str, probability: float = 0.9) -> dict[str,
     """An answer with that probability, the rest shared by the others."""
     others = [one for one in (*question.answers, CANNOT_TELL) if one != answer]
     return {**dict.fromkeys(others, (1 - probability) / len(others)), answer: probability}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Someone found; `score` orders the hits of one search and means nothing beside another's."""
+
+    person: Person
+    score: float
+    why: Why = NO_REASON
+
+    @property
+    def person_id(self) -> str:
+        """Who."""
+        return self.person.person_id
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """People, best first, the words of the query that the model never learnt, and the next page's cursor."""
+
+    hits: tuple[Hit, ...]
+    unknown_words: tuple[str, ...] = ()
+    next: str | None = None  # none: there is nobody more
+
+
+class PeopleSearch:
+    """Finds people; may be shared by threads.
+
+    Raises: what `SearchClient` raises, and `PeopleTableError` when the table cannot be read.
+    """
+
+    def __init__(self, client: SearchClient, people: PeopleReader) -> None:
+        """Ask `client` who is found, and read `people`."""
+        self._client, self._people = client, people
+
+    def search(self, query: SearchQuery) -> SearchAnswer:
+        """One page of who is found; whoever was erased a moment ago is left out."""
+        answer = self._client.find(query)
+        people = self._people.by_key([one.key for one in answer.found])
+        hits = tuple(Hit(people[one.key], one.score, one.why) for one in answer.found if one.key in people)
+        return SearchAnswer(hits, answer.unknown_words, answer.next)
+
+    def find(self, query: SearchQuery) -> FoundPeople:
+        """One page of who is found, by their keys alone."""
+        return self._client.find(query)
+
+    def elsewhere(self, person_id: str, k: int) -> Sequence[AlsoSeen]:
+        """Other chains that may be the same person as somebody."""
+        return self._client.elsewhere(person_id, k)
+
+    def status(self) -> IndexStatus:
+        """How much is indexed."""
+        return self._client.status()
 
 
 class Searched:

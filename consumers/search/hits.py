@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from consumers.indexer.rows import Person
-
 
 @dataclass(frozen=True, slots=True)
 class Why:
@@ -31,29 +29,6 @@ class FoundPeople:
     """Who was found, best first, the words of the query that the model never learnt, and the next page's cursor."""
 
     found: tuple[Found, ...]
-    unknown_words: tuple[str, ...] = ()
-    next: str | None = None  # none: there is nobody more
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """Someone found; `score` orders the hits of one search and means nothing beside another's."""
-
-    person: Person
-    score: float
-    why: Why = NO_REASON
-
-    @property
-    def person_id(self) -> str:
-        """Who."""
-        return self.person.person_id
-
-
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
-    """People, best first, the words of the query that the model never learnt, and the next page's cursor."""
-
-    hits: tuple[Hit, ...]
     unknown_words: tuple[str, ...] = ()
     next: str | None = None  # none: there is nobody more
 

@@ -12,7 +12,6 @@ from consumers.indexer.build import indexing_service
 from consumers.indexer.erasures import Erasures, Wish
 from consumers.indexer.people import PeopleReader, PeopleTable
 from consumers.search.client import SearchClient
-from consumers.search.people_search import PeopleSearch
 from consumers.search.query import SearchQuery
 from consumers.settings import IndexerSettings, Search, Vlm
 from model.humanvlm import HumanVLM
@@ -25,6 +24,7 @@ from streamer.bus.topics import DEAD_LETTERS, PEOPLE
 from tests.builders_bus import embedded_broker, free_port, kill, wait_until
 from tests.builders_consumers import NOON, a_manifest, a_segment, running, walking
 from tests.builders_model import tiny_humanvlm
+from tests.builders_search import PeopleSearch
 
 MakeBus = Callable[[], Bus]
 BOX = (100.0, 100.0, 150.0, 250.0)

@@ -14,9 +14,8 @@ from consumers.indexer.service import create_service, served
 from consumers.listening import listen, listen_for_searches
 from consumers.search.client import SearchClient
 from consumers.search.filters import PeopleFilter
-from consumers.search.people_search import PeopleSearch
 from consumers.search.query import By, SearchQuery
-from tests.builders_search import Searched, Seen
+from tests.builders_search import PeopleSearch, Searched, Seen
 
 
 @pytest.fixture
