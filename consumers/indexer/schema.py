@@ -207,7 +207,7 @@ class ErasureRecord(Table):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
-PEOPLE = Schema("people", "0002", Path(__file__).parent / "migrations", Table.metadata)
+PEOPLE = Schema("people", "0003", Path(__file__).parent / "migrations", Table.metadata)
 
 
 def open_engine(database_url: str) -> Engine:

@@ -8,12 +8,14 @@ from sqlalchemy import text
 
 from consumers.errors import SearchQueryError
 from consumers.indexer.people import PeopleTable
+from consumers.indexer.schema import PEOPLE
 from consumers.search.described import Descriptions
 from consumers.search.filters import EVERYONE, AnswerWanted, PeopleFilter
 from consumers.search.finding import Finder
 from consumers.search.query import By, SearchQuery
 from consumers.search.towers import open_towers
 from model.humanvlm import HumanVLM
+from operations.databases import stamp
 from tests.builders_model import tiny_humanvlm
 from tests.builders_search import HAT, Searched, Seen, later
 from tests.postgres import postgres_url
@@ -169,6 +171,18 @@ def test_an_older_table_is_filled_with_text_at_the_start_and_the_erased_lose_the
         connection.execute(text("DELETE FROM people WHERE id = 2"))
     searched.table.leave_no_trace()
     assert searched.table.text.sharing(["ladder"], [1, 2, 3]) == {1: ("ladder",), 3: ("ladder",)}
+
+
+def test_texts_from_before_captions_could_deny_are_made_anew(searched: Searched) -> None:
+    searched.enter(Seen("vest", "a person, no ladder"), Seen("vest", "on a ladder"))
+    with searched.table._engine.begin() as connection:
+        connection.execute(text("DELETE FROM people_text"))
+        searched.table.text.write(connection, {1: "a person, no ladder", 2: "on a ladder"})
+        stamp(connection, PEOPLE, "0002")
+    again = PeopleTable(searched.table.database_url)
+    assert again.fill_text() == 2
+    assert again.text.newest_with(again.text.stems(["ladder"]), 5, through_key=2) == [2]
+    again.close()
 
 
 def test_reading_alone_lays_the_text_out_too(tmp_path: Path) -> None:
