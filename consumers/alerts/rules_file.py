@@ -6,6 +6,7 @@ with. Aliases are refused: a few lines of them can stand for gigabytes.
 
 import logging
 import re
+import reprlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ Written = TypeVar("Written", bound=BaseModel)
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str")}
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]{1,3})?|[-+]?[0-9]+\.")
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 80  # a text in place of rules is not told whole
 
 
 class _Loader(yaml.SafeLoader):
@@ -169,7 +172,7 @@ def _first_fault(error: ValidationError, known_keys: str) -> tuple[Place, str]:
         return fault["loc"], f"unknown key; {known_keys}"
     reason = fault["msg"].removeprefix("Value error, ")
     is_told = fault["type"] == "value_error" or not isinstance(fault["input"], str | int | float)
-    return fault["loc"], reason if is_told else f"{reason}, got {fault['input']!r}"
+    return fault["loc"], reason if is_told else f"{reason}, got {_SHORT.repr(fault['input'])}"
 
 
 def _line_of(root: yaml.Node | None, place: Place) -> int | None:

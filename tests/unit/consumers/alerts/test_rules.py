@@ -73,6 +73,13 @@ def test_what_yaml_allows_and_rules_do_not_need_is_refused(content: str) -> None
         parse_rules(content, PATH)
 
 
+def test_a_text_in_place_of_rules_is_not_told_whole() -> None:
+    with pytest.raises(RulesError) as refused:
+        parse_rules("minutes of the meeting " * 100, PATH)
+    assert "got 'minutes of the" in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
 def test_a_key_with_a_line_break_is_refused_in_one_line() -> None:
     with pytest.raises(RulesError) as refused:
         parse_rules('rules: [{id: vest, "odd\\nkey": 1}]', PATH)
