@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ GIVE_UP_S = 300.0  # after which a fault counts as never recovered from
 LOOK_EVERY_S = 0.2
 POISON_AGAIN_S = 3.0
 SETTLE_S = 60.0
+LOGS_KEPT = Path(".cache/chaos-logs")
 PACE_S = 2.0  # between files while nothing is broken
 
 Say = Callable[[str], None]
@@ -182,7 +184,11 @@ def _one(running: _Running, fault: Fault) -> None:
         time.sleep(max(0.0, ends_s - time.monotonic()))
     recovered_s = running.through_s(GIVE_UP_S)
     running.rounds.append(Round(fault, recovered_s, os.getloadavg()[0]))
-    took = f"NEVER RECOVERED: {running.standing()}" if recovered_s is None else f"recovered after {recovered_s:.1f} s"
+    took = (
+        f"recovered after {recovered_s:.1f} s" if recovered_s is not None else f"NEVER RECOVERED: {running.standing()}"
+    )
+    if recovered_s is None:  # the world's folder goes with it, and what happened is in its logs
+        shutil.copytree(running.world.folder / "logs", LOGS_KEPT / str(fault.number), dirs_exist_ok=True)
     running.say(f"{fault.number:>3} {fault.words}, {fault.lasts_s:g} s: {took}")
 
 
