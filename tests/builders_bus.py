@@ -83,16 +83,17 @@ class Relay:
             with self._lock:
                 self._open += [client, server]
             for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+                threading.Thread(target=pass_on, args=(source, target), daemon=True).start()
 
-    @staticmethod
-    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Send on what comes from one end to the other, until either closes; then both are closed."""
+    with suppress(OSError):
+        while received := source.recv(1 << 16):
+            target.sendall(received)
+    for end in (source, target):
         with suppress(OSError):
-            while received := source.recv(1 << 16):
-                target.sendall(received)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def kill(broker: EmbeddedBroker) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from streamer.bus.camera_report import CameraReport, CamerasReport
 from streamer.bus.cameras import CameraTable
 from streamer.bus.client import Bus, Received
 from streamer.bus.media import MediaStore
-from streamer.bus.messages import SegmentReady
+from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.bus.settings import Bus as BusSettings
 from streamer.bus.settings import Live, State
 from streamer.bus.topics import CAMERAS
@@ -31,8 +31,25 @@ from streamer.streaming import Streamer
 from tests.builders_bus import wait_until
 from tests.builders_video import numbers_in
 
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 FPS = 25
 QUICK = Live(segment_s=1.0, longest_gop_s=3.0, connect_s=5.0, stall_s=2.0, retry_at_most_s=0.5)
+
+
+def a_live_ready(number: int, camera: str = "gate", *, links: bool = True) -> SegmentReady:
+    """What is told of a camera's segment of two seconds, the first of which begins at `NOW`."""
+    return SegmentReady(
+        segment_id=f"{camera}-{number}",
+        previous_segment_id=f"{camera}-{number - 1}" if links and number else None,
+        camera_id=camera,
+        uri=f"media:///media/{camera}/2026-11-27/{camera}-{number}.mp4",
+        started_at=NOW + timedelta(seconds=2 * number),
+        time_origin=TimeOrigin.RTCP,
+        duration_s=2.0,
+        fps=25,
+        width_px=64,
+        height_px=48,
+    )
 
 
 class WatchedCamera:

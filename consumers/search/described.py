@@ -70,9 +70,9 @@ class Descriptions:
     def _having(self, weights: dict[str, tuple[float, Term]], wanted: PeopleFilter, horizon: int) -> list[int]:
         """The newest who have all the words; where they are few, also who have the rarer half, then each of them."""
         stems = sorted(weights, key=lambda stem: -weights[stem][0])
-        tried = [stems, stems[: len(stems) // 2], *([stem] for stem in stems)]
+        tried = dict.fromkeys((tuple(stems), tuple(stems[: len(stems) // 2]), *((stem,) for stem in stems)))
         found: dict[int, None] = {}
-        for some in [some for place, some in enumerate(tried) if some and some not in tried[:place]]:
+        for some in filter(None, tried):
             found.update(dict.fromkeys(self._newest_wanted(some, wanted, horizon)))
             if len(found) >= CANDIDATES:
                 break

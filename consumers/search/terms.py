@@ -14,7 +14,7 @@ MOST_TERMS = 16  # of one query
 WITHOUT = "without"
 _WORD = re.compile(r"[^\W_]+")
 _WORD_OR_STOP = re.compile(r"[^\W_]+|[,.;:!?]")
-_DENIES = frozenset({"no", "not", "without", "missing", "lacking"})
+DENIES = frozenset({"no", "not", "without", "missing", "lacking"})
 _ENDS_DENIAL = frozenset({"and", "in", "with", "but", "wearing", "carrying", "near", "on"})
 _SAYS_NOTHING = frozenset(
     re.findall(
@@ -68,7 +68,7 @@ def _with_denials(text: str) -> Iterator[tuple[str, int]]:
     """The words of a text but those that deny, each with the denial that it is part of; zero: of none."""
     is_denied, denial = False, 0
     for word in _WORD_OR_STOP.findall(text.lower()):
-        if word in _DENIES:
+        if word in DENIES:
             is_denied, denial = True, denial + 1
             continue
         if word in _ENDS_DENIAL and word != "wearing":

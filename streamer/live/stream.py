@@ -1,7 +1,6 @@
 """One connection to a camera: its packets, with times, and one clear reason when it fails. No secret leaves here."""
 
 import errno
-import ssl
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -60,11 +59,10 @@ class LiveStream:
         except CameraError:
             self._hang_up()
             raise
-        camera_id, url = self._camera_id, self._url
         videos = self._container.streams.video
         if not videos or not videos[0].codec_context.width:
             self.close()
-            raise CameraError(camera_id, shown_url(url), "it shows no picture")
+            raise CameraError(self._camera_id, shown_url(self._url), "it shows no picture")
         self.stream: Any = videos[0]
         rate = self.stream.average_rate or self.stream.guessed_rate or USUAL_FPS
         self.fps = float(rate)
@@ -111,7 +109,7 @@ class LiveStream:
         if scheme == "https" and self._trusted is not None:
             try:
                 context = trusting(self._trusted)
-            except (OSError, ssl.SSLError) as error:
+            except OSError as error:
                 raise CameraError(self._camera_id, shown_url(self._url), cannot_read(self._trusted, error)) from error
             self._web = CheckedWeb(self._camera_id, self._url, context, connect_s=connect_s, stall_s=stall_s)
             options = {**HTTP, **NO_OWN_CONNECTIONS}

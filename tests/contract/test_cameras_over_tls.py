@@ -20,6 +20,7 @@ from streamer.bus.camera_file import CameraSpec
 from streamer.bus.settings import Live
 from streamer.errors import CameraError, CameraRefusedError
 from streamer.live.checking import CameraCheck, check_camera
+from tests.builders_bus import pass_on
 from tests.builders_cameras import FPS, are_successive, watched
 from tests.builders_rtsp import numbered_frames, rtsp_server, rtsp_server_or_skip, write_stream
 from tests.builders_tls import Certificates
@@ -105,14 +106,6 @@ def tls_before(port: int, certificate: Path) -> Iterator[int]:
             there.start()
             pass_on(server, client)
             there.join()
-
-    def pass_on(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while received := source.recv(1 << 16):
-                target.sendall(received)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
     threading.Thread(target=serve, daemon=True).start()
     try:

@@ -14,7 +14,7 @@ from consumers.alerts.schema import AlertRecord, FeedbackRecord, UserRecord
 from consumers.errors import ActRefusedError, NoSuchAlertError, StaleAlertError
 from consumers.indexer.people import Person
 from consumers.web.alerts.acts import ACTIONS, Act, Assign, FalseAlarm, Reopen, perform
-from consumers.web.alerts.shapes import AlertShape, ConditionShape, QuestionShape
+from consumers.web.alerts.shapes import AlertShape, AskedShape, ConditionShape
 from consumers.web.alerts.shaping import conditions_of, question_of, shape_alert
 from model.questions import CANNOT_TELL
 from streamer.bus.messages import AskedQuestion
@@ -142,13 +142,12 @@ def _refuse_stranger(session: Session, record: AlertRecord, name: str, who: Iden
         raise ActRefusedError(record.alert_id, f"there is nobody called {name} who could take it")
 
 
-def _asked(record: AlertRecord, act: FalseAlarm) -> QuestionShape | ConditionShape:
+def _asked(record: AlertRecord, act: FalseAlarm) -> AskedShape:
     """The question that was answered wrongly, with the right answer among its own."""
     own = question_of(record)
     if own is None:
         raise ActRefusedError(record.alert_id, "what was asked is not known any more; resolve it with a comment")
-    of_rule: dict[str, QuestionShape | ConditionShape] = {own.question_id: own}
-    of_rule |= {one.question_id: one for one in conditions_of(record)}
+    of_rule: dict[str, AskedShape] = {one.question_id: one for one in (own, *conditions_of(record))}
     asked = of_rule.get(act.question_id or own.question_id)
     if asked is None:
         raise ActRefusedError(record.alert_id, f"its rule does not ask question {act.question_id}")
@@ -160,7 +159,7 @@ def _asked(record: AlertRecord, act: FalseAlarm) -> QuestionShape | ConditionSha
 def _feedback(
     session: Session,
     record: AlertRecord,
-    asked: QuestionShape | ConditionShape,
+    asked: AskedShape,
     right_answer: str,
     who: Identity,
     now: datetime,
@@ -182,7 +181,7 @@ def _feedback(
     )
 
 
-def _question(asked: QuestionShape | ConditionShape) -> dict[str, object]:
+def _question(asked: AskedShape) -> dict[str, object]:
     return {
         "question_id": asked.question_id,
         "kind": asked.kind,

@@ -1,5 +1,6 @@
 """What the API says of alerts. Pure."""
 
+from abc import abstractmethod
 from datetime import datetime
 from typing import Any, Literal
 
@@ -45,26 +46,41 @@ class BoxShape(Shape):
     height: float
 
 
-class QuestionShape(Shape):
-    """What the rule asks, and the answers that comply."""
+class AskedShape(Shape):
+    """A question by which a rule judges a look."""
 
     question_id: str
     kind: str
     text: str
     answers: tuple[str, ...]
-    complying: tuple[str, ...]
     certainty: float = Field(description="Probability from which an answer counts.")
 
+    @property
+    @abstractmethod
+    def against(self) -> tuple[str, ...]:
+        """The answers that speak against a breach."""
 
-class ConditionShape(Shape):
+
+class QuestionShape(AskedShape):
+    """What the rule asks, and the answers that comply."""
+
+    complying: tuple[str, ...]
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """The answers that comply."""
+        return self.complying
+
+
+class ConditionShape(AskedShape):
     """What else had to be answered of the same person, in the same look, for a breach to be one."""
 
-    question_id: str
-    kind: str
-    text: str
-    answers: tuple[str, ...]
     given: tuple[str, ...] = Field(description="The answers with which the condition holds.")
-    certainty: float = Field(description="Probability from which an answer to it counts.")
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """The answers with which it does not hold."""
+        return tuple(answer for answer in self.answers if answer not in self.given)
 
 
 class HistoryShape(Shape):

@@ -13,6 +13,7 @@ from consumers.indexer.people import Person
 from consumers.web.alerts.shapes import (
     AlertDetailShape,
     AlertShape,
+    AskedShape,
     BoxShape,
     ConditionShape,
     EvidenceShape,
@@ -134,9 +135,7 @@ def _common(record: AlertRecord, now: datetime) -> dict[str, Any]:
     }
 
 
-def _answers(
-    record: AlertRecord, questions: Questions, asked: Sequence[QuestionShape | ConditionShape]
-) -> tuple[AnswerShape, ...]:
+def _answers(record: AlertRecord, questions: Questions, asked: Sequence[AskedShape]) -> tuple[AnswerShape, ...]:
     """Every answer of the look, what the rule asks first."""
     known: dict[str, AskedQuestion] = dict(questions)
     for one in asked:

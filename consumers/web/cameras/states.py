@@ -113,14 +113,12 @@ def _connected(report: CameraReport, said: CamerasReport) -> CameraStanding:
         silent = f"It is connected, and no frame has come for {lasted(last, said.at)}."
         return CameraStanding(CameraState.STALLED, silent, wait)
     waits = f"{report.waiting_segments} segments wait, the oldest for {report.oldest_waiting_s:.0f} s"
+    lost = f"{report.counts.skipped_segments} segments were given up unseen"
     if said.store_fault is not None and report.unstored_segments and report.pressure in UNSTORED:
         away = f"The media store takes nothing: {said.store_fault.rstrip('.')}"
-        kept = "footage waits on the streamer's disk"
-        if report.pressure is Pressure.SKIPPING:
-            kept = f"{report.counts.skipped_segments} segments were given up unseen"
+        kept = lost if report.pressure is Pressure.SKIPPING else "footage waits on the streamer's disk"
         return CameraStanding(UNSTORED[report.pressure], f"{away}; {kept}; {waits}.", MEND_STORE)
     if report.pressure is Pressure.SKIPPING:
-        lost = f"{report.counts.skipped_segments} segments were given up unseen"
         return CameraStanding(CameraState.SKIPPING, f"Analysis is too far behind: {lost}; {waits}.", MORE_ANALYZERS)
     if report.pressure is Pressure.THINNED:
         fewer = "Analysis is behind, so fewer frames a second are looked at"

@@ -1,7 +1,7 @@
 """One alert in full beside the list, and everything that can be done to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -9,7 +9,7 @@ from nicegui import ui
 from consumers.errors import DeskError, PeopleTableError
 from consumers.web.alerts.acts import Acknowledge, Act, Assign, FalseAlarm, Remark, Reopen, Resolve, Snooze
 from consumers.web.alerts.board import AlertBoard
-from consumers.web.alerts.shapes import AlertDetailShape, ConditionShape
+from consumers.web.alerts.shapes import AlertDetailShape, AskedShape, ConditionShape
 from consumers.web.components import alert_sheet
 from consumers.web.components.footage_view import footage_view
 from consumers.web.components.markup import together
@@ -236,10 +236,9 @@ class RightAnswerDialog:
         self._do = do
         question = alert.question
         # What speaks against a breach comes first: a false alarm mostly means that.
-        self._choices = [RightAnswer(None, answer) for answer in _likeliest(question.answers, question.complying)]
+        self._choices = [RightAnswer(None, answer) for answer in _likeliest(question)]
         for one in alert.only_if:
-            denying = tuple(answer for answer in one.answers if answer not in one.given)
-            self._choices += [RightAnswer(one, answer) for answer in _likeliest(one.answers, denying)]
+            self._choices += [RightAnswer(one, answer) for answer in _likeliest(one)]
         self._dialog = ui.dialog().props('aria-label="What is right?"')
         with self._dialog, Words("section", "", "sheet narrow"):
             with Words("header", "", "sheet-head"):
@@ -284,8 +283,8 @@ class RightAnswerDialog:
         await self._do(FalseAlarm(right_answer=right.answer, question_id=question_id, comment=comment))
 
 
-def _likeliest(answers: Sequence[str], against: Sequence[str]) -> tuple[str, ...]:
-    return (*against, CANNOT_TELL, *(answer for answer in answers if answer not in against))
+def _likeliest(asked: AskedShape) -> tuple[str, ...]:
+    return (*asked.against, CANNOT_TELL, *(answer for answer in asked.answers if answer not in asked.against))
 
 
 def _menu(drawing: str, words: str) -> Words:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumers.web.address import LIVE, PERSON, RULES, Address
-from consumers.web.alerts.shapes import AlertDetailShape, ConditionShape, HistoryShape, QuestionShape
+from consumers.web.alerts.shapes import AlertDetailShape, AskedShape, ConditionShape, HistoryShape
 from consumers.web.components.alert_words import (
     condition_words,
     happened,
@@ -70,10 +70,7 @@ def pictures(alert: AlertDetailShape) -> Markup:
 def asked(alert: AlertDetailShape) -> Markup:
     """What the rule asks with its answers as lengths against its thresholds, conditions after it; then all others."""
     answered = {answer.question_id: answer for answer in alert.answers}
-    rules_own: tuple[QuestionShape | ConditionShape, ...] = (
-        *([alert.question] if alert.question else []),
-        *alert.only_if,
-    )
+    rules_own: tuple[AskedShape, ...] = (*([alert.question] if alert.question else []), *alert.only_if)
     first = [_against(answered.pop(one.question_id), one) for one in rules_own if one.question_id in answered]
     rest = list(answered.values())
     others = tag("details", tag("summary", "Other answers"), answer_lengths(rest)) if rest else Markup()
@@ -121,9 +118,9 @@ def provenance(alert: AlertDetailShape) -> Markup:
     return tag("details", tag("summary", "Which model said what"), entries({**said, **ids, **copies}))
 
 
-def _against(answer: AnswerShape, question: QuestionShape | ConditionShape) -> Markup:
+def _against(answer: AnswerShape, question: AskedShape) -> Markup:
     """One question: each answer's probability as a length of its own, with the threshold as a notch on each."""
-    notch, words, complying = question.certainty, answer.text, _complying(question)
+    notch, words, complying = question.certainty, answer.text, question.against
     if isinstance(question, ConditionShape):
         words = f"Only if {condition_words(answer.text, question.given)}"
     bars = (
@@ -143,13 +140,6 @@ def _against(answer: AnswerShape, question: QuestionShape | ConditionShape) -> M
         for name, probability in answer.probabilities.items()
     )
     return tag("li", tag("span", words), tag("ul", *bars, class_="bars"), class_="asked", title=numbers(answer))
-
-
-def _complying(question: QuestionShape | ConditionShape) -> tuple[str, ...]:
-    """The answers that speak against a breach."""
-    if isinstance(question, ConditionShape):
-        return tuple(answer for answer in question.answers if answer not in question.given)
-    return question.complying
 
 
 def _style(name: str, complying: tuple[str, ...]) -> str:

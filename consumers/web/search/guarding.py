@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from consumers.alerts.rules import Rule, Schedule
 from consumers.errors import SavedSearchError, SearchQueryError
-from consumers.search.terms import WITHOUT, terms_of, words_of
+from consumers.search.terms import DENIES, WITHOUT, terms_of, words_of
 from consumers.web.search.asking import wanted_question
 from consumers.web.search.shapes import AnswerAsked, SavedAsked
 from model.questions import CANNOT_TELL
+from streamer.bus.faults import first_fault
 from streamer.bus.messages import AskedQuestion
 
 CERTAIN = 0.7  # where the search says nothing: what rules begin with
@@ -22,7 +23,7 @@ _NOBODY_IN_PARTICULAR = (
 )
 _WHOEVER = frozenset(_NOBODY_IN_PARTICULAR.split())
 _BETWEEN_PHRASES = re.compile(  # a denial begins a phrase of its own, as `terms_of` reads it
-    r"[,;]|\b(?:and|but|with|in)\b|(?=\b(?:without|no|not|missing|lacking)\b)", re.IGNORECASE
+    rf"[,;]|\b(?:and|but|with|in)\b|(?=\b(?:{'|'.join(sorted(DENIES))})\b)", re.IGNORECASE
 )
 
 
@@ -182,7 +183,6 @@ def _checked(rule: dict[str, Any]) -> dict[str, Any]:
     try:
         Rule.model_validate(rule)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise SavedSearchError(f"{where}: {fault['msg'].removeprefix('Value error, ')}") from error
+        place, reason = first_fault(error)
+        raise SavedSearchError(f"{'.'.join(map(str, place))}: {reason}") from error
     return rule

@@ -1,15 +1,14 @@
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from streamer.bus.cameras import open_database
-from streamer.bus.messages import SegmentReady, TimeOrigin
+from streamer.bus.messages import SegmentReady
 from streamer.live.gaps import LiveState
 from streamer.live.ledger import LiveLedger
-
-NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+from tests.builders_cameras import NOW, a_live_ready
 
 
 @pytest.fixture
@@ -24,26 +23,11 @@ def ledger(path: Path) -> Iterator[LiveLedger]:
     engine.dispose()
 
 
-def segment(number: int, camera: str = "gate", *, links: bool = True) -> SegmentReady:
-    return SegmentReady(
-        segment_id=f"{camera}-{number}",
-        previous_segment_id=f"{camera}-{number - 1}" if links and number else None,
-        camera_id=camera,
-        uri=f"media:///media/{camera}/2026-11-27/{camera}-{number}.mp4",
-        started_at=NOW + timedelta(seconds=2 * number),
-        time_origin=TimeOrigin.RTCP,
-        duration_s=2.0,
-        fps=25,
-        width_px=64,
-        height_px=48,
-    )
-
-
 def enter(
     ledger: LiveLedger, *numbers: int, camera: str = "gate", size_bytes: int = 100, is_stored: bool = True
 ) -> None:
     for number in numbers:
-        ready = segment(number, camera)
+        ready = a_live_ready(number, camera)
         entered_at = NOW + timedelta(seconds=2 * number)
         ledger.enter(ready, partition=1, size_bytes=size_bytes, gap_since=None, now=entered_at)
         if is_stored:
@@ -148,7 +132,7 @@ def test_the_oldest_of_all_cameras_go_until_it_is_enough(ledger: LiveLedger) -> 
 
 def test_gaps_are_kept_newest_first(ledger: LiveLedger) -> None:
     for number in (1, 5):
-        ready = segment(number, links=False).model_copy(update={"gap_reason": f"reason {number}"})
+        ready = a_live_ready(number, links=False).model_copy(update={"gap_reason": f"reason {number}"})
         ledger.enter(ready, partition=0, size_bytes=1, gap_since=NOW, now=NOW)
     assert [gap.reason for gap in ledger.gaps("gate", 5)] == ["reason 5", "reason 1"]
     assert [gap.reason for gap in ledger.gaps("gate", 1)] == ["reason 5"]

@@ -1,6 +1,6 @@
 """Footage that is given up unseen: its video goes, whoever dies in between."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from streamer.bus.cameras import open_database
@@ -10,8 +10,7 @@ from streamer.live.ledger import LiveLedger
 from streamer.live.spool import Spool
 from streamer.live.storing import Storer
 from tests.builders_bus import wait_until
-
-NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+from tests.builders_cameras import NOW
 
 
 def test_the_video_of_what_a_dead_streamer_had_just_given_up_is_taken_away_by_the_next_one(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from streamer.bus.cameras import open_database
 from streamer.bus.client import Bus
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.media import MediaStore
-from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.live.backlog import Limits
 from streamer.live.gaps import LiveState
 from streamer.live.ledger import LiveLedger
@@ -21,8 +20,8 @@ from streamer.live.spool import Spool
 from streamer.live.state import LiveSegment
 from streamer.live.storing import Storer
 from tests.builders_bus import wait_until
+from tests.builders_cameras import NOW, a_live_ready
 
-NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LIMITS = Limits(in_flight=8, thin_after_s=30, skip_after_s=1800, quota_bytes=10**9)
 
 
@@ -34,19 +33,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def segment(number: int, camera: str = "gate") -> LiveSegment:
-    ready = SegmentReady(
-        segment_id=f"{camera}-{number}",
-        previous_segment_id=f"{camera}-{number - 1}" if number else None,
-        camera_id=camera,
-        uri=f"media:///media/{camera}/2026-11-27/{camera}-{number}.mp4",
-        started_at=NOW + timedelta(seconds=2 * number),
-        time_origin=TimeOrigin.RTCP,
-        duration_s=2,
-        fps=25,
-        width_px=64,
-        height_px=48,
+    return LiveSegment(
+        a_live_ready(number, camera), size_bytes=100, gap_since=None if number else NOW, is_encoded=False
     )
-    return LiveSegment(ready, size_bytes=100, gap_since=None if number else NOW, is_encoded=False)
 
 
 class Footage:
