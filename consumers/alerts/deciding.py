@@ -23,7 +23,8 @@ import shapely
 
 from consumers.alerts.judging import Verdict, judged_by, judged_by_all, shared, verdict_by
 from consumers.alerts.observing import Look
-from consumers.alerts.rules import Clause, Rule, RuleBook
+from consumers.alerts.rule_questions import Clause
+from consumers.alerts.rules import Rule, RuleBook
 from consumers.alerts.schedules import schedule_check
 from model.questions import CANNOT_TELL
 

@@ -7,7 +7,8 @@ from consumers.alerts.chains import Decided
 from consumers.alerts.deciding import RuleState
 from consumers.alerts.judging import Verdict, judged_by, judged_by_all, shared
 from consumers.alerts.observing import NOWHERE, Look, Source, instant
-from consumers.alerts.rules import Clause, Condition, Rule
+from consumers.alerts.rule_questions import Clause, Condition
+from consumers.alerts.rules import Rule
 from model.questions import Question
 from streamer.bus.identity import alert_id as derived_id
 

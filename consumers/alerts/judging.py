@@ -8,7 +8,7 @@ there is no breach, whatever the others are; a breach takes all of them; what li
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from consumers.alerts.rules import Clause
+from consumers.alerts.rule_questions import Clause
 from model.questions import CANNOT_TELL
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from consumers.alerts.deciding import ROUNDING, Met, RuleState
 from consumers.alerts.judging import Verdict, judged_by
 from consumers.alerts.observing import Look, Source
-from consumers.alerts.rules import Clause, Rule
+from consumers.alerts.rule_questions import Clause
+from consumers.alerts.rules import Rule
 
 Judged = Sequence[tuple[Source, Look, Verdict]]
 _WITH_CONDITIONS = {

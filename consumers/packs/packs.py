@@ -12,7 +12,8 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from consumers.alerts.measured import MeasuredModels
-from consumers.alerts.rules import Name, Part, Words, may_be_asked
+from consumers.alerts.rule_questions import Part, Words, may_be_asked
+from consumers.alerts.rules import Name
 from consumers.alerts.rules_file import parse_as, read_whole
 from consumers.errors import PackError
 from model.questions import CANNOT_TELL, Question, QuestionKind

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from consumers.alerts.rules import IN_FORCE, Condition, Rule
+from consumers.alerts.rule_questions import Condition
+from consumers.alerts.rules import IN_FORCE, Rule
 from consumers.alerts.standing import RuleStanding
 from consumers.web.address import ALERTS, RULE, STATE, Address
 from consumers.web.components.alert_words import condition_words, severity_mark

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from consumers.alerts.deciding import Raised, States, follow
 from consumers.alerts.judging import Verdict, joined, judged_by_all
-from consumers.alerts.rules import Condition, Rule
+from consumers.alerts.rule_questions import Condition
+from consumers.alerts.rules import Rule
 from model.questions import CANNOT_TELL
 from tests.builders_rules import HAT, HATLESS, VEST, a_rule, camera_rules, looks, raised
 

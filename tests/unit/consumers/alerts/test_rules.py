@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from consumers.alerts.example import EXAMPLE, example_rules
 from consumers.alerts.measured import EMBEDDED, MeasuredModel, MeasuredModels, measured_models
-from consumers.alerts.rules import Part, Rule, RuleBook, rules_schema
+from consumers.alerts.rule_questions import Part
+from consumers.alerts.rules import Rule, RuleBook, rules_schema
 from consumers.alerts.rules_file import RulesWatch, parse_rules, read_rules
 from consumers.alerts.standing import RulesInForce, standing_of
 from consumers.errors import RulesError
