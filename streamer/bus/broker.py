@@ -19,6 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from streamer.bus.client import Bus
 from streamer.bus.errors import BrokerStartError, BrokerUnreachableError
+from streamer.bus.incarnation import EMBEDDED_CLUSTER
 from streamer.bus.signals import stop_signals
 from streamer.bus.tether import tethered
 
@@ -61,7 +62,7 @@ class EmbeddedBroker:
         """
         self.refuse_busy_port()
         url = f"tcp://{self.host}:{self.port}"
-        command = [_program(self.address), "--cluster-id", "crewsight", "--listener-url", url]
+        command = [_program(self.address), "--cluster-id", EMBEDDED_CLUSTER, "--listener-url", url]
         command += ["--advertised-listener-url", f"tcp://{self._reached_at}", "--storage-engine", "memory://tansu/"]
         try:
             self._log_path.parent.mkdir(parents=True, exist_ok=True)

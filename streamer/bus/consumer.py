@@ -16,11 +16,13 @@ import kafka
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.base import MemberState
 from kafka.errors import CommitFailedError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from streamer.bus.errors import IncarnationChangedError, MessageError
 from streamer.bus.identity import rejected_id
+from streamer.bus.incarnation import EMBEDDED_CLUSTER
 from streamer.bus.messages import Message, Rejected
 from streamer.bus.topics import Topic
 
@@ -273,7 +275,12 @@ class TypedConsumer(Generic[M]):
         return self._bus.incarnation_changed(self.incarnation)
 
     def close(self) -> None:
-        """Leave the group, so that others take over at once; bounded even when the broker is away."""
+        """Leave the group, so that others take over at once; bounded even when the broker is away.
+
+        Whoever may lead a group of the embedded broker says no farewell: others take over when its session is over.
+        """
+        if self._is_embedded() and self._may_lead():
+            self._consumer._coordinator.reset_generation()
         try:
             self._consumer.close(autocommit=False, timeout_ms=2000)
         except KafkaError as error:
@@ -286,6 +293,19 @@ class TypedConsumer(Generic[M]):
             self._came_at_s = now_s
         is_eager = now_s - self._came_at_s < EAGER_FOR_S
         self._consumer._fetcher.config["fetch_max_wait_ms"] = EAGER_MS if is_eager else CALM_MS
+
+    def _is_embedded(self) -> bool:
+        return bool(self._consumer._client.cluster.cluster_id == EMBEDDED_CLUSTER)
+
+    def _may_lead(self) -> bool:
+        """Whether the group may wait for us to share out its partitions.
+
+        Tansu 0.6 still waits for a leader that left while a member was joining, and gives nobody partitions ever after;
+        one whose session ended it forgets.
+        """
+        coordinator = self._consumer._coordinator
+        # Only a member that is not just joining knows who leads, and none becomes the leader but by joining.
+        return coordinator._is_leader or coordinator.state is not MemberState.STABLE
 
     def _keep_join(self) -> None:
         coordinator = self._consumer._coordinator

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 
 from streamer.bus.errors import BrokerUnreachableError
 
+EMBEDDED_CLUSTER = "crewsight-embedded"  # how the embedded broker names itself to its clients
 FIRST_LOOK_MS = 400  # a fetch that finds something answers in 5 ms; longer means that nothing is there
 
 

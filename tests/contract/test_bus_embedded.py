@@ -65,6 +65,20 @@ def test_a_join_that_completes_between_two_polls_is_kept(broker: EmbeddedBroker)
     bus.close()
 
 
+def test_whoever_joins_gets_partitions_though_the_groups_leader_leaves_in_that_moment(broker: EmbeddedBroker) -> None:
+    bus = Bus(broker.address, partitions=3)
+    leader = bus.consumer([PEOPLE], "readers")
+    wait_until(lambda: leader.poll(50) == [] and len(leader.assignment()) == 3)
+    newcomer = bus.consumer([PEOPLE], "readers")
+    joining_until_s = time.monotonic() + 1.0  # the leader, who does not poll now, cannot share anything out
+    while time.monotonic() < joining_until_s:
+        newcomer.poll(50)
+    leader.close()
+    wait_until(lambda: newcomer.poll(50) == [] and len(newcomer.assignment()) == 3, within_s=40)
+    newcomer.close()
+    bus.close()
+
+
 def test_a_flush_waits_for_a_broker_that_is_away_and_loses_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
     bus = Bus(broker.address, partitions=3)
     bus.ensure_topics()
