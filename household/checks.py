@@ -5,6 +5,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +23,22 @@ from operations.databases import Standing, shown
 from operations.seeing.machine import is_short_of_room
 from operations.seeing.scraping import scraped, targets
 from streamer.bus.bus_opening import open_bus
+from streamer.bus.camera_file import CameraFile, CameraSpec
 from streamer.bus.client import Bus, Received
-from streamer.bus.errors import BusError, MediaStoreError
+from streamer.bus.errors import BusError, CameraFileError, MediaStoreError
 from streamer.bus.media import SCHEME
 from streamer.bus.media_opening import open_media
+from streamer.bus.settings import Live
 from streamer.bus.topics import CAMERAS
+from streamer.errors import CameraError
+from streamer.live.checking import check_camera
 from streamer.settings import StreamerSettings
 
 CONNECT_S = 3.0
 BROKER_S = 5.0
 CLOCK_OFF_S = 2.0  # alerts are told by the second
+CAMERA_S = 3.0  # enough for a keyframe or two
+CAMERAS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,11 @@ class Finding:
         return not self.advice
 
 
-def findings(config: Path | None, *, with_models: bool = True) -> Iterator[Finding]:
-    """Every check, one after the other. Nothing is left behind but the models' cache, which the analyzer makes too."""
+def findings(config: Path | None, *, is_quick: bool = False) -> Iterator[Finding]:
+    """Every check, one after the other; a quick look leaves out cameras and models.
+
+    Nothing is left behind but the models' cache, which the analyzer makes too.
+    """
     refuse_unknown(config)
     streamer, analyzer = StreamerSettings.read(config), AnalyzerSettings.read(config)
     desk = IndexerSettings.read(config)
@@ -59,7 +69,8 @@ def findings(config: Path | None, *, with_models: bool = True) -> Iterator[Findi
     yield _store(streamer)
     yield from _disks(streamer)
     yield _gpu(analyzer.vlm.device)
-    if with_models:
+    if not is_quick:
+        yield from _cameras(streamer)
         yield _models(analyzer)
     yield from _processes(streamer.state.folder)
 
@@ -178,6 +189,27 @@ def _disks(settings: StreamerSettings) -> Iterator[Finding]:
         is_short = is_short_of_room(usage.free, usage.total)
         advice = "make room: shorten search.keep_days or backlog.quota_bytes, or use a larger disk" if is_short else ""
         yield Finding(f"disk of {name}", said, advice)
+
+
+def _cameras(settings: StreamerSettings) -> Iterator[Finding]:
+    file = CameraFile(settings.cameras_path)
+    try:
+        watched = [spec for spec in file.read() if spec.is_enabled]
+    except CameraFileError as error:
+        yield Finding("cameras", str(error), "mend that file: until then the cameras stay as they were")
+        return
+    with ThreadPoolExecutor(CAMERAS_AT_ONCE) as pool:
+        yield from pool.map(lambda spec: _camera(spec, settings.live), watched)
+
+
+def _camera(spec: CameraSpec, live: Live) -> Finding:
+    about = f"camera {spec.camera}"
+    try:
+        found = check_camera(spec, live, watch_s=CAMERA_S)
+    except (CameraError, CameraFileError) as error:
+        advice = f"see its cable, address, user and password; then `crewsight cameras check {spec.camera}`"
+        return Finding(about, error.reason, advice)
+    return Finding(about, "; ".join(found.lines(live)))
 
 
 def _gpu(device: str | None) -> Finding:

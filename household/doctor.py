@@ -8,14 +8,16 @@ from operations.options import Config
 
 
 def doctor(
-    quick: Annotated[bool, typer.Option("--quick", help="Do not load the models, which takes a while.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Neither try the cameras nor load the models, which takes a while.")
+    ] = False,
     config: Config = None,
 ) -> None:
-    """Look at broker, databases, media store, disks, clocks, GPU and models; exit status 1 where something is wrong."""
+    """Look at broker, databases, media store, disks, clocks, GPU, cameras and models; exit status 1 if any is wrong."""
     from household.checks import findings
 
     wrong = 0
-    for found in findings(config, with_models=not quick):
+    for found in findings(config, is_quick=quick):
         typer.echo(f"{'ok  ' if found.is_well else 'BAD '} {found.about}: {found.said}")
         if not found.is_well:
             wrong += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.schema import AuditRecord
@@ -25,6 +26,7 @@ from streamer.bus.messages import Rejected, SegmentReady
 from streamer.bus.topics import PEOPLE, SEGMENTS
 from tests.builders_bus import drain, embedded_broker
 from tests.builders_consumers import a_manifest, a_segment, straight, walking
+from tests.builders_rtsp import numbered_frames, rtsp_server, rtsp_server_or_skip, write_stream
 from tests.installation import START, Installation, free_ports, until
 from tests.postgres import postgres_url
 
@@ -83,6 +85,29 @@ def test_doctor_is_content_with_what_is_well_and_names_what_is_not(home: Install
     assert status == 1
     assert "BAD  database people: version 9999" in words
     assert f"BAD  indexer: does not answer at 127.0.0.1:{port}" in words
+
+
+def test_doctor_tries_every_camera_that_is_watched(home: Installation) -> None:
+    rtsp_server_or_skip()
+    stream = write_stream(home.folder / "h264", numbered_frames(40), keyframe_every=10)
+    (port,) = free_ports(1)
+    with rtsp_server({"gate": stream}) as server:
+        cameras = [
+            {"camera": "gate", "url": server.url("gate")},
+            {"camera": "yard", "url": f"rtsp://viewer:s3cret@127.0.0.1:{port}/1"},
+            {"camera": "dock", "url": f"rtsp://127.0.0.1:{port}/2", "is_enabled": False},
+        ]
+        home.state.mkdir(exist_ok=True)
+        (home.state / "cameras.yaml").write_text(yaml.safe_dump({"cameras": cameras}))
+        _, words = said(home, "doctor")
+    assert "ok   camera gate: h264, 192x108, 10 frames/s" in words
+    assert "BAD  camera yard: connection refused\n     -> see its cable, address, user and password" in words
+    assert "dock" not in words
+    assert "s3cret" not in words
+    (home.state / "cameras.yaml").write_text("cameras: 3")
+    _, words = said(home, "doctor")
+    assert "BAD  cameras: " in words
+    assert "must hold one list" in words
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
