@@ -60,6 +60,7 @@ class WatchedCameraShape(Shape):
     url: str | None = Field(description="Its address without user, password and keys; none: it is footage from files.")
     username: str | None = Field(description="Whom it lets in, if that is set beside the address.")
     has_password: bool
+    tls_verify: bool = Field(description="Whether its certificate has to be trusted (https, rtsps).")
     is_in_file: bool = Field(description="Whether it stands in the cameras file, and so can be changed here.")
     since: datetime | None = Field(description="Since when the connection is as it is.")
     last_frame_at: datetime | None

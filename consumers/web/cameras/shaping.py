@@ -41,6 +41,7 @@ def shape_camera(known: Known, now: datetime) -> WatchedCameraShape:
         url=shown,
         username=(spec.username or None) if spec else None,
         has_password=spec is not None and spec.has_password,
+        tls_verify=spec is None or spec.tls_verify,
         is_in_file=spec is not None,
         since=report.since if report else None,
         last_frame_at=report.last_frame_at if report else None,

@@ -10,6 +10,8 @@ from consumers.web.components.words import Words, button
 Keep = Callable[[str, CameraChangeShape], Awaitable[None]]
 """Told the camera's id and what shall be otherwise."""
 
+ENCRYPTED = ("https://", "rtsps://")
+
 
 def camera_form(camera: WatchedCameraShape | None, keep: Keep) -> None:
     """Lay out the form; `camera` is what there is already, None for a new one."""
@@ -22,15 +24,27 @@ def camera_form(camera: WatchedCameraShape | None, keep: Keep) -> None:
         if hint:
             Words("p", f"{hint}; on another host or for another user it has to be given anew.", "sum")
 
+        with Words("div").bind_visibility_from(url, "value", backward=_is_encrypted):
+            known = camera is None or camera.tls_verify
+            trusted = ui.checkbox("Its certificate has to be trusted", value=known).props("dense")
+            warning = Words("p", "Whoever sits in between could then be the camera, and learns its password.", "sum")
+            warning.bind_visibility_from(trusted, "value", value=False)
+
         async def save() -> None:
-            asked = _asked(camera, url.value or "", user.value or "", password.value or "")
+            asked = _asked(camera, url.value or "", user.value or "", password.value or "", is_trusted=trusted.value)
             await keep(camera.camera_id if camera else ((name.value if name else "") or "").strip(), asked)
 
         with Words("div", "", "line"):
             button("save", "Save" if camera else "Add the camera", save, is_main=True)
 
 
-def _asked(camera: WatchedCameraShape | None, url: str, user: str, password: str) -> CameraChangeShape:
+def _is_encrypted(url: str | None) -> bool:
+    return (url or "").strip().lower().startswith(ENCRYPTED)
+
+
+def _asked(
+    camera: WatchedCameraShape | None, url: str, user: str, password: str, *, is_trusted: bool
+) -> CameraChangeShape:
     """Only what was changed is asked for."""
     asked: dict[str, object] = {}
     if camera is None or url.strip() != (camera.url or ""):
@@ -41,6 +55,8 @@ def _asked(camera: WatchedCameraShape | None, url: str, user: str, password: str
         asked["password"] = password
     elif camera is not None and camera.has_password and not user.strip():
         asked["password"] = ""  # nobody to whom it could belong
+    if is_trusted != (camera is None or camera.tls_verify):
+        asked["tls_verify"] = is_trusted
     return CameraChangeShape.model_validate(asked)
 
 
