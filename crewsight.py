@@ -70,9 +70,10 @@ def up(
                 once=once,
             )
             terminal.say(outlook.summary())
+            has_failed = once and (not is_through or outlook.saw_nothing())
         finally:
             supervisor.stop()
-    raise SystemExit(0 if is_through or not once else 1)
+    raise SystemExit(1 if has_failed else 0)
 
 
 @app.command()

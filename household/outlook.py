@@ -45,6 +45,11 @@ class Outlook:
         is_through = is_seen and self._desk.has_decided(counts.segments)
         return Sighting(self._progress(), people, remarks, is_through=is_through)
 
+    def saw_nothing(self) -> bool:
+        """Whether all that there was to see has been refused."""
+        counts = self._people.counts()
+        return counts.rejections > 0 and counts.segments == 0
+
     def summary(self) -> str:
         """What has been seen in all, in one line."""
         counts = self._people.counts()

@@ -123,12 +123,23 @@ class Access:
         self.add_user(name, role, password, by=by)
         return True
 
-    def add_user(self, name: str, role: Role, password: str, *, by: str) -> None:
-        """Let somebody sign in."""
+    def user(self, name: str) -> User:
+        """Who has this name."""
+        with self._desk.reading() as session:
+            return user_of(_user(session, name))
+
+    def check_free(self, name: str) -> None:
+        """Make sure that a user could be added under this name."""
         if not NAME.fullmatch(name) or name == THIS_MACHINE.name:
             raise AccessError(
                 f"{name!r} is no user name: letters, digits and . _ @ + -, at most 64, beginning with a letter or digit"
             )
+        with self._desk.reading() as session:
+            _refuse_taken(session, name)
+
+    def add_user(self, name: str, role: Role, password: str, *, by: str) -> None:
+        """Let somebody sign in."""
+        self.check_free(name)
         now = self._now()
         record = UserRecord(
             name=name,
@@ -139,8 +150,7 @@ class Access:
             password_set_at=now,
         )
         with self._desk.writing() as session:
-            if session.get(UserRecord, name) is not None:
-                raise AccessError(f"there is a user {name} already; change them with `user passwd` or `user role`")
+            _refuse_taken(session, name)
             session.add(record)
             self._log(session, by, "user added", name, role=role.value)
 
@@ -282,6 +292,11 @@ def _user(session: Session, name: str) -> UserRecord:
     if user is None:
         raise AccessError(f"there is no user {name}; `crewsight user list` shows them")
     return user
+
+
+def _refuse_taken(session: Session, name: str) -> None:
+    if session.get(UserRecord, name) is not None:
+        raise AccessError(f"there is a user {name} already; change them with `user passwd` or `user role`")
 
 
 def _keep_an_admin(session: Session, user: UserRecord) -> None:

@@ -46,6 +46,7 @@ def add_user(
         added = access.add_first_user(name, role, _password(password_file), by=operator())
         typer.echo(f"{name} can sign in as {role}." if added else "There are users already; nothing is changed.")
         return
+    access.check_free(name)  # before anybody types a password
     access.add_user(name, role, _password(password_file), by=operator())
     typer.echo(f"{name} can sign in as {role}.")
 
@@ -85,6 +86,7 @@ def change_role(name: Name, role: Annotated[Role, typer.Argument(help="The new r
 def change_password(name: Name, password_file: PasswordFile = None, config: Config = None) -> None:
     """Change somebody's password; their sessions end."""
     access = _access(config)
+    access.user(name)  # before anybody types a password
     access.change_password(name, _password(password_file), by=operator())
     typer.echo(f"The password of {name} is changed.")
 

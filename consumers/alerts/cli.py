@@ -67,6 +67,8 @@ def try_on_footage(
         until=moment(until, now),
         cameras=camera or (),
     )
+    for unseen in sorted(set(camera or ()) - set(trial.cameras)):
+        typer.echo(f"There is no footage of camera {unseen} in that time.", err=True)
     store = open_media(settings)
     if as_json:
         typer.echo(json.dumps(trial_object(trial, store), ensure_ascii=False))

@@ -25,8 +25,10 @@ def test_the_command_line_tries_the_rules_and_says_why(all_clips: Finished) -> N
     installation = all_clips.installation
     config = ["--config", str(installation.config)]
     rules = str(installation.folder / "rules.yaml")
-    tried = installation.run("rules", "test", rules, "--since", "3650d", "--camera", "aisle", "--json", *config)
+    cameras = ["--camera", "aisle", "--camera", "nosuch"]
+    tried = installation.run("rules", "test", rules, "--since", "3650d", *cameras, "--json", *config)
     assert tried.returncode == 0, tried.stderr
+    assert "no footage of camera nosuch" in tried.stderr
     trial = json.loads(tried.stdout)
     assert [len(trial[side][0]["alerts"]) for side in ("tried", "in_force")] == [3, 3]
     (worker, *_) = all_clips.people("zone")

@@ -86,3 +86,14 @@ def test_a_file_that_is_no_video_is_one_line_and_the_other_videos_are_analysed(
     assert "minutes.mp4" in line
     assert "Traceback" not in run.stderr
     assert run.stdout.count("\n") >= 4
+
+
+def test_a_run_that_had_nothing_but_rubbish_to_see_fails(good: Installation) -> None:
+    text = good.folder / "minutes.mp4"
+    text.write_text("no video")
+    rewrite(good, sources=[{"camera": "gate", "file": str(text)}])
+    run = good.run("up", "--once", "--config", str(good.config), timeout_s=120)
+    assert run.returncode == 1
+    assert "minutes.mp4" in run.stdout
+    assert "0 segments" in run.stdout
+    assert "1 refused" in run.stdout

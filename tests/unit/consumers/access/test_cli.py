@@ -43,6 +43,20 @@ def test_a_user_is_added_with_a_password_from_standard_input_or_a_file_and_is_li
         run("user", "passwd", "root", "--password-file", str(tmp_path / "nothing"))
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["passwd", "nobody"], "there is no user nobody"),
+        (["add", "root", "--role", "viewer"], "there is a user root already"),
+        (["add", "a b", "--role", "viewer"], "is no user name"),
+    ],
+)
+def test_a_name_that_will_not_do_is_refused_before_a_password_is_asked_for(run: Run, words: list[str], says: str):
+    run("user", "add", "root", "--role", "admin", typed=f"{PASSWORD}\n")
+    with pytest.raises(AccessError, match=says):
+        run("user", *words, typed="short\n")  # would be refused, were it read
+
+
 def test_a_token_is_printed_once_and_what_was_done_is_in_the_log(run: Run):
     run("user", "add", "root", "--role", "admin", typed=f"{PASSWORD}\n")
     secret = run("token", "add", "root", "--label", "export", "--role", "analyst").strip()
