@@ -67,6 +67,11 @@ def written_as_code(document: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_holds_what_a_merge_left_undecided(document: Path) -> None:
+    assert not re.findall(r"^(?:<{7}|>{7}|\|{7}|={7}$).*", document.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_named_in_a_document_exists_with_its_options(document: Path) -> None:
     for line in written_as_code(document):
         named = re.search(r"(?:^|\s)crewsight ([a-z].*)$", line)
