@@ -1,16 +1,20 @@
 """Reads a camera over HTTPS for FFmpeg, and checks every certificate.
 
 FFmpeg's HLS checks that of the first playlist alone: what a playlist names it opens without being told to check. So
-whatever FFmpeg wants opened is opened here.
+whatever FFmpeg wants opened is opened here: parts of files, and what is encrypted by AES-128, too.
 """
 
+import contextlib
 import logging
 import ssl
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 import httpx
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
 
 from streamer.bus.camera_url import shown_url
 from streamer.errors import CameraError, CameraRefusedError
@@ -20,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 # FFmpeg keeps connections of its own only; of another's it would assert that they are, and end the process.
 NO_OWN_CONNECTIONS = {"http_persistent": "0", "http_multiple": "0"}
+ENCRYPTED = ("crypto+", "crypto:")  # before an address: what lies there is to be decrypted
 REFUSALS = {
     401: "it refuses the user name or the password (401)",
     403: "it forbids this user to watch (403)",
@@ -30,10 +35,10 @@ REFUSALS = {
 class WebFile:
     """What FFmpeg reads from: bytes until the end, or until the connection fails, which is the end too."""
 
-    def __init__(self, response: httpx.Response | None) -> None:
-        """Read `response`; None is empty."""
+    def __init__(self, response: httpx.Response | None, options: Mapping[str, str] | None = None) -> None:
+        """Read `response`; None is empty. FFmpeg's `options` name a part of it, and a key if it is encrypted."""
         self._response = response
-        self._chunks: Iterator[bytes] = response.iter_bytes() if response is not None else iter(())
+        self._chunks: Iterator[bytes] = _content(response, options or {}) if response is not None else iter(())
         self._rest = b""
 
     def read(self, size: int) -> bytes:
@@ -67,13 +72,15 @@ class CheckedWeb:
         self._is_begun = False
         self._is_failed = False
 
-    def open(self, url: str, flags: int, options: dict[str, Any]) -> WebFile:
+    def open(self, url: str, flags: int, options: Mapping[str, str]) -> WebFile:
         """What lies at `url`; once the stream has begun, what does not come is empty, and FFmpeg goes on behind it."""
-        del flags, options
+        del flags
+        for prefix in ENCRYPTED:
+            url = url.removeprefix(prefix)
         if self._is_failed:  # one error reaches whoever reads; PyAV would print the others
             return WebFile(None)
         try:
-            response = self._answer(url)
+            response = self._answer(url, _range(options))
         except CameraError:
             self._is_failed = True
             raise
@@ -84,21 +91,22 @@ class CheckedWeb:
             logger.debug("part of a stream does not come", extra={"reason": type(error).__name__})
             return WebFile(None)
         self._is_begun = True
-        return WebFile(response)
+        return WebFile(response, options)
 
     def close(self) -> None:
         """Hang up."""
         self._client.close()
 
-    def _answer(self, url: str) -> httpx.Response:
+    def _answer(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         if not url.startswith("https://"):
             raise self._error("what it names is not at an https:// address, where nothing can be checked")
         try:
-            response = self._client.send(self._client.build_request("GET", url), stream=True)
+            request = self._client.build_request("GET", url, headers=headers)
+            response = self._client.send(request, stream=True)
             if response.status_code == 401 and "digest" in response.headers.get("www-authenticate", "").lower():
                 response.close()
                 digest = httpx.DigestAuth(unquote(self._user), unquote(self._password))
-                response = self._client.send(self._client.build_request("GET", url), stream=True, auth=digest)
+                response = self._client.send(request, stream=True, auth=digest)
         except httpx.ConnectError as error:
             found = _verification(error)
             if found is None:
@@ -120,6 +128,42 @@ class CheckedWeb:
 
     def _error(self, reason: str) -> CameraError:
         return CameraError(self._camera_id, shown_url(self._url), reason)
+
+
+def _range(options: Mapping[str, str]) -> dict[str, str]:
+    """The header that asks for what FFmpeg's `offset` and `end_offset` (exclusive) name; nothing for the whole."""
+    if not {"offset", "end_offset"} & set(options):
+        return {}
+    last = int(options["end_offset"]) - 1 if "end_offset" in options else ""
+    return {"Range": f"bytes={options.get('offset', 0)}-{last}", "Accept-Encoding": "identity"}
+
+
+def _content(response: httpx.Response, options: Mapping[str, str]) -> Iterator[bytes]:
+    chunks = response.iter_bytes()
+    if _range(options) and response.status_code != httpx.codes.PARTIAL_CONTENT:  # it gives the whole nevertheless
+        first, end = int(options.get("offset", 0)), options.get("end_offset")
+        chunks = _between(chunks, first, int(end) if end is not None else None)
+    if "key" in options:
+        chunks = _decrypted(chunks, bytes.fromhex(options["key"]), bytes.fromhex(options["iv"]))
+    return chunks
+
+
+def _between(chunks: Iterator[bytes], first: int, end: int | None) -> Iterator[bytes]:
+    at = 0
+    for chunk in chunks:
+        yield chunk[max(0, first - at) : None if end is None else max(0, end - at)]
+        at += len(chunk)
+        if end is not None and at >= end:
+            return
+
+
+def _decrypted(chunks: Iterator[bytes], key: bytes, iv: bytes) -> Iterator[bytes]:
+    """AES-128 as RFC 8216 has it (4.3.2.4): CBC, padded by PKCS #7; of what breaks off, the blocks that came."""
+    decryptor, unpadder = Cipher(AES(key), CBC(iv)).decryptor(), PKCS7(128).unpadder()
+    for chunk in chunks:
+        yield unpadder.update(decryptor.update(chunk))
+    with contextlib.suppress(ValueError):
+        yield unpadder.update(decryptor.finalize()) + unpadder.finalize()
 
 
 def _verification(error: BaseException) -> ssl.SSLCertVerificationError | None:

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from streamer.bus.camera_file import CameraSpec
 from streamer.bus.settings import Live
 from streamer.errors import CameraError, CameraRefusedError
 from streamer.live.checking import CameraCheck, check_camera
+from streamer.live.stream import LiveStream
 from tests.builders_bus import pass_on
 from tests.builders_cameras import FPS, are_successive, watched
 from tests.builders_rtsp import numbered_frames, rtsp_server, rtsp_server_or_skip, write_stream
@@ -31,7 +32,10 @@ ADVICE = "or switch checking off by `tls_verify: false`"
 
 
 class Guarded(SimpleHTTPRequestHandler):
-    """Serves a folder; to `viewer` with the password `p@ss` alone what is under /basic or /digest."""
+    """Serves a folder; to `viewer` with the password `p@ss` alone what is under /basic or /digest.
+
+    Of parts that are asked for it knows under /parts alone; elsewhere it gives the whole, as many small servers do.
+    """
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -47,6 +51,14 @@ class Guarded(SimpleHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if self.path.startswith("/parts/") and part:
+            content = Path(self.translate_path(self.path.removeprefix("/parts"))).read_bytes()
+            self.send_response(206)
+            self.end_headers()
+            self.wfile.write(content[int(part[1]) : int(part[2]) + 1])
+            return
+        self.path = self.path.removeprefix("/parts")
         super().do_GET()
 
 
@@ -67,6 +79,7 @@ def is_digest(given: str, path: str) -> bool:
     return given.startswith("Digest ") and said.get("response") == md5(f"{md5('viewer:cam:p@ss')}:{middle}:{asked}")
 
 
+FRAMES = 60
 WAYS: dict[str, Callable[[str, str], bool]] = {"basic": is_basic, "digest": is_digest}
 
 
@@ -115,21 +128,24 @@ def tls_before(port: int, certificate: Path) -> Iterator[int]:
         listening.close()
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[tuple[Path, int]]:
-    """A folder with a live playlist, served over HTTP, and the port."""
-    folder = tmp_path / "web"
-    folder.mkdir()
-    source = make_video(tmp_path / "source.mp4", frame_count=60)
-    with (
-        av.open(str(source)) as clip,
-        av.open(str(folder / "live.m3u8"), "w", format="hls", options={"hls_time": "1", "hls_list_size": "0"}) as hls,
-    ):
+def write_playlist(source: Path, playlist: Path, **options: str) -> None:
+    """The video as HLS, in segments of a second."""
+    options = {"hls_time": "1", "hls_list_size": "0", **options}
+    with av.open(str(source)) as clip, av.open(str(playlist), "w", format="hls", options=options) as hls:
         stream = hls.add_stream_from_template(clip.streams.video[0])
         for packet in clip.demux(video=0):
             if packet.dts is not None:
                 packet.stream = stream
                 hls.mux(packet)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A folder with a live playlist, served over HTTP, and the port."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    source = make_video(tmp_path / "source.mp4", frame_count=FRAMES)
+    write_playlist(source, folder / "live.m3u8")
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Guarded, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
@@ -224,6 +240,41 @@ def test_what_a_playlist_names_is_checked_as_well(
                 continue
             with pytest.raises(CameraError, match="self-signed certificate"):
                 checked(url, ca_file=ca_file)
+
+
+def sent(url: str, ca_file: str) -> list[int]:
+    """The sizes of all packets that come from a camera until it ends the stream."""
+    spec = CameraSpec.model_validate({"camera": "gate", "url": url, "ca_file": ca_file})
+    stream = LiveStream(spec, connect_s=LIVE.connect_s, stall_s=LIVE.stall_s)
+    sizes: list[int] = []
+    with closing(stream), pytest.raises(CameraError, match="it ended the stream"):
+        sizes.extend(packet.size for packet in stream.packets())
+    return sizes
+
+
+@pytest.mark.parametrize("way", ["", "parts/"])
+@pytest.mark.parametrize("kind", ["one file", "one file, fragmented", "encrypted"])
+def test_segments_that_are_parts_of_a_file_or_encrypted_come_as_plain_ones_do(
+    web: tuple[Path, int], certificates: Certificates, kind: str, way: str
+) -> None:
+    folder, port = web
+    (folder / "key.bin").write_bytes(bytes(range(16)))
+    (folder / "key.info").write_text(f"key.bin\n{folder / 'key.bin'}\n")
+    options = {
+        "one file": {"hls_flags": "single_file"},
+        "one file, fragmented": {"hls_flags": "single_file", "hls_segment_type": "fmp4"},
+        "encrypted": {"hls_key_info_file": str(folder / "key.info")},
+    }
+    plain_options = {"hls_segment_type": "fmp4"} if kind == "one file, fragmented" else {}
+    source = folder.parent / "source.mp4"
+    write_playlist(source, folder / "plain.m3u8", **plain_options)
+    write_playlist(source, folder / "other.m3u8", **options[kind])
+    ca_file = str(certificates.public("authority"))
+    with tls_before(port, certificates.own("signed")) as good:
+        plain = sent(f"https://127.0.0.1:{good}/plain.m3u8", ca_file)
+        other = sent(f"https://127.0.0.1:{good}/{way}other.m3u8", ca_file)
+    assert len(plain) == FRAMES
+    assert other == plain
 
 
 def test_a_playlist_that_leads_to_where_nothing_is_checked_is_not_followed(
