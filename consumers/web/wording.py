@@ -42,11 +42,16 @@ def seen_time(instant: datetime, zone: tzinfo, now: datetime) -> str:
     >>> seen_time(noon, UTC, noon), seen_time(noon, UTC, noon + timedelta(days=2))
     ('12:00:00 UTC', '1 Mar 12:00:00 UTC')
     """
+    return dated(clock_time(instant, zone), instant, zone, now)
+
+
+def dated(clock: str, instant: datetime, zone: tzinfo, now: datetime) -> str:
+    """A time of day as it is written, and the date in front when it is not today's; the year when not this one's."""
     local, today = instant.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
-        return clock_time(instant, zone)
+        return clock
     year = f" {local.year}" if local.year != today.year else ""
-    return f"{local.day} {local:%b}{year} {clock_time(instant, zone)}"
+    return f"{local.day} {local:%b}{year} {clock}"
 
 
 def age(instant: datetime, now: datetime) -> str:

@@ -10,6 +10,7 @@ from consumers.web.components.alert_filters import instant_of
 from consumers.web.components.markup import Markup, tag, together
 from consumers.web.components.person_card import Now
 from consumers.web.components.words import Words, icon, still
+from consumers.web.wording import dated
 
 SPANS = {"1h": "The last hour", "8h": "The last 8 hours", "24h": "The last 24 hours", "7d": "The last 7 days"}
 TYPED = "%Y-%m-%dT%H:%M"  # as browsers write a local date and time
@@ -101,10 +102,7 @@ def chosen_words(address: Address, now: Now) -> str:
 
 
 def _said(instant: datetime, zone: tzinfo, now: datetime) -> str:
-    local, today = instant.astimezone(zone), now.astimezone(zone)
-    if local.date() == today.date():
-        return f"{local:%H:%M}"
-    return f"{local.day} {local:%b}{f' {local.year}' if local.year != today.year else ''} {local:%H:%M}"
+    return dated(f"{instant.astimezone(zone):%H:%M}", instant, zone, now)
 
 
 def span_links(address: Address) -> Markup:
