@@ -55,6 +55,34 @@ def tiny_compact_recipe(folder: Path, photos: Path, *, epochs: int = 2) -> Path:
     )
 
 
+def tiny_llava_recipe(folder: Path, base: Path, sources: Path, *, rows_a_batch: int = 4, **more: Any) -> Path:
+    """A recipe of both stages for the tiny LLaVA in `base`; `more` is said of the trainer."""
+    trainer = {"max_epochs": 2, "accelerator": "cpu", "log_every_n_steps": 1, "enable_progress_bar": False, **more}
+    run = {"work": str(folder / "work"), "save_every_steps": 1, "trainer": trainer}
+    task, data = "trainer.llava.task.LlavaTask", "trainer.llava.conversation_data.ConversationData"
+    listed = {"llava_json": [str(sources / "instruct.json")], "images": str(sources / "images")}
+    shards = {"caption_shards": str(sources / "shards")}
+    lora = {"rank": 4, "alpha": 8, "dropout": 0.1}
+    return write_recipe(
+        folder / "recipe.yaml",
+        align={
+            **run,
+            "out": str(folder / "aligned"),
+            "model": {"class_path": task, "init_args": {"base": str(base), "steps": {"learning_rate": 1e-2}}},
+            "data": {"class_path": data, "init_args": {**shards, "rows_a_batch": rows_a_batch}},
+        },
+        instruct={
+            **run,
+            "out": str(folder / "instructed"),
+            "model": {
+                "class_path": task,
+                "init_args": {"base": str(base), "lora": lora, "steps": {"learning_rate": 1e-2}},
+            },
+            "data": {"class_path": data, "init_args": {**listed, "rows_a_batch": rows_a_batch}},
+        },
+    )
+
+
 def write_recipe(path: Path, **sections: Any) -> Path:
     """Write a recipe."""
     path.write_text(yaml.safe_dump(sections))

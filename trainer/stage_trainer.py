@@ -62,7 +62,8 @@ class StageTrainer(lightning.Trainer):
         if checkpoint is None:
             task.rehearse(data, self, resume=resume)
         self.fit(task, datamodule=data, ckpt_path=checkpoint)
-        task.export(out, data, self._origin(stage, data))
+        if self.is_global_zero:
+            task.export(out, data, self._origin(stage, data))
 
     def _origin(self, stage: Stage, data: StageData) -> Origin:
         metrics = {name: round(float(value), 5) for name, value in self.callback_metrics.items()}

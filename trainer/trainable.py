@@ -10,7 +10,7 @@ from torch import nn
 from trainer.stages import StageTask
 
 logger = logging.getLogger(__name__)
-_WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
+_WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
 
 
 def set_trainable(task: StageTask) -> None:

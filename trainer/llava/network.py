@@ -106,12 +106,36 @@ def image_tokens_of(config: Any) -> int:
     return int(patches + has_class_token - (config.vision_feature_select_strategy == "default"))
 
 
+def unread_modules(config: Any) -> str:
+    """A pattern of what lies in the vision tower behind the layer that the connector reads: nothing is learnt there.
+
+    >>> import re
+    >>> from transformers import SiglipVisionConfig
+    >>> pattern = unread_modules(LlavaConfig(vision_config=SiglipVisionConfig(num_hidden_layers=27)))
+    >>> [bool(re.fullmatch(pattern, f"model.vision_tower.{name}.weight")) for name in (
+    ...     "encoder.layers.25.mlp.fc1", "encoder.layers.26.mlp.fc1", "post_layernorm", "encoder.layers.2.mlp.fc1")]
+    [False, True, True, False]
+    """
+    layers = config.vision_config.num_hidden_layers
+    named = config.vision_feature_layer
+    # Of the layers' outputs, counted from the embeddings' on: -1 is the last layer's.
+    read = max(each if each >= 0 else layers + 1 + each for each in ([named] if isinstance(named, int) else named))
+    behind = "".join(rf"layers\.{number}|" for number in range(read, layers))
+    return rf".*vision_tower\.(.*\.)?({behind}post_layernorm|head)\..*"
+
+
 def with_adapters(network: Any, lora: LoraRecipe) -> Any:
     """The network with low-rank adapters, its own weights frozen."""
     from peft import LoraConfig, get_peft_model
 
     targets = f"({_LANGUAGE}|{_VISION})" if lora.reaches_vision_tower else _LANGUAGE
-    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets)
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        exclude_modules=unread_modules(network.config),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by names that it has given up
         return get_peft_model(network, config, low_cpu_mem_usage=network.device.type == "meta")

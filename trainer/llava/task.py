@@ -4,6 +4,7 @@ Legend: B rows, T tokens, N tokens that are learnt, D width, V vocabulary.
 """
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from trainer.llava.network import (
     keep_fewer_activations,
     load_network,
     load_processor,
+    unread_modules,
     with_adapters,
 )
 from trainer.llava.recipe import LlavaSteps, LoraRecipe
+from trainer.llava.sharding import spread
 from trainer.llava.speech import SpokenTo
 from trainer.ranks import mean_over_ranks
 from trainer.resumable import LAST
@@ -55,6 +58,7 @@ class LlavaTask(StageTask):
         self._base, self._steps, self._lora = base, steps, lora
         self._folder: str = base
         self.network: Any = None
+        self._unread = ""
 
     def begin(self, stage: Stage, start: Path | None, data: StageData) -> None:
         """Take note of the stage, and tell the data how the model reads.
@@ -69,16 +73,20 @@ class LlavaTask(StageTask):
         data.write_for(processor, SpokenTo.read(self._folder), image_tokens=image_tokens_of(config))
 
     def configure_model(self) -> None:
-        """Load the network, on the device where Lightning wants it; once.
+        """Load the network and, where there are several devices for it, leave this one its share; once.
 
         Raises:
             RecipeError: the weights cannot be loaded.
         """
         if self.network is None:
             self.take(load_network(self._folder))
+            if self.device_mesh is not None:
+                in_bfloat16 = str(self.trainer.precision).startswith("bf16")
+                spread(self.network, self.device_mesh["data_parallel"], in_bfloat16=in_bfloat16)
 
     def take(self, network: Any) -> None:
         """Train this network: adapters where the recipe has them, and what the stage moves let learn."""
+        self._unread = unread_modules(network.config)
         if self.stage == "instruct" and self._lora is not None:
             network = with_adapters(network, self._lora)
         if self._steps.checkpoints_gradients:
@@ -87,10 +95,15 @@ class LlavaTask(StageTask):
         set_trainable(self)
 
     def learns(self, name: str) -> bool:
-        """Stage 1 moves the connector; stage 2 the language model or its adapters too, and the tower if asked to."""
+        """Stage 1 moves the connector; stage 2 the language model or its adapters too, and the tower if asked to.
+
+        Of the tower never what lies behind the layer that the connector reads.
+        """
         if CONNECTOR in name:
             return ADAPTER not in name
         if self.stage == "align":
+            return False
+        if re.fullmatch(self._unread, name):
             return False
         if TOWER in name:
             return self._steps.unfreezes_vision_tower if ADAPTER not in name else True
@@ -134,19 +147,6 @@ class LlavaTask(StageTask):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip by norm; sharded gradients know only by themselves how long they are together."""
-        sharded = getattr(self.trainer.model, "clip_grad_norm_", None)
-        if sharded is not None and gradient_clip_val is not None:
-            sharded(gradient_clip_val)
-        else:
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
-
     def export(self, out: Path, data: StageData, origin: Origin) -> None:
         """Write the folder in transformers' form, adapters merged.
 
@@ -155,7 +155,9 @@ class LlavaTask(StageTask):
         assert isinstance(data, ConversationData)
         last = Path(self.trainer.default_root_dir) / LAST
         if not last.is_file():
-            raise RecipeError(last, "is no file: let the strategy write whole states (state_dict_type: full)")
+            raise RecipeError(
+                last, "is no file: let the strategy write whole states (save_distributed_checkpoint: false)"
+            )
         saved = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
         network = load_network(self._folder)
         if self.stage == "instruct" and self._lora is not None:

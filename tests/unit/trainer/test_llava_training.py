@@ -20,7 +20,7 @@ from model.layouts.prompts import Prompts
 from model.layouts.settings import LlavaSettings, PromptForm
 from tests.builders_conversations import caption_shards, llava_json
 from tests.builders_llava import published_config, tiny_llava
-from tests.builders_trainer import PowerCutError, write_recipe
+from tests.builders_trainer import PowerCutError, tiny_llava_recipe
 from trainer.curves import read_curves
 from trainer.errors import RecipeError
 from trainer.llava.conversation_data import ConversationData
@@ -58,33 +58,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recipe(folder: Path, base: Path, sources: Path, *, epochs: int = 2, rows_a_batch: int = 4) -> Path:
-    trainer = {"max_epochs": epochs, "accelerator": "cpu", "log_every_n_steps": 1, "enable_progress_bar": False}
-    run = {"work": str(folder / "work"), "save_every_steps": 1, "trainer": trainer}
-    task, data = "trainer.llava.task.LlavaTask", "trainer.llava.conversation_data.ConversationData"
-    listed = {"llava_json": [str(sources / "instruct.json")], "images": str(sources / "images")}
-    shards = {"caption_shards": str(sources / "shards")}
-    lora = {"rank": 4, "alpha": 8, "dropout": 0.1}
-    return write_recipe(
-        folder / "recipe.yaml",
-        align={
-            **run,
-            "out": str(folder / "aligned"),
-            "model": {"class_path": task, "init_args": {"base": str(base), "steps": {"learning_rate": 1e-2}}},
-            "data": {"class_path": data, "init_args": {**shards, "rows_a_batch": rows_a_batch}},
-        },
-        instruct={
-            **run,
-            "out": str(folder / "instructed"),
-            "model": {
-                "class_path": task,
-                "init_args": {"base": str(base), "lora": lora, "steps": {"learning_rate": 1e-2}},
-            },
-            "data": {"class_path": data, "init_args": {**listed, "rows_a_batch": rows_a_batch}},
-        },
-    )
-
-
 def changed_parts(one: Path, other: Path) -> set[str]:
     before, after = (LlavaForConditionalGeneration.from_pretrained(f, dtype=torch.bfloat16) for f in (one, other))
     weights = dict(after.named_parameters())
@@ -92,7 +65,7 @@ def changed_parts(one: Path, other: Path) -> set[str]:
 
 
 def test_stage_one_moves_the_connector_alone(base: Path, sources: Path, tmp_path: Path) -> None:
-    run_stage("align", recipe(tmp_path, base, sources), [])
+    run_stage("align", tiny_llava_recipe(tmp_path, base, sources), [])
     assert changed_parts(base, tmp_path / "aligned") == {"multi_modal_projector"}
     origin = json.loads((tmp_path / "aligned" / "training.json").read_text())
     assert origin["counts"]["shards: rows"] == 12
@@ -102,7 +75,7 @@ def test_stage_two_merges_its_adapters_into_what_transformers_loads(
     base: Path, sources: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        run_stage("instruct", recipe(tmp_path, base, sources), [])
+        run_stage("instruct", tiny_llava_recipe(tmp_path, base, sources), [])
     assert changed_parts(base, tmp_path / "instructed") == {"multi_modal_projector", "language_model", "vision_tower"}
     assert "stage instruct trains" in caplog.text
     names = set(LlavaForConditionalGeneration.from_pretrained(tmp_path / "instructed").state_dict())
@@ -123,7 +96,7 @@ def test_stage_two_merges_its_adapters_into_what_transformers_loads(
 def test_stage_two_moves_what_the_recipe_says(
     base: Path, sources: Path, tmp_path: Path, entries: list[str], parts: set[str]
 ) -> None:
-    task = StageCLI(recipe(tmp_path, base, sources), ["instruct", *entries], until="built").model
+    task = StageCLI(tiny_llava_recipe(tmp_path, base, sources), ["instruct", *entries], until="built").model
     task.stage = "instruct"
     task.configure_model()
     learning = {name for name, parameter in task.named_parameters() if parameter.requires_grad}
@@ -153,7 +126,7 @@ def test_settings_that_are_none_stop_a_run(base: Path, sources: Path, tmp_path: 
     folder = Path(shutil.copytree(base, tmp_path / "model"))
     (folder / "humanvlm.json").write_text('{"prompt": "shouted"}')
     with pytest.raises(RecipeError, match=r"humanvlm\.json: prompt"):
-        run_stage("align", recipe(tmp_path, folder, sources), [])
+        run_stage("align", tiny_llava_recipe(tmp_path, folder, sources), [])
 
 
 @pytest.mark.parametrize("is_checkpointed", [True, False])
@@ -207,7 +180,7 @@ def test_a_stopped_run_goes_on_with_the_same_losses(base: Path, sources: Path, t
     curves = []
     for name, stop in (("whole", None), ("stopped", 3)):
         (tmp_path / name).mkdir()
-        path = recipe(tmp_path / name, base, sources, rows_a_batch=2)
+        path = tiny_llava_recipe(tmp_path / name, base, sources, rows_a_batch=2)
         if stop is not None:
             cut = ["--trainer.callbacks+=tests.builders_trainer.PowerCutAfter", f"--trainer.callbacks.step={stop}"]
             with pytest.raises(PowerCutError):
@@ -220,7 +193,7 @@ def test_a_stopped_run_goes_on_with_the_same_losses(base: Path, sources: Path, t
 
 def test_a_base_that_is_no_llava_is_refused(sources: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no LLaVA"):
-        run_stage("align", recipe(tmp_path, tmp_path / "nothing", sources), [])
+        run_stage("align", tiny_llava_recipe(tmp_path, tmp_path / "nothing", sources), [])
 
 
 def test_a_tower_and_a_language_model_are_put_together_around_a_fresh_connector(base: Path, tmp_path: Path) -> None:
