@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from consumers.errors import ConsumerError
+from consumers.errors import ConsumerError, WorkAbandonedError
 from consumers.settings import AnalyzerSettings, IndexerSettings
 from household.databases import standings
 from household.processes import SOON_S, refuse_unknown
@@ -39,6 +39,7 @@ BROKER_S = 5.0
 CLOCK_OFF_S = 2.0  # alerts are told by the second
 CAMERA_S = 3.0  # enough for a keyframe or two
 CAMERAS_AT_ONCE = 16
+MODELS_S = 60.0  # to load them, and for a model server to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,10 @@ def _models(settings: AnalyzerSettings) -> Finding:
 
     began_s = time.monotonic()
     try:
-        eyes = open_eyes(settings)
+        eyes = open_eyes(settings, is_stopping=lambda: time.monotonic() > began_s + MODELS_S)
+    except WorkAbandonedError:
+        said = f"the model server {settings.vlm.server.url} has not answered for {MODELS_S:g} s"
+        return Finding("models", said, "start it, or mend vlm.server.url")
     except (ModelError, ConsumerError, BusError) as error:
         return Finding("models", str(error), "mend detector.name, vlm.name or vlm.server")
     revisions = eyes.revisions

@@ -11,7 +11,7 @@ BEGIN, END, UNKNOWN, PAD = "<begin>", "<end>", "<unknown>", "<pad>"
 CAPTION, SUMMARY, CANNOT_TELL_WORD = "<caption>", "<summary>", "<cannot-tell>"
 SPECIAL_WORDS = (PAD, BEGIN, END, UNKNOWN, CAPTION, SUMMARY, CANNOT_TELL_WORD)
 
-_WORD = re.compile(r"[a-z0-9]+|[.,?!]")
+_WORD = re.compile(r"[^\W_]+|[.,?!]")  # letters of every alphabet: what is not known can only be named if it is seen
 _PUNCTUATION = frozenset(".,?!")
 
 
@@ -36,6 +36,8 @@ class WordTokens:
     'a yellow <unknown>'
     >>> tokens.unknown("a yellow giraffe, a zebra")
     ('giraffe', 'zebra')
+    >>> tokens.unknown("grüne каска")
+    ('grüne', 'каска')
     """
 
     words: tuple[str, ...]

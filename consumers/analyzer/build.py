@@ -1,6 +1,7 @@
 """Puts the analyzer together from its settings."""
 
 import os
+from collections.abc import Callable
 
 from consumers.analyzer.eyes import Eyes
 from consumers.analyzer.manifests import SegmentAnalysis
@@ -17,7 +18,7 @@ from streamer.bus.topics import QUESTIONS, SEGMENTS
 GROUP = "analyzer"
 
 
-def open_eyes(settings: AnalyzerSettings) -> Eyes:
+def open_eyes(settings: AnalyzerSettings, *, is_stopping: Callable[[], bool] = lambda: False) -> Eyes:
     """The models that the settings name; where HumanVLM is a server's, wait until it answers.
 
     Raises:
@@ -26,6 +27,7 @@ def open_eyes(settings: AnalyzerSettings) -> Eyes:
         ModelServerError: The model server cannot be used as the settings say.
         DecisionSheetError: The decision sheet cannot be read.
         SettingsError: The file with the server's key cannot be read.
+        WorkAbandonedError: `is_stopping` said so while the model server was away.
     """
     os.environ.setdefault("YOLO_OFFLINE", "1")  # nothing of ours is fetched while it runs
     if settings.analyzer.threads is not None:
@@ -44,7 +46,8 @@ def open_eyes(settings: AnalyzerSettings) -> Eyes:
         sampling_fps=settings.sampling.target_fps,
         looks_at_most=settings.sampling.looks_at_most,
     )
-    eyes.check()
+    with eyes.heeding(is_stopping):
+        eyes.check()
     return eyes
 
 

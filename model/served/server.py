@@ -12,6 +12,7 @@ A server that is set up otherwise than it is asked (wrong key, no such route) is
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -91,8 +92,13 @@ class ModelServer:
         """
         if not asks:
             return []
+        is_left = threading.Event()
         with ThreadPoolExecutor(1) as beside:  # a loop of its own, so that it may be called where one runs already
-            return beside.submit(asyncio.run, self._ask_all(asks, is_stopping)).result()
+            try:
+                answers = self._ask_all(asks, lambda: is_left.is_set() or is_stopping())
+                return beside.submit(asyncio.run, answers).result()
+            finally:
+                is_left.set()  # on Ctrl-C: the executor is left only once its loop has ended
 
     async def _ask_all(self, asks: Sequence[Ask[T]], is_stopping: IsStopping) -> list[T | Refusal]:
         async with self._client() as http:

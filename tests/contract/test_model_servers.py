@@ -4,6 +4,7 @@ refused is told, and neither becomes an answer.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -33,6 +34,7 @@ from model.questions import CANNOT_TELL, NOT_TRAINED, TOO_SMALL, Decision, Quest
 from model.served.address import Route, ServedModel, ServerAddress
 from model.served.answers import REFUSED
 from model.served.humanvlm import UNDESCRIBED, ServedHumanVLM
+from model.served.server import Ask, ModelServer
 from tests.builders_consumers import a_segment
 from tests.builders_llava import tiny_llava
 from tests.builders_model import QUESTIONS, tiny_humanvlm
@@ -247,6 +249,13 @@ def test_the_wait_for_a_server_ends_when_told_to_stop(decide: DecisionPipeline, 
     threading.Timer(0.4, stopping.set).start()
     with model.heeding(stopping.is_set), pytest.raises(WaitAbandonedError):
         model.decide(crops(3), ASKED)
+
+
+def test_the_wait_for_a_server_ends_when_it_is_interrupted(decide: DecisionPipeline) -> None:
+    server = ModelServer(Desk(decide).address())
+    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        server.ask([Ask("/v1/decisions", dict, bytes.decode)])
 
 
 def test_the_analyzer_abandons_its_work_when_told_to_stop_while_the_server_is_away(

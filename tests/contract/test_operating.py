@@ -19,6 +19,7 @@ from consumers.analyzer.manifests import announcement
 from consumers.errors import DeadLetterError
 from consumers.indexer.dead_letters import DROPPED, REPLAYED, DeadLetters
 from consumers.indexer.people import Links, PeopleReader, PeopleTable
+from household import checks
 from streamer.bus.client import Bus, Received
 from streamer.bus.consumer import Unreadable
 from streamer.bus.media import MediaStore, rejection_uri
@@ -85,6 +86,16 @@ def test_doctor_is_content_with_what_is_well_and_names_what_is_not(home: Install
     assert status == 1
     assert "BAD  database people: version 9999" in words
     assert f"BAD  indexer: does not answer at 127.0.0.1:{port}" in words
+
+
+def test_doctor_does_not_wait_for_good_for_a_model_server_that_is_away(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setenv("CREWSIGHT_VLM__SERVER__URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(checks, "MODELS_S", 5.0)
+    found = [finding for finding in checks.findings(home.config) if finding.about == "models"]
+    assert [finding.said for finding in found] == [f"the model server http://127.0.0.1:{port} has not answered for 5 s"]
 
 
 def test_doctor_tries_every_camera_that_is_watched(home: Installation) -> None:

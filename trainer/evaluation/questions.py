@@ -8,7 +8,7 @@ import numpy as np
 
 from model.crops import Crop
 from model.humanvlm import HumanVLM, ImageTokens
-from model.questions import CANNOT_TELL, NOT_TRAINED, Decision, Question
+from model.questions import CANNOT_TELL, NOT_TRAINED, TOLD_BADLY, Decision, Question
 from trainer.evaluation.estimates import NOTHING, Estimate, mean_estimate
 from trainer.evaluation.halves import Part, half_without, lower_half_without
 from trainer.evaluation.looks import LabelledLook
@@ -36,7 +36,7 @@ class Answering:
 
     Attributes:
         scores: By the text of the question; those that the model answers and of which something is labelled.
-        unanswered: Questions that the model was not trained on, so that it answers none of them.
+        unanswered: Questions that the model was not trained on, or failed when it was measured: it does not answer.
         calibration_error: Pooled over the questions.
         reliability: The same, by bin.
         told_when_hidden: Share of crops cut along a part's label, so that it is out of sight, of which *cannot tell* is
@@ -109,7 +109,7 @@ def _told(decisions: Sequence[Decision]) -> list[bool]:
 
 
 def _refuses(decisions: Sequence[Decision]) -> bool:
-    return bool(decisions) and all(decision.reason == NOT_TRAINED for decision in decisions)
+    return bool(decisions) and all(decision.reason in (NOT_TRAINED, TOLD_BADLY) for decision in decisions)
 
 
 def _share(told: Sequence[bool]) -> Estimate:

@@ -20,8 +20,8 @@ def record_figures(folder: Path, report: Report) -> None:
 
     A question that may well be answered little better than by chance is listed as failed and will get *cannot tell*,
     from a checkpoint that is open to any question too; one of which nothing is labelled is struck off. A question that
-    an open checkpoint answers well enough is added, and no longer marked as not measured. A report without labelled
-    photos leaves `decision.json` as it is.
+    an open checkpoint answers well enough is added, and no longer marked as not measured. One that had failed before is
+    not answered, so its figures stay. A report without labelled photos leaves `decision.json` as it is.
 
     Raises:
         ModelFolderError: `decision.json` is none.
@@ -38,7 +38,8 @@ def record_figures(folder: Path, report: Report) -> None:
             if text in scores and not math.isnan(scores[text].balanced_accuracy.low)
         ]
         passed = [m for m in questions if m.figures["interval_low"] >= LISTED_FROM]
-        failed = [m for m in questions if m not in passed]
+        failed_before = [m for m in sheet.failed if m.text in report.photos.answering.unanswered]
+        failed = [*failed_before, *(m for m in questions if m not in passed)]
         # Only this is replaced: the file says to transformers, too, how the checkpoint is to be asked.
         kept = read_json(folder, DECISIONS) if (folder / DECISIONS).is_file() else {"open_to_any_question": True}
         lists = {"questions": passed, "failed": failed}

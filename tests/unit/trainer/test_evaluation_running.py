@@ -126,6 +126,20 @@ def test_an_open_checkpoint_answers_what_it_was_measured_to_answer_well_and_not_
     assert (after[1].answer, after[1].reason) == (CANNOT_TELL, TOLD_BADLY)
 
 
+def test_what_had_failed_is_not_answered_and_keeps_its_figures(
+    hats_alone: Report, photos: Path, tmp_path: Path
+) -> None:
+    folder = tiny_llava(tmp_path / "model")
+    record_figures(folder, hats_alone)
+    (failed,) = json.loads((folder / "decision.json").read_text())["failed"]
+    again = measure("again", HumanVLM.load(folder, device="cpu"), EvaluationSet.read(photos))
+    assert again.photos is not None
+    assert SAFETY_VEST.text in again.photos.answering.unanswered
+    assert SAFETY_VEST.text not in again.photos.answering.scores
+    record_figures(folder, again)
+    assert failed in json.loads((folder / "decision.json").read_text())["failed"]
+
+
 def test_recording_leaves_the_rest_of_the_sheet_as_it_was(hats_alone: Report, tmp_path: Path) -> None:
     folder = tiny_llava(tmp_path / "model")
     said = {"open_to_any_question": True, "sanitize_control_tokens": True, "labels": {"noul": ["Yes", "No"]}}
