@@ -97,6 +97,7 @@ def test_a_time_of_day_needs_no_quotes_in_yaml(written: str, meant: time | None)
         ({"url": "https://example.org/s3cret", "secret": "s3cret"}, "whsec_ and base64"),
         ({"url": "https://example.org/s3cret", "secret": "whsec_c2hvcnQ="}, "at least 24 random bytes"),
         ({"url": "mailto://s3cret", "secret": SECRET}, "must begin with https"),
+        ({"url": "https://xn--/s3cret", "secret": SECRET}, "its url is none"),
     ],
 )
 def test_a_channel_that_cannot_be_sent_to_is_refused_without_telling_its_secret(
