@@ -97,7 +97,7 @@ def parse_as(kind: type[Written], content: bytes | str, path: Path, refusal: typ
         mark = error.problem_mark or error.context_mark
         reason = " ".join((error.problem or error.context or "is no YAML").split())
         raise refusal(path, mark.line + 1 if mark else None, f"is no YAML: {reason}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter of an escape that is no character
         raise refusal(path, None, f"is no YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise refusal(path, None, "is nested too deeply") from error
@@ -219,8 +219,8 @@ class RulesWatch:
         with self._lock:
             signature = self._signed()
             if signature != self._signature:
-                self._signature = signature
                 self._standing = self._read(signature is not None)
+                self._signature = signature
             return self._standing
 
     def _signed(self) -> tuple[int, int, int] | None:

@@ -13,7 +13,6 @@ from consumers.alerts.desk_database import DeskDatabase, noted
 from consumers.alerts.entering import owed
 from consumers.alerts.schema import ALERTER, ESCALATED, OPEN, SNOOZED, AlertRecord
 from consumers.alerts.standing import RulesInForce, Standing
-from consumers.errors import DeskError
 from streamer.bus.errors import BusError
 
 logger = logging.getLogger(__name__)
@@ -83,18 +82,18 @@ def tended(tending: Tending, stop: Callable[[], None]) -> Iterator[None]:
 
     Args:
         tending: What is done.
-        stop: Called when the desk fails, so that the block ends too.
+        stop: Called when that fails, so that the block ends too.
 
     Raises:
-        DeskError: The desk failed meanwhile.
+        DeskError: The desk failed meanwhile; whatever else broke the tending is raised too.
     """
-    is_over, failures = threading.Event(), list[DeskError]()
+    is_over, failures = threading.Event(), list[BaseException]()
 
     def run() -> None:
         try:
             while not is_over.wait(EVERY_S):
                 tending.step()
-        except DeskError as failure:
+        except BaseException as failure:  # noqa: BLE001 — handed to the block's thread, which raises it
             failures.append(failure)
             stop()
 

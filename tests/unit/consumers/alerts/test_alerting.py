@@ -1,6 +1,7 @@
 """The alerter's stage over a real desk and a real media store: one transaction a batch, nothing lost, nothing twice."""
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from consumers.alerts.entering import Additions, write
 from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord, SeenSegmentRecord
 from consumers.alerts.standing import RulesInForce
-from consumers.alerts.tending import Tending
+from consumers.alerts.tending import Tending, tended
 from consumers.errors import DeskError
 from streamer.bus.client import Unreadable
 from streamer.bus.consumer import typed
@@ -215,6 +216,16 @@ def test_while_an_edit_is_refused_an_escalation_of_a_rule_that_is_not_known_stay
     file.write_text(written)
     tending.step()
     assert installed.escalated_to() == ["boss"]
+
+
+def test_whatever_breaks_the_tending_ends_the_alerter_too(installed: AlerterDesk) -> None:
+    def broken() -> str:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    tending = Tending(installed.desk, installed.rules, tell=lambda _: None, incarnation=broken)
+    stopped = threading.Event()
+    with pytest.raises(ZeroDivisionError, match="foresaw"), tended(tending, stopped.set):
+        assert stopped.wait(10)
 
 
 def test_nothing_is_written_for_a_batch_of_nothing(installed: AlerterDesk) -> None:
