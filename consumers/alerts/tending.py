@@ -112,6 +112,7 @@ def _due_for_escalation(standing: Standing, now: datetime):  # type: ignore[no-u
     due = select(AlertRecord).where(
         AlertRecord.escalate_at <= now,
         AlertRecord.escalated_at.is_(None),
+        AlertRecord.acknowledged_at.is_(None),  # one that was snoozed after that wakes open
         AlertRecord.state == OPEN,
     )
     if standing.refusal is not None:  # a rule that is not known may be in the edit that cannot be read yet

@@ -18,6 +18,7 @@ from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord
 from consumers.alerts.standing import RulesInForce
 from consumers.alerts.tending import Tending, tended
 from consumers.errors import DeskError
+from consumers.web.alerts.acts import Acknowledge, Snooze, perform
 from streamer.bus.client import Unreadable
 from streamer.bus.consumer import typed
 from streamer.bus.topics import PEOPLE
@@ -216,6 +217,23 @@ def test_while_an_edit_is_refused_an_escalation_of_a_rule_that_is_not_known_stay
     file.write_text(written)
     tending.step()
     assert installed.escalated_to() == ["boss"]
+
+
+def test_what_was_acknowledged_before_it_was_snoozed_is_not_escalated_when_it_wakes(installed: AlerterDesk) -> None:
+    work(installed.stage(), *installed.messages(("BBBB",)))
+    (alert_id,) = installed.alert_ids()
+    tending = Tending(
+        installed.desk, installed.rules, tell=lambda _: None, incarnation=lambda: "i1", now=lambda: installed.now
+    )
+    with installed.desk.writing() as session:
+        alert = locked(session, alert_id)
+        assert alert is not None
+        perform(alert, Acknowledge(), installed.now)
+        perform(alert, Snooze(minutes=5), installed.now)
+    installed.now += timedelta(minutes=6)
+    tending.step()
+    assert [line.action for line in installed.desk.history(alert_id)] == ["raised", "woke"]
+    assert installed.escalated_to() == []
 
 
 def test_whatever_breaks_the_tending_ends_the_alerter_too(installed: AlerterDesk) -> None:
