@@ -46,6 +46,27 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {}
 
 
+class _Dumper(yaml.SafeDumper):
+    """Knows of YAML 1.1 alone; what words are by themselves is decided by `_scalar`, here too."""
+
+
+def _represented(dumper: yaml.SafeDumper, word: str) -> yaml.ScalarNode:
+    style = None if _scalar(word) == word else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", word, style=style)
+
+
+_Dumper.add_representer(str, _represented)
+
+
+def written(content: object) -> str:
+    r"""The text that says just this when it is read as rules are.
+
+    >>> written({"cameras": ["gate", "08", "1e5", "yes"]})
+    "cameras:\n- gate\n- '08'\n- '1e5'\n- 'yes'\n"
+    """
+    return yaml.dump(content, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+
+
 def read_rules(path: Path) -> RuleBook:
     """The rules in a file.
 
