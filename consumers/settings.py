@@ -297,6 +297,8 @@ class DeskSettings(ProcessSettings):
 class IndexerSettings(DeskSettings):
     """What `crewsight indexer` and `crewsight search` read."""
 
+    evidence: EvidenceKeeping = EvidenceKeeping()
+
     @property
     def index_folder(self) -> Path:
         """Where the vector index keeps its snapshots."""

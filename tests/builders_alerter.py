@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
 from consumers.alerts.alerting import Alerting
 from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.schema import ESCALATED, OutboxRecord
 from consumers.runner import Publication
 from streamer.bus.client import Received, TopicPartition
 from streamer.bus.media import MediaStore
@@ -42,6 +43,11 @@ class AlerterDesk:
 
     def alert_ids(self) -> list[str]:
         return [alert.alert_id for alert in alerts_on(self.desk)]
+
+    def escalated_to(self) -> list[str]:
+        """The channels that are owed an escalation."""
+        with self.desk.reading() as session:
+            return list(session.scalars(select(OutboxRecord.channel).where(OutboxRecord.kind == ESCALATED)))
 
 
 def work(stage: Alerting, *batch: Received[SegmentAnalyzed]) -> list[Publication]:

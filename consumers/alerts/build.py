@@ -97,11 +97,15 @@ def alerter(settings: AlerterSettings, bus: Bus, health: Health | None = None) -
     """The alerter, its desk tended as long as the block runs.
 
     Raises:
+        RulesError: The rules file is refused: nothing was in force before that could stay so, and footage that is
+            counted without rules is never counted with them.
         PackError: A question pack cannot be read.
         DeskError: The desk database does not open, or failed meanwhile.
     """
-    desk = DeskDatabase(settings.desk_url)
     rules = rules_in_force(settings)
+    if (refusal := rules.look().refusal) is not None:
+        raise refusal
+    desk = DeskDatabase(settings.desk_url)
     if health is not None:
         health.has("database")
     of_packs = [question.asked for pack in read_packs(settings.questions.packs) for question in pack.questions]

@@ -46,6 +46,27 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {}
 
 
+class _Dumper(yaml.SafeDumper):
+    """Knows of YAML 1.1 alone; what words are by themselves is decided by `_scalar`, here too."""
+
+
+def _represented(dumper: yaml.SafeDumper, word: str) -> yaml.ScalarNode:
+    style = None if _scalar(word) == word else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", word, style=style)
+
+
+_Dumper.add_representer(str, _represented)
+
+
+def written(content: object) -> str:
+    r"""The text that says just this when it is read as rules are.
+
+    >>> written({"cameras": ["gate", "08", "1e5", "yes"]})
+    "cameras:\n- gate\n- '08'\n- '1e5'\n- 'yes'\n"
+    """
+    return yaml.dump(content, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+
+
 def read_rules(path: Path) -> RuleBook:
     """The rules in a file.
 
@@ -97,7 +118,7 @@ def parse_as(kind: type[Written], content: bytes | str, path: Path, refusal: typ
         mark = error.problem_mark or error.context_mark
         reason = " ".join((error.problem or error.context or "is no YAML").split())
         raise refusal(path, mark.line + 1 if mark else None, f"is no YAML: {reason}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter of an escape that is no character
         raise refusal(path, None, f"is no YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise refusal(path, None, "is nested too deeply") from error
@@ -219,8 +240,8 @@ class RulesWatch:
         with self._lock:
             signature = self._signed()
             if signature != self._signature:
-                self._signature = signature
                 self._standing = self._read(signature is not None)
+                self._signature = signature
             return self._standing
 
     def _signed(self) -> tuple[int, int, int] | None:

@@ -13,7 +13,6 @@ from consumers.alerts.desk_database import DeskDatabase, noted
 from consumers.alerts.entering import owed
 from consumers.alerts.schema import ALERTER, ESCALATED, OPEN, SNOOZED, AlertRecord
 from consumers.alerts.standing import RulesInForce, Standing
-from consumers.errors import DeskError
 from streamer.bus.errors import BusError
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class Tending:
         self._tell_of(standing)
         now = self._now()
         with self._desk.reading() as session:
-            is_due = bool(session.scalar(_due_for_escalation(now)) or session.scalar(_due_to_wake(now)))
+            is_due = bool(session.scalar(_due_for_escalation(standing, now)) or session.scalar(_due_to_wake(now)))
         if is_due:
             with self._desk.writing() as session:
                 _wake(session, now)
@@ -83,18 +82,18 @@ def tended(tending: Tending, stop: Callable[[], None]) -> Iterator[None]:
 
     Args:
         tending: What is done.
-        stop: Called when the desk fails, so that the block ends too.
+        stop: Called when that fails, so that the block ends too.
 
     Raises:
-        DeskError: The desk failed meanwhile.
+        DeskError: The desk failed meanwhile; whatever else broke the tending is raised too.
     """
-    is_over, failures = threading.Event(), list[DeskError]()
+    is_over, failures = threading.Event(), list[BaseException]()
 
     def run() -> None:
         try:
             while not is_over.wait(EVERY_S):
                 tending.step()
-        except DeskError as failure:
+        except BaseException as failure:  # noqa: BLE001 — handed to the block's thread, which raises it
             failures.append(failure)
             stop()
 
@@ -109,12 +108,16 @@ def tended(tending: Tending, stop: Callable[[], None]) -> Iterator[None]:
         raise failures[0]
 
 
-def _due_for_escalation(now: datetime):  # type: ignore[no-untyped-def]
-    return (
-        select(AlertRecord)
-        .where(AlertRecord.escalate_at <= now, AlertRecord.escalated_at.is_(None), AlertRecord.state == OPEN)
-        .limit(AT_ONCE)
+def _due_for_escalation(standing: Standing, now: datetime):  # type: ignore[no-untyped-def]
+    due = select(AlertRecord).where(
+        AlertRecord.escalate_at <= now,
+        AlertRecord.escalated_at.is_(None),
+        AlertRecord.acknowledged_at.is_(None),  # one that was snoozed after that wakes open
+        AlertRecord.state == OPEN,
     )
+    if standing.refusal is not None:  # a rule that is not known may be in the edit that cannot be read yet
+        due = due.where(AlertRecord.rule_id.in_([rule.id for rule in standing.book.rules]))
+    return due.limit(AT_ONCE)
 
 
 def _due_to_wake(now: datetime):  # type: ignore[no-untyped-def]
@@ -128,7 +131,7 @@ def _wake(session: Session, now: datetime) -> None:
 
 
 def _escalate(session: Session, standing: Standing, now: datetime) -> None:
-    for alert in session.scalars(_due_for_escalation(now).with_for_update()):
+    for alert in session.scalars(_due_for_escalation(standing, now).with_for_update()):
         rule = standing.book.rule(alert.rule_id)
         channels = (rule.escalate.channels or rule.channels) if rule is not None and rule.escalate else ()
         alert.escalated_at = now

@@ -131,6 +131,7 @@ def try_rules(
         ModelError: A question is new, and the model does not open or its server refuses to be asked.
     """
     segments = people.segments(since=since, until=until, cameras=cameras)
+    count = people.segment_count(since=since, until=until, cameras=cameras)
     replay = _Replay(store, asking, [_Side.of(tried, with_drafts=True), _Side.of(in_force, with_drafts=False)])
     for done, segment in enumerate(segments):
         if is_stopping():
@@ -139,7 +140,7 @@ def try_rules(
             replay.take(segment)
         except WaitAbandonedError:
             break
-        on_progress(done + 1, len(segments))
+        on_progress(done + 1, max(done + 1, count))  # more may be analyzed meanwhile
     tally = replay.tally
     return Trial(
         since=since,

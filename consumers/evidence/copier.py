@@ -57,7 +57,7 @@ class EvidenceCopier:
 
     def step(self) -> int:
         """Copy what can be copied now; returns how many alerts have all their copies since."""
-        return sum(self._copy(alert) for alert in self._table.owed())
+        return sum(self._copy(alert) for alert in self._table.owed() if self._table.is_owed(alert.alert_id))
 
     def drop_expired(self) -> int:
         """Remove what has run out and is not held; returns how many copies there were."""
@@ -112,7 +112,8 @@ class EvidenceCopier:
         now = self._now()
         copy = Copy(kind, uri, hashlib.sha256(content).hexdigest(), len(content))
         keep_until = now + self._keeping.keep if self._keeping.keep is not None else None
-        self._table.record(alert.alert_id, copy, copied_at=now, keep_until=keep_until)
+        if not self._table.record(alert.alert_id, copy, copied_at=now, keep_until=keep_until):
+            self._store.remove(uri)
 
     def _clip(self, alert: AlertRecord, pieces: "list[_Stretch]") -> bytes:
         around = timedelta(seconds=self._keeping.around_s)

@@ -60,12 +60,26 @@ class EvidenceTable:
         chosen = select(SeenSegmentRecord).where(SeenSegmentRecord.previous_segment_id == segment_id)
         return self._first(chosen.order_by(SeenSegmentRecord.started_at))
 
-    def record(self, alert_id: str, copy: Copy, *, copied_at: datetime, keep_until: datetime | None) -> None:
-        """Enter one copy, once; it is held if another copy of the same alert is."""
+    def is_owed(self, alert_id: str) -> bool:
+        """Whether copies of an alert are not complete, nor erased, by now."""
+        chosen = select(AlertRecord.id).where(AlertRecord.alert_id == alert_id, AlertRecord.evidence_at.is_(None))
+        with self._desk.reading() as session:
+            return session.scalar(chosen) is not None
+
+    def record(self, alert_id: str, copy: Copy, *, copied_at: datetime, keep_until: datetime | None) -> bool:
+        """Enter one copy, once; it is held if another copy of the same alert is.
+
+        Returns:
+            Whether it is entered; false: none is owed any more, as whoever the alert is about was erased meanwhile.
+        """
         with self._desk.writing() as session:
+            # Locked, as an erasure that begins now has to find what is entered here.
+            alert = session.scalars(select(AlertRecord).where(AlertRecord.alert_id == alert_id).with_for_update()).one()
             there = list(session.scalars(select(EvidenceRecord).where(EvidenceRecord.alert_id == alert_id)))
             if any(row.kind == copy.kind for row in there):
-                return
+                return True
+            if alert.evidence_at is not None:
+                return False
             session.add(
                 EvidenceRecord(
                     alert_id=alert_id,
@@ -78,6 +92,7 @@ class EvidenceTable:
                     legal_hold=any(row.legal_hold for row in there),
                 )
             )
+            return True
 
     def complete(self, alert_id: str, at: datetime, missing: Sequence[str]) -> None:
         """Note that nothing more can be copied, and what could not, with its reason."""

@@ -75,7 +75,8 @@ def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None 
     index = build_index(settings)
     notes = SnapshotFolder(settings.index_folder)
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
-    erasing = Erasing(table, index, store, EvidenceErasing(settings.desk_url, store), indexing.entering)
+    evidence = EvidenceErasing(settings.desk_url, store, around_s=settings.evidence.around_s)
+    erasing = Erasing(table, index, store, evidence, indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
     finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index, token=settings.search.shown_token)

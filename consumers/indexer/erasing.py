@@ -3,11 +3,16 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import ConsumerError
-from consumers.evidence.erasing import EvidenceErased, erase_evidence_of_footage, erase_evidence_of_people
+from consumers.evidence.erasing import (
+    ErasedFootage,
+    EvidenceErased,
+    erase_evidence_of_footage,
+    erase_evidence_of_people,
+)
 from consumers.indexer.erased_media import erase_from_manifest, nothing_remembered, read_manifest
 from consumers.indexer.erasures import Erasure, Erasures, Report, Wish, Work
 from consumers.indexer.people import PeopleTable
@@ -26,9 +31,12 @@ def _now() -> datetime:
 class EvidenceErasing:
     """Takes away the copies of alerts about whoever is erased; the desk is opened only for that."""
 
-    def __init__(self, desk_url: str, store: MediaStore, *, now: Callable[[], datetime] = _now) -> None:
-        """Of the desk at an SQLAlchemy URL, in `store`."""
+    def __init__(
+        self, desk_url: str, store: MediaStore, *, around_s: float, now: Callable[[], datetime] = _now
+    ) -> None:
+        """Of the desk at an SQLAlchemy URL, in `store`; their clips reach `around_s` before and after the moment."""
         self._desk_url, self._store, self._now = desk_url, store, now
+        self._around = timedelta(seconds=around_s)
 
     def __call__(self, wish: Wish, work: Work) -> EvidenceErased:
         """Erase what a wish touches.
@@ -40,8 +48,8 @@ class EvidenceErasing:
         desk = DeskDatabase(self._desk_url)
         try:
             if wish.camera_id is not None and wish.since is not None and wish.until is not None:
-                place = wish.camera_id, wish.since, wish.until
-                return erase_evidence_of_footage(desk, *place, self._store.remove, at=self._now())
+                footage = ErasedFootage(wish.camera_id, wish.since, wish.until, list(work.segments))
+                return erase_evidence_of_footage(desk, footage, self._around, self._store.remove, at=self._now())
             return erase_evidence_of_people(desk, work.person_ids, self._store.remove, at=self._now())
         finally:
             desk.close()

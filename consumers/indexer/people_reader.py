@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from consumers.errors import PeopleTableError
 from consumers.indexer.full_text import full_text_of
@@ -100,15 +100,27 @@ class PeopleReader:
         return self._people(chosen.order_by(PersonRecord.id))
 
     def segments(
-        self, *, since: datetime, until: datetime, cameras: Sequence[str] = (), at_most: int = 100_000
-    ) -> list[SegmentSeen]:
-        """The segments that began in a stretch of time, the latest result of each, in order; no cameras: of all."""
-        chosen = select(SegmentRecord).where(SegmentRecord.started_at >= since, SegmentRecord.started_at < until)
-        if cameras:
-            chosen = chosen.where(SegmentRecord.camera_id.in_(cameras))
-        chosen = chosen.order_by(SegmentRecord.started_at, SegmentRecord.id).limit(at_most)
-        latest = self._read(lambda s: {row.segment_id: segment_of(row) for row in s.scalars(chosen)})
-        return list(latest.values())
+        self, *, since: datetime, until: datetime, cameras: Sequence[str] = (), at_once: int = 10_000
+    ) -> Iterator[SegmentSeen]:
+        """The segments that began in a stretch of time, the latest result of each, in order; no cameras: of all.
+
+        However many there are, only `at_once` of them are in memory, and between reading them nothing is held open.
+        """
+        later = aliased(SegmentRecord)
+        is_redone = select(later.id).where(later.segment_id == SegmentRecord.segment_id, later.id > SegmentRecord.id)
+        place = tuple_(SegmentRecord.started_at, SegmentRecord.id)
+        stretch = select(SegmentRecord).where(*_began(since, until, cameras), ~is_redone.exists())
+        stretch = stretch.order_by(SegmentRecord.started_at, SegmentRecord.id).limit(at_once)
+        found = self._numbered(stretch)
+        while found:
+            yield from (segment for _, segment in found)
+            last_id, last = found[-1]
+            found = self._numbered(stretch.where(place > (last.started_at, last_id)))
+
+    def segment_count(self, *, since: datetime, until: datetime, cameras: Sequence[str] = ()) -> int:
+        """How many segments began in a stretch of time; no cameras: of all."""
+        chosen = select(func.count(func.distinct(SegmentRecord.segment_id))).where(*_began(since, until, cameras))
+        return self._read(lambda s: s.scalar(chosen) or 0)
 
     def by_key(self, keys: Sequence[int]) -> dict[int, Person]:
         """The people with these integer keys; keys of nobody are left out."""
@@ -246,6 +258,9 @@ class PeopleReader:
     def _people(self, chosen: Select[Any], asked: dict[str, object] | None = None) -> list[Person]:
         return [person_of(row) for row in self._rows(chosen, asked or {})]
 
+    def _numbered(self, chosen: Select[SegmentRecord]) -> list[tuple[int, SegmentSeen]]:
+        return self._read(lambda s: [(row.id, segment_of(row)) for row in s.scalars(chosen)])
+
     def _rows(self, chosen: Select[Any], asked: dict[str, object]) -> Sequence[Row[Any]]:
         try:
             with self._engine.connect() as connection:
@@ -264,6 +279,12 @@ class PeopleReader:
                 yield session
         except SQLAlchemyError as error:
             raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
+
+
+def _began(since: datetime, until: datetime, cameras: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Which segments began in a stretch of time."""
+    began = [SegmentRecord.started_at >= since, SegmentRecord.started_at < until]
+    return [*began, SegmentRecord.camera_id.in_(cameras)] if cameras else began
 
 
 def of_segment(segment_id: str, analysis_revision: str) -> Select[SegmentRecord]:

@@ -17,6 +17,15 @@ class QuietHours(Group):
     time_zone: str = Field("UTC", description="Zone of both times, such as Europe/Berlin.")
     unless: tuple[Severity, ...] = Field((), description="Severities that are sent all the same.")
 
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _is_not_in_base_60(cls, written: object) -> object:
+        """YAML 1.1 takes an unquoted 22:00 for 1320, and 22:00:30 for 79230; this takes it back."""
+        if type(written) is not int or written < 60:  # the least that it makes of one is 1:00
+            return written
+        minutes, seconds = divmod(written, 60) if written >= 3600 else (written, 0)
+        return time(*divmod(minutes, 60), seconds)
+
     @field_validator("time_zone")
     @classmethod
     def _is_a_zone(cls, name: str) -> str:

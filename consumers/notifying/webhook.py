@@ -42,9 +42,10 @@ class WebhookSender:
         self._key = signing_key(name, channel.secret.get_secret_value())
         try:
             self._url = httpx.URL(channel.url.get_secret_value())
-        except httpx.InvalidURL as error:
+            is_web = self._url.scheme in ("http", "https") and bool(self._url.host)
+        except (httpx.InvalidURL, UnicodeError) as error:  # the latter of a host such as xn--
             raise ChannelError(name, "its url is none") from error
-        if self._url.scheme not in ("http", "https") or not self._url.host:
+        if not is_web:
             raise ChannelError(name, "with a secret it is a webhook, and its url must begin with https:// or http://")
 
     def send(self, notice: Notice) -> None:
@@ -63,7 +64,7 @@ class WebhookSender:
                 client.stream("POST", self._url, content=body, headers=headers) as answer,
             ):
                 _check(self._name, answer)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, UnicodeError) as error:  # the latter of a host such as a..b, which is no name
             raise DeliveryError(self._name, f"webhook: {_said(error)}") from error
 
 
@@ -127,7 +128,7 @@ def _rest_s(header: str | None) -> float | None:
     return min(max(asked_s, 0.0), LONGEST_REST_S) if asked_s == asked_s else None  # not NaN
 
 
-def _said(error: httpx.HTTPError) -> str:
+def _said(error: Exception) -> str:
     """What went wrong, without the URL that some of httpx's texts carry."""
     return {"ConnectTimeout": "no connection in time", "ReadTimeout": "no answer in time"}.get(
         type(error).__name__, f"no answer ({type(error).__name__})"

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from consumers.alerts.measured import MeasuredModels
 from consumers.alerts.rule_questions import Part, Words, may_be_asked
 from consumers.alerts.rules import Name
-from consumers.alerts.rules_file import parse_as, read_whole
+from consumers.alerts.rules_file import parse_as, read_whole, written
 from consumers.errors import PackError
 from model.questions import CANNOT_TELL, Question, QuestionKind
 
@@ -128,4 +127,4 @@ def drafts(pack: Pack) -> str:
         for number, question in enumerate(pack.questions, 1)
         if question.complying and question.kind != "score"
     ]
-    return yaml.safe_dump({"rules": rules}, sort_keys=False, allow_unicode=True)
+    return written({"rules": rules})

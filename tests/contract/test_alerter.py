@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import yaml
 from sqlalchemy import func, select
 
 from consumers.alerts import build
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.schema import RAISED, SeenSegmentRecord
+from consumers.errors import RulesError
 from consumers.notifying.outbox import NOTIFIED
 from consumers.settings import AlerterSettings, Alerts
 from streamer.bus.client import Bus
@@ -85,6 +87,25 @@ def test_every_breach_is_on_the_desk_once_and_the_questions_are_told_to_analyzer
     installed.announce(bus, range(5))
     with build.alerter(installed.settings, make_bus()) as runner, running(runner):
         wait_until(lambda: installed.segments_with_alerts() == expected(5))
+
+
+def test_an_alerter_that_starts_over_a_broken_file_ends_and_footage_waits_for_the_mended_one(
+    make_bus: MakeBus, tmp_path: Path
+) -> None:
+    bus, installed = make_bus(), Installed(tmp_path)
+    bus.ensure_topics()
+    installed.announce(bus, range(2))
+    file = installed.settings.rules_path
+    file.write_text(RULES.replace("title:", "titel:"))
+    with (
+        pytest.raises(RulesError, match="titel: unknown key"),
+        build.alerter(installed.settings, bus) as runner,
+        running(runner),
+    ):
+        wait_until(lambda: installed.decided() == 2)
+    file.write_text(RULES)
+    with build.alerter(installed.settings, bus) as runner, running(runner):
+        wait_until(lambda: installed.segments_with_alerts() == expected(2))
 
 
 def test_a_broker_without_memory_raises_nothing_again(tmp_path: Path) -> None:

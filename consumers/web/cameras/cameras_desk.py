@@ -130,7 +130,10 @@ class CamerasDesk:
         uri = self._newest_segment(camera_id, self._reports.heard())
         if uri is None:
             raise NoSuchCameraError(camera_id)
-        return self._small(uri) if is_small else self._frames.jpeg(uri, 0.0)
+        if not is_small:
+            return self._frames.jpeg(uri, 0.0)
+        self._frames.refuse_gone(uri)
+        return self._small(uri)
 
     def _newest_segment(self, camera_id: str, heard: Sequence[Heard]) -> str | None:
         reported = (report for each in heard for report in each.last.cameras if report.camera_id == camera_id)

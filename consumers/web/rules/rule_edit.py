@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from consumers.web.rules.yaml_text import entry, line_start, root_of, without_flow_entry
+from consumers.alerts.rules_file import written
+from consumers.web.rules.yaml_text import emptied, end_of_entry, entry, line_start, root_of, without_flow_entry
 
 
 def with_rule(text: str, rule: Mapping[str, Any]) -> str:
@@ -23,7 +24,7 @@ def with_rule(text: str, rule: Mapping[str, Any]) -> str:
     """
     root, rules = _rules_of(text)
     if rules is not None and not rules.flow_style and rules.value:
-        end = line_start(text, rules.end_mark.index)
+        end = end_of_entry(text, rules)
         before = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
         return before + _block(rule, rules.start_mark.column) + text[end:]
     if rules is not None and (rules.value or root.flow_style):
@@ -31,8 +32,8 @@ def with_rule(text: str, rule: Mapping[str, Any]) -> str:
         separator = ", " if rules.value else ""
         return f"{text[:end].rstrip()}{separator}{json.dumps(rule, ensure_ascii=False)}{text[end:]}"
     if rules is not None:
-        rest = text[rules.end_mark.index :].lstrip(" ").removeprefix("\n")
-        return f"{text[: rules.start_mark.index].rstrip()}\n{_block(rule, 2)}{rest}"
+        beside, _, rest = text[rules.end_mark.index :].partition("\n")
+        return f"{text[: rules.start_mark.index].rstrip()}{beside.rstrip()}\n{_block(rule, 2)}{rest}"
     body = text if not text or text.endswith("\n") else text + "\n"
     return f"{body}rules:\n{_block(rule, 2)}"
 
@@ -45,26 +46,23 @@ def without_rule(text: str, rule_id: str) -> str:
     >>> without_rule("rules:\n  - id: a\n", "a"), without_rule("rules: [{id: a}, {id: b}]", "a")
     ('rules: []\n', 'rules: [{id: b}]')
     """
-    _, rules = _rules_of(text)
+    root, rules = _rules_of(text)
     places = [place for place, rule in enumerate(rules.value if rules else []) if _id_of(rule) == rule_id]
     if rules is None or not places:
         return text
     place = places[0]
+    end = end_of_entry(text, rules.value[place])
     if len(rules.value) == 1:
-        start, end = rules.start_mark.index, rules.end_mark.index
-        kept = "" if rules.flow_style or not text[start:end].endswith("\n") else "\n"
-        return f"{text[:start].rstrip()} []{kept}{text[end:]}"
+        return emptied(text, root, "rules", "[]", rules.end_mark.index if rules.flow_style else end)
     if rules.flow_style:
         spans = [(rule.start_mark.index, rule.end_mark.index) for rule in rules.value]
         return without_flow_entry(text, spans, place)
-    starts = [line_start(text, text.rindex("-", 0, rule.start_mark.index)) for rule in rules.value]
-    ends = [*starts[1:], rules.end_mark.index]
-    return text[: starts[place]] + text[ends[place] :]
+    start = line_start(text, text.rindex("-", 0, rules.value[place].start_mark.index))
+    return text[:start] + text[end:]
 
 
 def _block(rule: Mapping[str, Any], indent: int) -> str:
-    written = yaml.safe_dump([dict(rule)], allow_unicode=True, sort_keys=False, width=110)
-    return "".join(f"{' ' * indent}{line}\n" for line in written.splitlines())
+    return "".join(f"{' ' * indent}{line}\n" for line in written([dict(rule)]).splitlines())
 
 
 def _rules_of(text: str) -> tuple[yaml.MappingNode, yaml.SequenceNode | None]:

@@ -7,7 +7,7 @@ import yaml
 
 from consumers.errors import RulesError
 from consumers.web.rules.status_edit import rule_node
-from consumers.web.rules.yaml_text import entry, root_of, with_key_behind, without_flow_entry
+from consumers.web.rules.yaml_text import emptied, entry, root_of, with_key_behind, without_flow_entry
 
 
 def rules_by_zone(text: str) -> dict[str, tuple[str, ...]]:
@@ -53,7 +53,7 @@ def with_rule_in_zone(text: str, rule_id: str, zone: str, path: Path, *, is_in: 
     is_there = any(each.value == zone for each in _names(node))
     if is_there == is_in or not isinstance(node, yaml.SequenceNode):
         return text
-    return _with(text, node, zone) if is_in else _without(text, node, zone)
+    return _with(text, node, zone) if is_in else _without(text, rule, node, zone)
 
 
 def _names(zones: yaml.Node | None) -> list[yaml.ScalarNode]:
@@ -71,12 +71,11 @@ def _with(text: str, zones: yaml.CollectionNode, zone: str) -> str:
     return f"{text[:first]}- {json.dumps(zone)}\n{indent}{text[first:]}"
 
 
-def _without(text: str, zones: yaml.CollectionNode, zone: str) -> str:
+def _without(text: str, rule: yaml.MappingNode, zones: yaml.CollectionNode, zone: str) -> str:
     place = next(i for i, each in enumerate(zones.value) if isinstance(each, yaml.ScalarNode) and each.value == zone)
     node = zones.value[place]
     if len(zones.value) == 1:
-        end = zones.end_mark.index if zones.flow_style else node.end_mark.index
-        return f"{text[: zones.start_mark.index].rstrip()} []{text[end:]}"
+        return emptied(text, rule, "zones", "[]", zones.end_mark.index if zones.flow_style else node.end_mark.index)
     if zones.flow_style:
         spans = [(each.start_mark.index, each.end_mark.index) for each in zones.value]
         return without_flow_entry(text, spans, place)

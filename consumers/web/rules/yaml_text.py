@@ -23,6 +23,31 @@ def line_start(text: str, index: int) -> int:
     return index if index >= len(text) else text.rfind("\n", 0, index) + 1
 
 
+def end_of_entry(text: str, node: yaml.Node) -> int:
+    """Where the last line of a block's entry ends: its mark stands at the next one, behind comments that are that's."""
+    last = node
+    while isinstance(last, yaml.CollectionNode) and not last.flow_style and last.value:
+        last = last.value[-1] if isinstance(last, yaml.SequenceNode) else last.value[-1][1]
+    end = int(last.end_mark.index)
+    if text[end - 1] == "\n":  # a text in lines of its own ends with its last one
+        return end
+    line_end = text.find("\n", end)
+    return len(text) if line_end < 0 else line_end + 1
+
+
+def emptied(text: str, mapping: yaml.MappingNode, key: str, empty: str, end: int) -> str:
+    r"""The text with `empty` in place of what stands under a key and ends at `end`; a comment beside the key stays.
+
+    >>> text = "rules:  # all of ours\n  - id: a\n"
+    >>> emptied(text, root_of(text), "rules", "[]", len(text))
+    'rules: []  # all of ours\n'
+    """
+    name, node = next((name, node) for name, node in mapping.value if name.value == key)
+    colon, start = text.index(":", name.end_mark.index) + 1, node.start_mark.index
+    line_break = "\n" if text[start:end].endswith("\n") else ""
+    return f"{text[:colon]} {empty}{text[colon:start].rstrip()}{line_break}{text[end:]}"
+
+
 def without_flow_entry(text: str, entries: Sequence[Span], place: int) -> str:
     """The text without one of several entries of a collection in brackets, and without its comma.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from consumers.web.rules.yaml_text import entry, line_start, root_of, without_flow_entry
+from consumers.web.rules.yaml_text import emptied, end_of_entry, entry, line_start, root_of, without_flow_entry
 
 Corner = tuple[float, float]
 
@@ -27,12 +27,13 @@ def with_zone(text: str, name: str, cameras: Sequence[str], polygon: Sequence[Co
         end = zones.end_mark.index - 1
         return f"{text[:end].rstrip()}, {json.dumps(name)}: {flow}{text[end:]}"
     if zones is not None and zones.value:
-        end, indent = _end_of_block(text, zones), zones.start_mark.column
+        end, indent = end_of_entry(text, zones), zones.start_mark.column
         before = text[:end] if text[:end].endswith("\n") else text[:end] + "\n"
         return before + _block(name, cameras, polygon, indent) + text[end:]
     if zones is not None:
-        rest = text[zones.end_mark.index :].lstrip(" ").removeprefix("\n")
-        return f"{text[: zones.start_mark.index].rstrip()}\n{_block(name, cameras, polygon, 2)}{rest}"
+        beside, _, rest = text[zones.end_mark.index :].partition("\n")
+        before = f"{text[: zones.start_mark.index].rstrip()}{beside.rstrip()}\n"
+        return before + _block(name, cameras, polygon, 2) + rest
     root = root_of(text)
     if root is not None and root.flow_style:
         end = root.end_mark.index - 1
@@ -50,21 +51,18 @@ def without_zone(text: str, name: str) -> str:
     >>> without_zone("zones:\n  a:\n    cameras: [x]\n", "a"), without_zone("zones: {a: {}, b: {}}", "b")
     ('zones: {}\n', 'zones: {a: {}}')
     """
-    zones = _zones_of(text)
+    root, zones = root_of(text), _zones_of(text)
     places = [place for place, (key, _) in enumerate(zones.value if zones else []) if key.value == name]
-    if zones is None or not places:
+    if root is None or zones is None or not places:
         return text
     place, entries = places[0], zones.value
+    end = end_of_entry(text, entries[place][1])
     if len(entries) == 1:
-        start, end = zones.start_mark.index, zones.end_mark.index if zones.flow_style else _end_of_block(text, zones)
-        kept = "\n" if not zones.flow_style and text[start:end].endswith("\n") else ""
-        return f"{text[:start].rstrip()} {{}}{kept}{text[end:]}"
+        return emptied(text, root, "zones", "{}", zones.end_mark.index if zones.flow_style else end)
     if zones.flow_style:
         spans = [(key.start_mark.index, node.end_mark.index) for key, node in entries]
         return without_flow_entry(text, spans, place)
-    starts = [line_start(text, key.start_mark.index) for key, _ in entries]
-    ends = [*starts[1:], _end_of_block(text, zones)]
-    return text[: starts[place]] + text[ends[place] :]
+    return text[: line_start(text, entries[place][0].start_mark.index)] + text[end:]
 
 
 def _block(name: str, cameras: Sequence[str], polygon: Sequence[Corner], indent: int) -> str:
@@ -79,14 +77,3 @@ def _json(part: Sequence[object]) -> str:
 def _zones_of(text: str) -> yaml.MappingNode | None:
     zones = entry(root_of(text), "zones")
     return zones if isinstance(zones, yaml.MappingNode) else None
-
-
-def _end_of_block(text: str, block: yaml.MappingNode) -> int:
-    """Where a block ends: its mark stands at the next key, behind comments that belong to that one."""
-    last = block.value[-1][1]
-    while isinstance(last, yaml.MappingNode) and not last.flow_style and last.value:
-        last = last.value[-1][1]
-    if isinstance(last, yaml.SequenceNode) and not last.flow_style:
-        return line_start(text, block.end_mark.index)
-    line_end = text.find("\n", last.end_mark.index)
-    return len(text) if line_end < 0 else line_end + 1

@@ -1,8 +1,10 @@
 """Which channels an alert goes to, and when: quiet hours put off, never drop."""
 
 from datetime import UTC, datetime, time
+from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import SecretStr, ValidationError
 
 from consumers.errors import ChannelError
@@ -13,6 +15,7 @@ from streamer.bus.errors import SettingsError
 
 NIGHT = QuietHours(since=time(22), until=time(6), time_zone="Europe/Berlin", unless=("critical",))
 LUNCH = QuietHours(since=time(12), until=time(13), time_zone="UTC")
+NOTIFYING_DOC = Path(__file__).parents[3] / "docs" / "notifying.md"
 SECRET = "whsec_" + "c2VjcmV0" * 5
 
 
@@ -51,6 +54,42 @@ def test_hours_that_are_none_are_refused(since: str, until: str, zone: str) -> N
         QuietHours.model_validate({"since": since, "until": until, "time_zone": zone})
 
 
+def test_channels_as_they_are_documented_are_understood(tmp_path: Path) -> None:
+    _, documented = NOTIFYING_DOC.read_text(encoding="utf-8").split("```yaml\n", 1)
+    config = tmp_path / "crewsight.yaml"
+    config.write_text(documented.split("```")[0], encoding="utf-8")
+    quiet = NotifierSettings.read(config).notifying.channels["night-shift"].quiet
+    assert quiet is not None
+    assert (quiet.since, quiet.until) == (time(22), time(6))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("00:30", time(0, 30)),
+        ("1:00", time(1)),
+        ("6:05", time(6, 5)),
+        ("09:30", time(9, 30)),
+        ("23:59", time(23, 59)),
+        ("1:00:00", time(1)),
+        ("22:00:30", time(22, 0, 30)),
+        ("'22:00'", time(22)),
+        ("22", None),
+        ("24:00", None),
+        ("25:00", None),
+        ("-1:00", None),
+        ("yes", None),
+    ],
+)
+def test_a_time_of_day_needs_no_quotes_in_yaml(written: str, meant: time | None) -> None:
+    stated = yaml.safe_load(f"{{since: {written}, until: 12:34}}")
+    if meant is None:
+        with pytest.raises(ValidationError):
+            QuietHours.model_validate(stated)
+    else:
+        assert QuietHours.model_validate(stated).since == meant
+
+
 @pytest.mark.parametrize(
     ("channel", "reason"),
     [
@@ -58,6 +97,7 @@ def test_hours_that_are_none_are_refused(since: str, until: str, zone: str) -> N
         ({"url": "https://example.org/s3cret", "secret": "s3cret"}, "whsec_ and base64"),
         ({"url": "https://example.org/s3cret", "secret": "whsec_c2hvcnQ="}, "at least 24 random bytes"),
         ({"url": "mailto://s3cret", "secret": SECRET}, "must begin with https"),
+        ({"url": "https://xn--/s3cret", "secret": SECRET}, "its url is none"),
     ],
 )
 def test_a_channel_that_cannot_be_sent_to_is_refused_without_telling_its_secret(

@@ -69,7 +69,7 @@ class Site:
         self.table = PeopleTable(self.database_url)
         self.index = LocalIndex(self.folder / "index")
         self.indexing = Indexing(self.table, self.store, self.index, SnapshotFolder(self.folder / "index"))
-        evidence = EvidenceErasing(self.desk_url, self.store, now=lambda: NOON)
+        evidence = EvidenceErasing(self.desk_url, self.store, around_s=5, now=lambda: NOON)
         self.erasing = Erasing(self.table, self.index, self.store, evidence, self.indexing.entering, now=lambda: NOON)
 
     def enter(self) -> None:
@@ -128,6 +128,8 @@ def test_whoever_is_erased_is_not_found_and_not_on_disk_after_a_replay_without_i
 def test_people_and_footage_are_erased_on_postgresql_too(tmp_path: Path) -> None:
     with postgres_url(tmp_path, is_wanted=True) as url:
         site = Site(tmp_path, url)
+        found = site.table.segments(since=NOON, until=NOON + timedelta(hours=1), at_once=1)
+        assert [segment.segment_id for segment in found] == ["s0", "s1", "s2"]
         site.wish(Wish(person_ids=tuple(site.man)))
         assert site.erasing.step()
         assert site.table.text.count_with("zebra", through_key=1_000) == 0
@@ -165,7 +167,7 @@ def test_footage_goes_with_its_clips_and_nothing_of_it_comes_later(site: Site) -
     assert site.erasing.step()
     assert {person.segment_id for person in site.table.newest()} == {"s2"}
     assert [site.store.exists(one.segment_uri) for one in site.manifests] == [False, False, True]
-    assert site.table.segments(since=NOON, until=NOON + timedelta(minutes=1))[0].person_count == 0
+    assert next(site.table.segments(since=NOON, until=NOON + timedelta(minutes=1))).person_count == 0
     site.store.write(late.uri, b"video")
     site.store.write(manifest_uri("gate", "late", "r1"), manifest.model_dump_json().encode())
     site.manifests.append(manifest)
@@ -173,6 +175,27 @@ def test_footage_goes_with_its_clips_and_nothing_of_it_comes_later(site: Site) -
     assert not site.store.exists(late.uri)
     assert {person.segment_id for person in site.table.newest()} == {"s2"}
     assert site.on_disk(b"late with a zebra") == []
+
+
+def test_copies_of_alerts_go_with_the_footage_that_they_were_raised_in_and_that_their_clips_show(site: Site) -> None:
+    desk = DeskDatabase(site.desk_url)
+    evidence = EvidenceTable(desk)
+    yard = a_segment("y0", camera_id="yard", started_at=NOON)
+    elsewhere = a_manifest(yard, [walking(yard, 1, [(0.0, BOX), (9.8, BOX)])])
+    met_after_s = {"in a clip that goes": 1, "in the stretch": 12, "its clip reaches in": 22, "later": 24, "yard": 12}
+    alerts: dict[str, str] = {}
+    for name, after_s in met_after_s.items():
+        manifest = elsewhere if name == "yard" else site.manifests[after_s // 10]
+        alerts[name] = enter_alert(desk, manifest, episode=after_s, raised_at=NOON + timedelta(seconds=after_s))
+        uri = evidence_uri(alerts[name], "crop.jpg")
+        site.store.write(uri, b"copy")
+        evidence.record(alerts[name], Copy("crop", uri, "0" * 64, 4), copied_at=NOON, keep_until=None)
+    site.wish(Wish(camera_id="gate", since=NOON + timedelta(seconds=8), until=NOON + timedelta(seconds=18)))
+    assert site.erasing.step()
+    kept = [alerts["later"], alerts["yard"]]
+    assert [row.alert_id for row in evidence.listing()] == kept
+    assert [alert_id for alert_id in alerts.values() if site.store.exists(evidence_uri(alert_id, "crop.jpg"))] == kept
+    desk.close()
 
 
 def test_another_cameras_footage_stays(site: Site) -> None:

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from consumers.alerts.schema import SeenSegmentRecord
 from consumers.errors import EvidenceError
 from consumers.evidence.copier import BOXED_FRAME, CLIP, CROP, FRAME, KINDS, EvidenceCopier, Keeping, proven
+from consumers.evidence.erasing import erase_evidence_of_people
 from consumers.evidence.footage import BOX_COLOUR, Piece, cut_clip, frame_at
-from consumers.evidence.table import INCOMPLETE, EvidenceTable
+from consumers.evidence.table import INCOMPLETE, Copy, EvidenceTable
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import SegmentReady
@@ -181,6 +182,27 @@ def test_a_crash_between_copying_and_noting_repeats_and_changes_nothing(yard: Ya
     assert len(yard.table.listing("a1")) == len(KINDS)
     for row in yard.table.listing("a1"):
         proven(row, yard.store)
+
+
+def test_nothing_stays_of_a_copy_that_is_made_while_its_alert_is_erased(yard: Yard) -> None:
+    yard.arrive(1, 2)
+    for name in ("a1", "a2", "held"):
+        yard.raise_in(yard.segments[1], name)
+    yard.table.record("held", Copy(CROP, CROP_URI, "0" * 64, 1), copied_at=yard.clock(), keep_until=None)
+    yard.table.hold("held", who="anna", at=yard.clock(), reason="the labour court")
+
+    class Erasing(MediaStore):
+        """As the first clip is written, another process erases everyone."""
+
+        def write_once(self, uri: str, content: bytes) -> bool:
+            if uri.endswith(".mp4"):
+                erase_evidence_of_people(yard.desk, ["p1"], self.remove, at=yard.clock())
+            return super().write_once(uri, content)
+
+    yard.new_copier(Erasing(yard.store.url)).step()
+    assert [(row.alert_id, row.kind) for row in yard.table.listing()] == [("held", CROP)]
+    assert list((yard.folder / "media" / "evidence").rglob("*.*")) == []
+    assert yard.copier.step() == 0
 
 
 def test_footage_that_is_gone_or_broken_is_said_and_owed_no_longer(yard: Yard) -> None:

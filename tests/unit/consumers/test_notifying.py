@@ -213,6 +213,16 @@ def test_any_answer_but_yes_is_a_failure(desk: DeskDatabase, receiver: HttpRecei
     assert outbox(desk)[0].last_error == f"webhook: the receiver answered {status}"
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example", "127.0.0.1:65536", ".example", "127.0.0.1:0"])
+def test_a_host_that_no_network_knows_is_a_failure_and_not_the_end(desk: DeskDatabase, host: str) -> None:
+    raise_alert(desk, channels=["hook"])
+    channel = Channel(url=SecretStr(f"https://{host}/s3cret"), secret=SECRET)
+    Desk(desk, {"hook": channel}).settle()
+    (row,) = outbox(desk)
+    assert "no answer" in str(row.last_error)
+    assert host not in str(row.last_error)
+
+
 def test_a_receiver_that_asks_for_rest_gets_it(desk: DeskDatabase, receiver: HttpReceiver) -> None:
     raise_alert(desk, channels=["hook"])
     receiver.status, receiver.headers = 429, {"retry-after": "120"}

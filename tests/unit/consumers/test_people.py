@@ -87,6 +87,22 @@ def test_one_camera_is_asked_for_alone(table: PeopleTable) -> None:
     assert [(camera.camera_id, camera.people) for camera in table.cameras()] == [("gate", 2), ("yard", 1)]
 
 
+def test_segments_of_a_stretch_come_in_order_however_few_are_read_at_once(table: PeopleTable) -> None:
+    manifests = [segment_of(number, camera_id=f"camera{number % 2}") for number in (3, 0, 4, 1, 2)]
+    for manifest in [*manifests, manifests[0].model_copy(update={"analysis_revision": "r2"})]:
+        enter(table, manifest)
+    until = NOON + timedelta(seconds=40)
+    for at_once in (1, 2, 3, 10):
+        found = list(table.segments(since=NOON, until=until, at_once=at_once))
+        assert [one.segment_id for one in found] == ["s0", "s1", "s2", "s3"]
+        assert found[3].analysis_revision == "r2", "the latest result of it, and no other"
+        odd = table.segments(since=NOON, until=until, cameras=["camera1"], at_once=at_once)
+        assert [one.segment_id for one in odd] == ["s1", "s3"]
+    assert table.segment_count(since=NOON, until=until) == 4
+    assert table.segment_count(since=NOON, until=until, cameras=["camera1"]) == 2
+    assert list(table.segments(since=until, until=NOON)) == []
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (0, 2, 1), (1, 2, 0), (1, 0, 2), (2, 0, 1)])
 def test_a_chain_is_the_same_in_whichever_order_its_segments_arrive(table: PeopleTable, order: tuple[int, ...]) -> None:
     manifests = [segment_of(number) for number in range(3)]

@@ -120,7 +120,7 @@ def test_whoever_is_erased_is_gone_from_the_new_space_too(installed: Installed) 
     installed.further.step()
     gone = installed.manifest.people[5].person_id
     Erasures(installed.table).request(Wish(person_ids=(gone,)), at=NOON)
-    evidence = EvidenceErasing(f"sqlite:///{installed.folder}/desk.sqlite3", installed.store)
+    evidence = EvidenceErasing(f"sqlite:///{installed.folder}/desk.sqlite3", installed.store, around_s=5)
     Erasing(installed.table, installed.index, installed.store, evidence, installed.indexing.entering).step()
     assert installed.index.spaces() == {SPACE: COUNT - 1, "new space": COUNT - 1}
     assert len(Embeddings(installed.table).keys("new space")) == COUNT - 1

@@ -1,6 +1,7 @@
 """The alerter's stage over a real desk and a real media store: one transaction a batch, nothing lost, nothing twice."""
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +13,17 @@ from sqlalchemy import func, select
 
 from consumers.alerts.desk_database import locked
 from consumers.alerts.entering import Additions, write
+from consumers.alerts.rules_file import RulesWatch
 from consumers.alerts.schema import HistoryRecord, OutboxRecord, RuleStateRecord, SeenSegmentRecord
-from consumers.alerts.tending import Tending
+from consumers.alerts.standing import RulesInForce
+from consumers.alerts.tending import Tending, tended
 from consumers.errors import DeskError
+from consumers.web.alerts.acts import Acknowledge, Snooze, perform
 from streamer.bus.client import Unreadable
 from streamer.bus.consumer import typed
 from streamer.bus.topics import PEOPLE
-from tests.builders_alerter import PLACE, AlerterDesk, deliver, fail_at_statement, work
-from tests.builders_rules import NOON, a_result, alerts_on, person_of, received, stored
+from tests.builders_alerter import PLACE, RULE, AlerterDesk, deliver, fail_at_statement, work
+from tests.builders_rules import MEASURED, NOON, a_result, alerts_on, person_of, received, stored
 
 
 @pytest.fixture
@@ -194,9 +198,52 @@ def test_an_alert_nobody_acknowledges_is_escalated_once_and_a_snoozed_one_wakes(
     tending.step()
     assert [line.action for line in installed.desk.history(open_id)] == ["raised", "escalated"]
     assert [line.action for line in installed.desk.history(snoozed_id)] == ["raised", "woke"]
-    with installed.desk.reading() as session:
-        assert list(session.scalars(select(OutboxRecord.channel).where(OutboxRecord.kind == "escalated"))) == ["boss"]
+    assert installed.escalated_to() == ["boss"]
     assert told == [installed.rules.look()], "told once, as nothing has changed"
+
+
+def test_while_an_edit_is_refused_an_escalation_of_a_rule_that_is_not_known_stays_owed(
+    installed: AlerterDesk, tmp_path: Path
+) -> None:
+    work(installed.stage(), *installed.messages(("BBBB",)))
+    file = tmp_path / "rules.yaml"
+    written = json.dumps({"rules": [RULE.model_dump(mode="json")]})
+    file.write_text(written.replace("title", "titel"))
+    rules = RulesInForce(RulesWatch(file), MEASURED)
+    tending = Tending(installed.desk, rules, tell=lambda _: None, incarnation=lambda: "i1", now=lambda: installed.now)
+    installed.now += timedelta(seconds=61)
+    tending.step()
+    assert installed.escalated_to() == []
+    file.write_text(written)
+    tending.step()
+    assert installed.escalated_to() == ["boss"]
+
+
+def test_what_was_acknowledged_before_it_was_snoozed_is_not_escalated_when_it_wakes(installed: AlerterDesk) -> None:
+    work(installed.stage(), *installed.messages(("BBBB",)))
+    (alert_id,) = installed.alert_ids()
+    tending = Tending(
+        installed.desk, installed.rules, tell=lambda _: None, incarnation=lambda: "i1", now=lambda: installed.now
+    )
+    with installed.desk.writing() as session:
+        alert = locked(session, alert_id)
+        assert alert is not None
+        perform(alert, Acknowledge(), installed.now)
+        perform(alert, Snooze(minutes=5), installed.now)
+    installed.now += timedelta(minutes=6)
+    tending.step()
+    assert [line.action for line in installed.desk.history(alert_id)] == ["raised", "woke"]
+    assert installed.escalated_to() == []
+
+
+def test_whatever_breaks_the_tending_ends_the_alerter_too(installed: AlerterDesk) -> None:
+    def broken() -> str:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    tending = Tending(installed.desk, installed.rules, tell=lambda _: None, incarnation=broken)
+    stopped = threading.Event()
+    with pytest.raises(ZeroDivisionError, match="foresaw"), tended(tending, stopped.set):
+        assert stopped.wait(10)
 
 
 def test_nothing_is_written_for_a_batch_of_nothing(installed: AlerterDesk) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from consumers.alerts.example import EXAMPLE, example_rules
@@ -90,6 +90,10 @@ def test_a_key_with_a_line_break_is_refused_in_one_line() -> None:
 
 @settings(max_examples=250, deadline=None)
 @given(st.binary(max_size=300))
+@example(rb'rules: [{id: a, title: "\U00110000"}]')
+@example(rb'rules: [{id: a, title: "\UFFFFFFFF"}]')
+@example(rb'rules: [{id: a, title: "\uD800"}]')
+@example(b"%YAML " + 5000 * b"1" + b".2")
 def test_any_bytes_are_rules_or_refused(content: bytes) -> None:
     _rules_or_refused(content)
 

@@ -120,6 +120,15 @@ def test_one_alert_comes_with_its_question_answers_frame_history_and_model(clien
     assert Image.open(io.BytesIO(frame.content)).size == (640, 480)
 
 
+def test_a_frame_of_footage_that_is_gone_is_not_shown_from_memory(
+    client: TestClient, store: MediaStore, gate: Manifest, hat_alert: str
+):
+    address = client.get(f"/api/v1/alerts/{hat_alert}").json()["frame_url"]
+    assert client.get(address).status_code == 200
+    store.remove(gate.segment_uri)
+    assert client.get(address).status_code == 404
+
+
 def test_when_the_footage_is_gone_the_copy_stands_in(
     client: TestClient, desk: DeskDatabase, store: MediaStore, gate: Manifest, hat_alert: str
 ):

@@ -8,13 +8,20 @@ import pytest
 from fastapi.testclient import TestClient
 
 from consumers.alerts.desk_database import DeskDatabase
+from consumers.alerts.rules import RuleBook
+from consumers.alerts.rules_file import parse_rules
 from consumers.errors import RulesError
 from consumers.indexer.people import PeopleTable
+from consumers.web.rules.rule_edit import with_rule, without_rule
+from consumers.web.rules.rule_zones import with_rule_in_zone
 from consumers.web.rules.status_edit import with_status
+from consumers.web.rules.zone_edit import with_zone, without_zone
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_alerts import RULES_YAML, api_over
 from tests.builders_web import HAT, VEST, CaptionSearch, Walk, enter_segment, panned_clip, sure
+
+RULE = {"title": "Work clothes", "question": {"text": "Is this person wearing a hard hat?", "complying": ["yes"]}}
 
 
 @pytest.fixture
@@ -86,3 +93,86 @@ def test_changing_a_status_leaves_every_other_character(tmp_path: Path):
     )
     with pytest.raises(RulesError, match="has no rule 'boots'"):
         with_status(RULES_YAML, "boots", "draft", tmp_path)
+
+
+HATS = """\
+  - id: hats
+    title: Hats
+    question: {text: 'Is this person wearing a hard hat?', complying: [yes]}  # everywhere
+    zones:  # of the yard
+      - door
+"""
+VESTS = """\
+  - id: vests
+    question:
+      text: Is this person wearing a safety vest?
+      complying:
+        - yes
+    title: |
+      Vests
+"""
+DOOR = """\
+  door:
+    cameras: [ramp]
+    polygon: [[0, 0], [1, 0], [1, 1]]
+"""
+TRACK = """\
+  track:
+    polygon: [[0, 0], [1, 0], [1, 1]]
+    cameras:
+      - ramp  # up to the fence
+"""
+COMMENTED = f"""\
+rules:  # all of ours: agreed in March
+{HATS}  # Vests are for visitors too.
+{VESTS}# Drawn in May.
+zones:  # by hand: all of them
+  # The door to the ramp.
+{DOOR}  # Nobody stands here.
+{TRACK}# The end.
+"""
+
+
+def test_taking_a_rule_or_a_zone_out_takes_its_own_lines_and_no_comment():
+    for rule_id, lines in (("hats", HATS), ("vests", VESTS)):
+        assert without_rule(COMMENTED, rule_id) == COMMENTED.replace(lines, "")
+    for zone, lines in (("door", DOOR), ("track", TRACK)):
+        assert without_zone(COMMENTED, zone) == COMMENTED.replace(lines, "")
+
+
+def test_the_last_rule_and_the_last_zone_leave_a_file_that_fits_and_the_comments_stay(tmp_path: Path):
+    text = without_rule(without_rule(COMMENTED, "vests"), "hats")
+    assert text.startswith(
+        "rules: []  # all of ours: agreed in March\n  # Vests are for visitors too.\n# Drawn in May."
+    )
+    text = without_zone(without_zone(text, "track"), "door")
+    assert parse_rules(text, tmp_path) == RuleBook()
+    comments = [line.partition("#")[2] for line in COMMENTED.splitlines() if "#" in line]
+    of_entries = (" everywhere", " of the yard", " up to the fence")
+    assert [line.partition("#")[2] for line in text.splitlines() if "#" in line] == [
+        comment for comment in comments if comment not in of_entries
+    ]
+    again = with_zone(with_rule(text, {"id": "hats", **RULE}), "door", ["ramp"], [(0, 0), (1, 0), (1, 1)])
+    assert again.startswith("rules:  # all of ours: agreed in March\n  - id: hats\n")
+    assert "\nzones:  # by hand: all of them\n  door:\n" in again
+    book = parse_rules(again, tmp_path)
+    assert ([rule.id for rule in book.rules], list(book.zones)) == (["hats"], ["door"])
+
+
+def test_a_rule_that_holds_in_no_zone_any_more_keeps_the_comment_beside_its_zones(tmp_path: Path):
+    text = with_rule_in_zone(COMMENTED, "hats", "door", tmp_path, is_in=False)
+    assert text == COMMENTED.replace("zones:  # of the yard\n      - door\n", "zones: []  # of the yard\n")
+
+
+def test_a_rule_is_added_in_front_of_the_comment_of_what_follows(tmp_path: Path):
+    text = with_rule(COMMENTED, {"id": "boots", **RULE})
+    before, _, after = text.partition("  - id: boots\n")
+    assert before.endswith(VESTS)
+    assert "\n# Drawn in May.\nzones:" in after
+    assert [rule.id for rule in parse_rules(text, tmp_path).rules] == ["hats", "vests", "boots"]
+
+
+@pytest.mark.parametrize("word", ["08", "1e5", "yes", "null", "22:00", "2026-11-24", "0o7", ".5", "5.", "it's", "a: b"])
+def test_whatever_word_is_written_into_a_rule_is_read_again(word: str, tmp_path: Path):
+    text = with_rule("rules: []\n", {"id": "boots", **RULE, "title": word})
+    assert [rule.title for rule in parse_rules(text, tmp_path).rules] == [word]

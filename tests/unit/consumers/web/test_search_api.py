@@ -218,6 +218,15 @@ def test_a_saved_search_stands_guard_as_a_rule_of_severity_info(site: Site) -> N
     assert read_rules(site.rules).camera_groups == {"outside": ("yard", "ramp")}
 
 
+def test_a_search_with_a_number_for_a_name_or_a_camera_stands_guard_too(site: Site) -> None:
+    filter = {"cameras": ["08"], "answers": [{"question": "hat", "answer": "no"}]}
+    saved = site.client.post("/api/v1/searches", json={"name": "1e5", "search": {"filter": filter}}).json()
+    answer = site.client.put(f"/api/v1/searches/{saved['id']}/guard", json={})
+    assert answer.status_code == 200, answer.text
+    (rule,) = read_rules(site.rules).rules
+    assert (rule.title, rule.cameras) == ("1e5", ("08",))
+
+
 @pytest.mark.parametrize(
     ("search", "answer"),
     [("no hard hat", "no"), ("worker without a hat", "no"), ("hard hat", "yes"), ("yellow hat", "yellow")],

@@ -130,6 +130,11 @@ def test_a_frame_is_for_whoever_may_play_and_is_noted(house: House):
     assert answer.content[:2] == b"\xff\xd8"
     assert ("play", "newest frame of gate") in [(one.action, one.subject) for one in house.access.entries(9)]
     assert house.client.get("/api/v1/cameras/nowhere/frame.jpg", headers=house.by("analyst")).status_code == 404
+    uri = house.said.last.last.cameras[0].last_segment_uri
+    assert uri is not None
+    MediaStore(str(house.folder / "media")).remove(uri)
+    gone = house.client.get(f"{address}&small=true", headers=house.by("analyst"))
+    assert gone.status_code == 404, "nor from memory, once it is erased"
 
 
 def test_an_admin_adds_changes_and_removes_cameras_and_the_log_tells_without_secrets(house: House):
