@@ -44,6 +44,15 @@ def test_words_find_descriptions_by_their_stems_and_rare_words_count_for_more(se
     assert best.why.matched_words == ("ladder", "workers")
 
 
+@pytest.mark.parametrize("word", ["turquoise", "purse", "overalls"])
+def test_a_word_whose_stem_has_a_stem_of_its_own_finds_whoever_has_it_and_nobody_else(
+    searched: Searched, word: str
+) -> None:
+    captions = ["in a turquoise coat", "with a purse", "in blue overalls", "a jacket over a shirt"]
+    searched.enter(*(Seen("vest", caption) for caption in captions))
+    assert searched.captions(word, by=By.DESCRIPTION) == [caption for caption in captions if word in caption]
+
+
 def test_a_word_that_nobody_has_hides_nobody_who_has_the_others(searched: Searched) -> None:
     searched.enter(Seen("vest", "on a red ladder"), Seen("vest", "on a ladder"), Seen("vest", "in red"))
     ranked = Descriptions(searched.table.text, searched.index).ranked
