@@ -16,7 +16,7 @@ from consumers.indexer.erasures import Erasures, Wish
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.people import Links, PeopleTable
 from consumers.indexer.rows import indexed_seen
-from consumers.indexer.snapshots import SnapshotFolder
+from consumers.indexer.snapshots import Snapshot, SnapshotFolder
 from consumers.indexer.tombstones import Tombstones
 from consumers.linking import link
 from consumers.runner import IsStopping, Publication
@@ -64,7 +64,7 @@ class Indexing:
         self._tombstones = Tombstones(table)
         self._every_s = snapshot_every_s
         self.index = index
-        self._snapshot = snapshots.load()
+        self._snapshot = self._trusted(snapshots.load())
         self.incarnation = self._snapshot.incarnation if self._snapshot else None
         self._offsets: dict[TopicPartition, int] = {}
         self.entering = threading.Lock()  # held while people come in; whoever erases holds it meanwhile
@@ -103,6 +103,7 @@ class Indexing:
         """Write a snapshot, if anything has changed since the last.
 
         Raises:
+            PeopleTableError: The table cannot be read.
             VectorIndexError: The folder cannot be written.
         """
         if self._is_saved:
@@ -113,8 +114,20 @@ class Indexing:
                 for partition, offset in partitions.items():
                     known.setdefault(TopicPartition(topic, partition), offset)
         self.index.save()  # before the note: its offsets are never further than the index
-        self._snapshot = self._snapshots.save(incarnation=self.incarnation, offsets=known)
+        self._snapshot = self._snapshots.save(
+            incarnation=self.incarnation, offsets=known, last_rows=self._table.last_rows()
+        )
         self._saved_at_s, self._is_saved = time.monotonic(), True
+
+    def _trusted(self, snapshot: Snapshot | None) -> Snapshot | None:
+        """The snapshot, unless the table was lost or restored since and lacks what came before these offsets."""
+        there = self._table.last_rows()
+        if snapshot is None or (
+            there.segment >= snapshot.last_rows.segment and there.rejection >= snapshot.last_rows.rejection
+        ):
+            return snapshot
+        logger.warning("the person table lacks what it once had, topics are read anew")
+        return None
 
     def _enter(self, received: Received[Message]) -> Sequence[Publication]:
         match received.message:

@@ -21,6 +21,7 @@ from consumers.indexer.rows import (
     CameraSeen,
     CameraSegment,
     Counts,
+    LastRows,
     Person,
     PersonPlace,
     SegmentSeen,
@@ -136,6 +137,17 @@ class PeopleReader:
     def last_key(self) -> int:
         """The greatest key; 0: nobody is in the table. On a large table counting takes long, and this does not."""
         return self._read(lambda s: s.scalar(select(func.max(PersonRecord.id))) or 0)
+
+    def last_rows(self) -> LastRows:
+        """The segment and the refusal that were entered last."""
+
+        def last(session: Session) -> LastRows:
+            return LastRows(
+                segment=session.scalar(select(func.max(SegmentRecord.id))) or 0,
+                rejection=session.scalar(select(func.max(RejectionRecord.id))) or 0,
+            )
+
+        return self._read(last)
 
     def counts(self) -> Counts:
         """How much the table holds."""
