@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from consumers.indexer.catching_up import catch_up
+from consumers.indexer.dead_letters import refused_segment
 from consumers.indexer.erased_media import erase_from_manifest
 from consumers.indexer.erasures import Erasures, Wish
 from consumers.indexer.kept_index import KeptIndex
@@ -135,6 +136,9 @@ class Indexing:
                 with about(camera_id=analyzed.camera_id, segment_id=analyzed.segment_id):
                     return self._enter_segment(received, analyzed)
             case Rejected() as rejected:
+                segment = refused_segment(rejected)
+                if segment is not None and self._tombstones.is_erased_footage(segment):
+                    self._store.remove(segment.uri)
                 self._table.reject(rejected, noticed_at=self._now())
         return ()
 

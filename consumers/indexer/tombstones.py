@@ -14,6 +14,7 @@ from consumers.indexer.erased_paths import Path, are_one, path_of
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.schema import ErasedFootage, ErasedPath, SegmentRecord, Tombstone
 from streamer.bus.manifest import Manifest
+from streamer.bus.messages import SegmentReady
 
 
 class Tombstones:
@@ -44,12 +45,12 @@ class Tombstones:
             erased = [_path(row) for row in session.scalars(chosen)]
         return who_goes_there(manifest, erased)
 
-    def is_erased_footage(self, manifest: Manifest) -> bool:
+    def is_erased_footage(self, segment: Manifest | SegmentReady) -> bool:
         """Whether a segment touches a stretch of time that was erased."""
         chosen = select(ErasedFootage.id).where(
-            ErasedFootage.camera_id == manifest.camera_id,
-            ErasedFootage.since < manifest.started_at + timedelta(seconds=manifest.duration_s),
-            ErasedFootage.until > manifest.started_at,
+            ErasedFootage.camera_id == segment.camera_id,
+            ErasedFootage.since < segment.started_at + timedelta(seconds=segment.duration_s),
+            ErasedFootage.until > segment.started_at,
         )
         with self._table.reading() as session:
             return session.scalar(chosen.limit(1)) is not None

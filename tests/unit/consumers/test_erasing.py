@@ -29,6 +29,8 @@ from consumers.search.filters import PeopleFilter
 from streamer.bus.client import Received
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, evidence_uri, manifest_uri
+from streamer.bus.messages import Rejected, SegmentReady
+from streamer.bus.topics import SEGMENTS
 from tests.builders_alerts import enter_alert
 from tests.builders_consumers import NOON, SPACE, WIDTH, a_manifest, a_segment, unit_vector, walking
 from tests.builders_index import clustered
@@ -176,6 +178,40 @@ def test_footage_goes_with_its_clips_and_nothing_of_it_comes_later(site: Site) -
     assert not site.store.exists(late.uri)
     assert {person.segment_id for person in site.table.newest()} == {"s2"}
     assert site.on_disk(b"late with a zebra") == []
+
+
+def refused(site: Site, segment: SegmentReady, content: bytes) -> Rejected:
+    """What an analyzer publishes of a video that it cannot read; the video lies in the store."""
+    site.store.write(segment.uri, content)
+    return unreadable(segment, "it is no video").model_copy(
+        update={
+            "source_topic": SEGMENTS.name,
+            "partition": 0,
+            "offset": 0,
+            "incarnation": "i1",
+            "original_base64": base64.b64encode(SEGMENTS.encode(segment)).decode(),
+        }
+    )
+
+
+def test_footage_that_nobody_could_read_goes_too(site: Site) -> None:
+    within = a_segment("within", started_at=NOON + timedelta(seconds=14))
+    before = a_segment("before", started_at=NOON - timedelta(seconds=10))
+    late = a_segment("late", started_at=NOON + timedelta(seconds=2))
+
+    def enter(rejected: Rejected) -> None:
+        site.indexing.work([Received("dead-letters", 0, 0, "i1", rejected, b"")], lambda: False)
+
+    enter(refused(site, within, b"half a video within"))
+    enter(refused(site, before, b"half a video before"))
+    number = site.wish(Wish(camera_id="gate", since=NOON + timedelta(seconds=5), until=NOON + timedelta(seconds=15)))
+    assert site.erasing.step()
+    erasure = Erasures(site.table).get(number)
+    assert erasure is not None
+    assert erasure.report is not None
+    assert within.uri in erasure.report.clips
+    enter(refused(site, late, b"half a video late"))
+    assert [site.store.exists(segment.uri) for segment in (within, late, before)] == [False, False, True]
 
 
 def test_another_cameras_footage_stays(site: Site) -> None:
