@@ -38,6 +38,7 @@ Found = TypeVar("Found")
 # Made once: they are asked at every search.
 BY_KEY = select(*PERSON_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
 SIGHTS = select(*SIGHT_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
+SIGHTS_OF_CHAIN = select(*SIGHT_COLUMNS).where(PersonRecord.chain_id == bindparam("chain_id"))
 PLACE = select(*PLACE_COLUMNS).where(PersonRecord.person_id == bindparam("person_id"))
 PLACES_OF_CHAIN = (
     select(*PLACE_COLUMNS)
@@ -123,6 +124,10 @@ class PeopleReader:
     def places_of_chain(self, chain_id: str, at_most: int) -> list[PersonPlace]:
         """The places of everyone who is thought to be one person, by key."""
         return [place_of(row) for row in self._rows(PLACES_OF_CHAIN, {"chain_id": chain_id, "at_most": at_most})]
+
+    def sights_of_chain(self, chain_id: str) -> list[Sight]:
+        """When and by which camera everyone was seen who is thought to be one person."""
+        return [sight_of(row) for row in self._rows(SIGHTS_OF_CHAIN, {"chain_id": chain_id})]
 
     def sights(self, keys: Sequence[int]) -> dict[int, Sight]:
         """When and by which camera the people with these keys were seen."""

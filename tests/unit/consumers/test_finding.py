@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from consumers.errors import SearchQueryError
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.schema import PEOPLE
+from consumers.indexer.schema import PEOPLE, PersonRecord
 from consumers.search.described import Descriptions
 from consumers.search.filters import EVERYONE, AnswerWanted, PeopleFilter
 from consumers.search.finding import Finder
@@ -166,6 +166,18 @@ def test_elsewhere_are_other_chains_and_never_whoever_the_same_camera_saw_at_the
     assert [people[one.key].person_id for one in found] == [again, yard]
     assert found[0].similarity == pytest.approx(1, abs=1e-3)
     assert beside not in [one.chain_id for one in found]
+
+
+def test_elsewhere_of_somebody_long_in_view_looks_beyond_the_own_tracks_and_at_each_of_their_times(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.search.elsewhere.LOOKED_AT", 3)
+    monkeypatch.setattr("consumers.search.elsewhere.MOST_OF_CHAIN", 2)
+    own = searched.enter(*(Seen("a hard hat", "asked", at=later(10 * n)) for n in range(8)))
+    _, yard = searched.enter(Seen("a hard hat", "beside", at=later(70)), Seen("vest", "yard", camera="yard"))
+    with searched.table.writing() as session:
+        session.execute(update(PersonRecord).where(PersonRecord.person_id.in_(own)).values(chain_id=own[0]))
+    assert [one.chain_id for one in searched.finder.elsewhere(own[0], 10)] == [yard]
 
 
 def test_an_older_table_is_filled_with_text_at_the_start_and_the_erased_lose_theirs(searched: Searched) -> None:
