@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.errors import ConsumerError
 from consumers.evidence.erasing import EvidenceErased, erase_evidence_of_footage, erase_evidence_of_people
-from consumers.indexer.erased_media import erase_from_manifest, nothing_remembered, read_manifest
+from consumers.indexer.erased_media import erase_crops, erase_from_manifest, nothing_remembered, read_manifest
 from consumers.indexer.erasures import Erasure, Erasures, Report, Wish, Work
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.tombstones import Tombstones, who_goes_there
@@ -140,6 +140,7 @@ class Erasing:
                 continue
             self._store.remove(clip)
             clips.append(clip)
+        crops += erase_crops(self._store, work.crops)  # those of a manifest that was lost
         return Report(
             people=len(work.keys), crops=crops, manifests=manifests, clips=tuple(clips), shared_clips=tuple(shared)
         )

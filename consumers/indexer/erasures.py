@@ -53,6 +53,7 @@ class Work(BaseModel):
 
     keys: tuple[int, ...] = ()
     person_ids: tuple[str, ...] = ()
+    crops: tuple[str, ...] = ()  # one of each of them
     segments: dict[str, tuple[str, ...]] = {}  # URI of a video -> URIs of all its manifests
 
 
@@ -121,6 +122,7 @@ class Erasures:
                 keys=tuple(row.id for row in people),
                 # The wish's own too: whoever is not in the table yet may still come.
                 person_ids=tuple(dict.fromkeys([*erasure.wish.person_ids, *(row.person_id for row in people)])),
+                crops=tuple(row.crop_uri for row in people),
                 segments=dict.fromkeys(_unreadable_clips(session, erasure.wish), ()) | _manifests(session, segments),
             )
             set_tombstones(session, work.person_ids, at)

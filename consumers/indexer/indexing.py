@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from consumers.indexer.catching_up import catch_up
 from consumers.indexer.dead_letters import refused_segment
-from consumers.indexer.erased_media import erase_from_manifest
+from consumers.indexer.erased_media import erase_crops_and_clip, erase_from_manifest
 from consumers.indexer.erasures import Erasures, Wish
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.people import Links, PeopleTable
-from consumers.indexer.rows import indexed_seen
+from consumers.indexer.rows import SegmentSeen, indexed_seen
 from consumers.indexer.snapshots import Snapshot, SnapshotFolder
 from consumers.indexer.tombstones import Tombstones
 from consumers.linking import link
@@ -143,7 +143,9 @@ class Indexing:
         return ()
 
     def _enter_segment(self, received: Received[Message], analyzed: SegmentAnalyzed) -> Sequence[Publication]:
-        if self._table.has_segment(analyzed.segment_id, analyzed.analysis_revision):
+        known = self._table.result(analyzed.segment_id, analyzed.analysis_revision)
+        if known is not None:
+            self._erase_again(known)
             return ()
         manifest = self._manifest(analyzed.manifest_uri)
         if manifest is None:
@@ -173,9 +175,7 @@ class Indexing:
             erase_from_manifest(self._store, uri, erased)
             self._store.remove(manifest.segment_uri)
         else:
-            by_id = self._tombstones.erased_by_id(manifest)
-            if by_id:
-                erase_from_manifest(self._store, uri, by_id, remember=self._tombstones.remember)
+            by_id = self._erase_by_id(manifest, uri)
             by_place = self._tombstones.erased_by_place(manifest) - by_id
             if by_place:  # another model found them: copies of alerts about these ids go too
                 erase_from_manifest(self._store, uri, by_place)
@@ -184,6 +184,26 @@ class Indexing:
             erased = by_id | by_place
         others = tuple(person for person in manifest.people if person.person_id not in erased)
         return manifest.model_copy(update={"people": others})
+
+    def _erase_by_id(self, manifest: Manifest, uri: str) -> set[str]:
+        """Take away those of a manifest who were erased by their ids, with a clip that shows nobody else; who it is."""
+        by_id = self._tombstones.erased_by_id(manifest)
+        if by_id:
+            erased = erase_from_manifest(self._store, uri, by_id, remember=self._tombstones.remember)
+            results = map(self._manifest, self._table.manifests(manifest.segment_id))
+            if not erased.others and not any(result.people for result in results if result is not None):
+                self._store.remove(manifest.segment_uri)
+        return by_id
+
+    def _erase_again(self, known: SegmentSeen) -> None:
+        """Take away what a media store from a backup has brought back of whoever was erased."""
+        uri = known.manifest_uri
+        if self._tombstones.is_erased_footage(known):
+            erase_crops_and_clip(self._store, known)
+            if self._manifest(uri) is not None:
+                erase_from_manifest(self._store, uri, None)
+        elif self._tombstones.is_anybody_erased(known) and (manifest := self._manifest(uri)) is not None:
+            self._erase_by_id(manifest, uri)
 
     def _links(self, manifest: Manifest) -> Links:
         """Who continues whom, across whichever of the two borders has its other side in the table."""

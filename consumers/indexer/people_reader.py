@@ -228,10 +228,15 @@ class PeopleReader:
         chosen = select(RejectionRecord).where(RejectionRecord.id > row_id).order_by(RejectionRecord.id)
         return self._read(lambda s: [(row.id, Rejected.model_validate(row.rejected)) for row in s.scalars(chosen)])
 
-    def has_segment(self, segment_id: str, analysis_revision: str) -> bool:
-        """Whether this result is in the table."""
+    def result(self, segment_id: str, analysis_revision: str) -> SegmentSeen | None:
+        """One result of that segment."""
         chosen = of_segment(segment_id, analysis_revision)
-        return self._read(lambda s: s.scalar(chosen) is not None)
+        return self._read(lambda s: segment_of(row) if (row := s.scalar(chosen)) else None)
+
+    def manifests(self, segment_id: str) -> list[str]:
+        """URIs of the manifests of all results of that segment."""
+        chosen = select(SegmentRecord.manifest_uri).where(SegmentRecord.segment_id == segment_id)
+        return self._read(lambda s: list(s.scalars(chosen)))
 
     def neighbours(
         self, segment_id: str, previous_segment_id: str | None, analysis_revision: str

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from typer.testing import CliRunner
 
 import consumers.cli
@@ -145,22 +145,53 @@ def test_people_and_footage_are_erased_on_postgresql_too(tmp_path: Path) -> None
         site.table.close()
 
 
-def test_a_manifest_that_comes_back_after_the_erasure_brings_nobody_back(site: Site) -> None:
-    """The media store from a backup, the database lost but for its tombstones: as if it all came for the first time."""
-    site.wish(Wish(person_ids=tuple(site.man)))
-    site.erasing.step()
+def put_back(site: Site) -> None:
+    """The media store as it was before an erasure, from a backup."""
     for manifest in site.manifests:
         site.store.write(manifest_uri("gate", manifest.segment_id, "r1"), manifest.model_dump_json().encode())
-        site.store.write(manifest.people[0].looks[0].crop_uri, b"jpeg of a man with a zebra")
-    from sqlalchemy import text
+        site.store.write(manifest.segment_uri, b"video")
+        for person in manifest.people:
+            site.store.write(person.looks[0].crop_uri, f"jpeg of {person.caption}".encode())
 
-    with site.table.writing() as session:
-        session.execute(text("DELETE FROM segments"))
-        session.execute(text("DELETE FROM people"))
-    site.table.leave_no_trace()
+
+@pytest.mark.parametrize("is_table_lost", [True, False], ids=["all of it as if for the first time", "known"])
+def test_a_media_store_that_comes_back_after_the_erasure_brings_nobody_back(site: Site, is_table_lost: bool) -> None:
+    """The database lost but for its tombstones, or not; a replay brings every segment again."""
+    site.wish(Wish(person_ids=tuple(site.man)))
+    site.erasing.step()
+    put_back(site)
+    if is_table_lost:
+        with site.table.writing() as session:
+            session.execute(text("DELETE FROM segments"))
+            session.execute(text("DELETE FROM people"))
+        site.table.leave_no_trace()
     site.enter()
     assert site.captions() == {"a woman in a coat"}
     assert site.on_disk(b"zebra") == []
+    assert len(site.on_disk(b"jpeg of a woman")) == 2
+    assert [site.store.exists(one.segment_uri) for one in site.manifests] == [True, True, False]
+
+
+def test_a_media_store_that_comes_back_brings_no_erased_footage_back(site: Site) -> None:
+    site.wish(Wish(camera_id="gate", since=NOON + timedelta(seconds=5), until=NOON + timedelta(seconds=15)))
+    assert site.erasing.step()
+    put_back(site)
+    site.store.write(manifest_uri("gate", "s0", "r1"), b"half a manifest")
+    site.enter()
+    assert [site.store.exists(one.segment_uri) for one in site.manifests] == [False, False, True]
+    assert len(site.on_disk(b"jpeg of")) == 1
+    assert site.on_disk(b"a woman in a coat") == []
+
+
+def test_crops_of_a_manifest_that_was_lost_go_too(site: Site) -> None:
+    further = site.manifests[1].people[0].looks[0].crop_uri.replace("000000.jpg", "004000.jpg")
+    site.store.write(further, b"another jpeg of a man with a zebra")
+    site.store.remove(manifest_uri("gate", "s1", "r1"))
+    site.wish(Wish(person_ids=tuple(site.man)))
+    assert site.erasing.step()
+    site.table.close()
+    assert site.on_disk(b"zebra") == []
+    assert len(site.on_disk(b"jpeg of a woman")) == 2
 
 
 def test_footage_goes_with_its_clips_and_nothing_of_it_comes_later(site: Site) -> None:
