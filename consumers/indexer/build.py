@@ -9,6 +9,7 @@ import torch
 
 from consumers.errors import ConsumerError
 from consumers.indexer.catching_up import FurtherVectors
+from consumers.indexer.embeddings import Embeddings
 from consumers.indexer.erasing import Erasing, EvidenceErasing
 from consumers.indexer.faiss_library import load_faiss
 from consumers.indexer.indexing import Indexing
@@ -74,13 +75,14 @@ def indexing_service(settings: IndexerSettings, bus: Bus, health: Health | None 
     store = open_media(settings)
     index = build_index(settings)
     notes = SnapshotFolder(settings.index_folder)
+    last_row = Embeddings(table).last_row()  # before the index catches up: a rebuild may be writing meanwhile
     indexing = Indexing(table, store, index, notes, snapshot_every_s=settings.search.snapshot_every_s)
     evidence = EvidenceErasing(settings.desk_url, store, around_s=settings.evidence.around_s)
     erasing = Erasing(table, index, store, evidence, indexing.entering)
     erasing.step()  # what was begun before a crash, before anybody can search
     finder = Finder(index, towers, Descriptions(table.text, index), table)
     service = create_service(finder, table, index, token=settings.search.shown_token)
-    further = FurtherVectors(index, table, indexing.entering)
+    further = FurtherVectors(index, table, indexing.entering, after_row=last_row)
     steps = {"tending": index.tend, "erasing": erasing.step, "further vectors": further.step}
     if settings.search.keep_days is not None:
         keep = timedelta(days=settings.search.keep_days)

@@ -39,16 +39,19 @@ def catch_up(index: KeptIndex, people: PeopleReader) -> int:
 class FurtherVectors:
     """Takes into the index what is embedded anew while the indexer runs; belongs to one thread."""
 
-    def __init__(self, index: KeptIndex, people: PeopleReader, entering: AbstractContextManager[object]) -> None:
-        """Begin with what is written from now on: everything before is in the index once it has caught up.
+    def __init__(
+        self, index: KeptIndex, people: PeopleReader, entering: AbstractContextManager[object], *, after_row: int
+    ) -> None:
+        """Begin with what was written after a row: everything before is in the index once it has caught up.
 
         Args:
             index: What takes the vectors.
             people: The database that they are written into.
             entering: Held by whoever enters or erases people.
+            after_row: The row of the vector that was written last before the index began to catch up.
         """
         self._index, self._embeddings, self._entering = index, Embeddings(people), entering
-        self._last = self._embeddings.last_row()
+        self._last = after_row
 
     def step(self) -> bool:
         """Take the next vectors; false when there are none.

@@ -7,6 +7,7 @@ stands open again.
 """
 
 import base64
+import binascii
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,8 +20,9 @@ from consumers.indexer.people import PeopleTable
 from consumers.indexer.schema import RejectionRecord
 from streamer.bus.client import Bus
 from streamer.bus.consumer import KEPT_BYTES
+from streamer.bus.errors import MessageError
 from streamer.bus.media import SCHEME, MediaStore
-from streamer.bus.messages import Rejected
+from streamer.bus.messages import Rejected, SegmentReady
 from streamer.bus.topics import ALL, SEGMENTS, Topic
 
 REPLAYING, REPLAYED, DROPPED = "replaying", "replayed", "dropped"
@@ -42,6 +44,17 @@ class DeadLetter:
     def original(self) -> bytes:
         """The bytes that were refused; none of a file."""
         return base64.b64decode(self.rejected.original_base64)
+
+
+def refused_segment(rejected: Rejected) -> SegmentReady | None:
+    """The segment whose video could not be read, where it lies in the media store; none: something else was refused."""
+    if rejected.source_topic != SEGMENTS.name:
+        return None
+    try:
+        segment = SEGMENTS.decode(base64.b64decode(rejected.original_base64))
+    except (MessageError, binascii.Error):
+        return None
+    return segment if segment.uri.startswith(SCHEME) else None
 
 
 class DeadLetters:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from consumers.indexer.erased_paths import Path, path_of
+from consumers.indexer.rows import SegmentSeen
+from consumers.indexer.schema import SegmentRecord
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
-from streamer.bus.media import MediaStore
+from streamer.bus.media import MediaStore, crops_folder, crops_of_track
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +71,29 @@ def erase_from_manifest(
     if gone:
         store.write(uri, manifest.model_copy(update={"people": others}).model_dump_json().encode())
     return Erased(len(crops), is_rewritten=bool(gone), others=len(others))
+
+
+def erase_crops(store: MediaStore, crop_uris: Collection[str]) -> int:
+    """Remove every crop of the tracks that these are crops of, as a manifest that named them may be lost; how many.
+
+    Raises:
+        MediaStoreError: The store cannot be read or written.
+    """
+    tracks = tuple({crops_of_track(uri) for uri in crop_uris})
+    folders = sorted({track.rpartition("/")[0] for track in tracks})
+    there = [uri for folder in folders for uri in store.list(folder) if uri.startswith(tracks)]
+    for uri in there:
+        store.remove(uri)
+    return len(there)
+
+
+def erase_crops_and_clip(store: MediaStore, result: SegmentSeen | SegmentRecord) -> int:
+    """Remove a result's crops, those that no manifest names too, then its clip; returns how many crops there were.
+
+    Raises:
+        MediaStoreError: The store cannot be read or written.
+    """
+    crops = store.list(crops_folder(result.camera_id, result.segment_id, result.analysis_revision))
+    for uri in (*crops, result.uri):
+        store.remove(uri)
+    return len(crops)

@@ -1,7 +1,7 @@
-"""Completes the wishes that people be erased: rows, then vectors, then media, then evidence, then it is said."""
+"""Completes the wishes that people be erased: rows, vectors, media, evidence, words left in files, then it is said."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from consumers.evidence.erasing import (
     erase_evidence_of_footage,
     erase_evidence_of_people,
 )
-from consumers.indexer.erased_media import erase_from_manifest, nothing_remembered, read_manifest
+from consumers.indexer.erased_media import erase_crops, erase_from_manifest, nothing_remembered, read_manifest
 from consumers.indexer.erasures import Erasure, Erasures, Report, Wish, Work
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.tombstones import Tombstones, who_goes_there
@@ -91,33 +91,46 @@ class Erasing:
         Raises:
             PeopleTableError: The people database cannot be read or written.
         """
-        done: list[bool] = []
+        has_worked = False
         while pending := self._erasures.pending():  # one may leave another
-            this_time = [self._complete(erasure) for erasure in pending]
-            done += this_time
-            if not all(this_time):
-                break
-        if any(done):
-            self._table.leave_no_trace()
-        return bool(done) and all(done)
+            has_worked = True
+            reports = [(erasure, self._report(erasure)) for erasure in pending]
+            reported = [(erasure, report) for erasure, report in reports if report is not None]
+            is_finished = bool(reported) and self._finish(reported)
+            if not is_finished or len(reported) < len(pending):
+                return False
+        return has_worked
 
-    def _complete(self, erasure: Erasure) -> bool:
+    def _report(self, erasure: Erasure) -> Report | None:
+        """What was erased, but for words in the database's files; none: it has to be tried again later."""
         with self._entering:
             work = self._erasures.begin(erasure, at=self._now())
             try:
                 vectors = self._index.remove(work.keys)
             except ConsumerError as error:
-                return self._put_off(erasure, work, error)
+                self._put_off(erasure, erasure.report or Report(people=len(work.keys)), error)
+                return None
         try:
             report = self._media(erasure.wish, work).model_copy(update={"vectors": vectors})
             evidence = self._erase_evidence(erasure.wish, work)
             elsewhere = self._others_there(erasure.wish, work)
         except (MediaStoreError, ConsumerError) as error:
-            return self._put_off(erasure, work, error)
+            self._put_off(erasure, erasure.report or Report(people=len(work.keys)), error)
+            return None
         told = {"evidence": evidence.copies, "held": evidence.held, "elsewhere": elsewhere}
-        report = report.model_copy(update=told)
-        self._erasures.finish(erasure, report, at=self._now())
-        logger.info("people were erased", extra={"erasure": erasure.id, "people": report.people})
+        return report.model_copy(update=told)
+
+    def _finish(self, reported: Sequence[tuple[Erasure, Report]]) -> bool:
+        """Say that these are done, and not before no file keeps their words: what is done is never looked at again."""
+        try:
+            self._table.leave_no_trace()
+        except ConsumerError as error:
+            for erasure, report in reported:
+                self._put_off(erasure, report, error)
+            return False
+        for erasure, report in reported:
+            self._erasures.finish(erasure, report, at=self._now())
+            logger.info("people were erased", extra={"erasure": erasure.id, "people": report.people})
         return True
 
     def _media(self, wish: Wish, work: Work) -> Report:
@@ -135,6 +148,7 @@ class Erasing:
                 continue
             self._store.remove(clip)
             clips.append(clip)
+        crops += erase_crops(self._store, work.crops)  # those of a manifest that was lost
         return Report(
             people=len(work.keys), crops=crops, manifests=manifests, clips=tuple(clips), shared_clips=tuple(shared)
         )
@@ -153,8 +167,6 @@ class Erasing:
             self._erasures.request(Wish(person_ids=tuple(sorted(found)), is_by_place=True), at=self._now())
         return len(found)
 
-    def _put_off(self, erasure: Erasure, work: Work, error: Exception) -> bool:
+    def _put_off(self, erasure: Erasure, report: Report, error: Exception) -> None:
         logger.warning("an erasure is not complete", extra={"erasure": erasure.id, "reason": str(error)})
-        report = erasure.report or Report(people=len(work.keys))
         self._erasures.finish(erasure, report.model_copy(update={"waits_for": str(error)}), at=None)
-        return False

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
+from consumers.indexer.dead_letters import refused_segment
 from consumers.indexer.erased_paths import path_of_box
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.schema import (
@@ -21,9 +22,11 @@ from consumers.indexer.schema import (
     ErasedFootage,
     ErasureRecord,
     PersonRecord,
+    RejectionRecord,
     SegmentRecord,
 )
 from consumers.indexer.tombstones import keep_paths, set_tombstones
+from streamer.bus.messages import Rejected, SegmentReady
 
 
 class Wish(BaseModel):
@@ -50,6 +53,7 @@ class Work(BaseModel):
 
     keys: tuple[int, ...] = ()
     person_ids: tuple[str, ...] = ()
+    crops: tuple[str, ...] = ()  # one of each of them
     segments: dict[str, tuple[str, ...]] = {}  # URI of a video -> URIs of all its manifests
 
 
@@ -118,7 +122,8 @@ class Erasures:
                 keys=tuple(row.id for row in people),
                 # The wish's own too: whoever is not in the table yet may still come.
                 person_ids=tuple(dict.fromkeys([*erasure.wish.person_ids, *(row.person_id for row in people)])),
-                segments=_manifests(session, segments),
+                crops=tuple(row.crop_uri for row in people),
+                segments=dict.fromkeys(_unreadable_clips(session, erasure.wish), ()) | _manifests(session, segments),
             )
             set_tombstones(session, work.person_ids, at)
             _keep_place(session, erasure.wish, people, at)
@@ -155,7 +160,7 @@ def _segments(session: Session, wish: Wish) -> list[SegmentRecord]:
     if wish.is_footage:
         chosen = select(SegmentRecord).where(SegmentRecord.camera_id == wish.camera_id)
         rows = session.scalars(chosen.where(SegmentRecord.started_at < wish.until))
-        return [row for row in rows if row.started_at.timestamp() + row.duration_s > _stamp(wish.since)]
+        return [row for row in rows if _is_within(row, wish)]
     chosen = (
         select(SegmentRecord)
         .join(
@@ -166,6 +171,20 @@ def _segments(session: Session, wish: Wish) -> list[SegmentRecord]:
         .where(PersonRecord.person_id.in_(wish.person_ids))
     )
     return list(session.scalars(chosen.distinct().order_by(SegmentRecord.id)))
+
+
+def _unreadable_clips(session: Session, wish: Wish) -> list[str]:
+    """The clips of the footage that nobody could read: no result names them."""
+    if not wish.is_footage:
+        return []
+    refusals = session.scalars(select(RejectionRecord.rejected).where(RejectionRecord.camera_id == wish.camera_id))
+    refused = (refused_segment(Rejected.model_validate(one)) for one in refusals)
+    return [segment.uri for segment in refused if segment is not None and _is_within(segment, wish)]
+
+
+def _is_within(segment: SegmentRecord | SegmentReady, wish: Wish) -> bool:
+    starts = segment.started_at.timestamp()
+    return starts < _stamp(wish.until) and starts + segment.duration_s > _stamp(wish.since)
 
 
 def _people(session: Session, wish: Wish, segments: Sequence[SegmentRecord]) -> list[PersonRecord]:

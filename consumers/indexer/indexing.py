@@ -11,12 +11,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from consumers.indexer.catching_up import catch_up
-from consumers.indexer.erased_media import erase_from_manifest
+from consumers.indexer.dead_letters import refused_segment
+from consumers.indexer.erased_media import erase_crops_and_clip, erase_from_manifest
 from consumers.indexer.erasures import Erasures, Wish
 from consumers.indexer.kept_index import KeptIndex
 from consumers.indexer.people import Links, PeopleTable
-from consumers.indexer.rows import indexed_seen
-from consumers.indexer.snapshots import SnapshotFolder
+from consumers.indexer.rows import SegmentSeen, indexed_seen
+from consumers.indexer.snapshots import Snapshot, SnapshotFolder
 from consumers.indexer.tombstones import Tombstones
 from consumers.linking import link
 from consumers.runner import IsStopping, Publication
@@ -64,7 +65,7 @@ class Indexing:
         self._tombstones = Tombstones(table)
         self._every_s = snapshot_every_s
         self.index = index
-        self._snapshot = snapshots.load()
+        self._snapshot = self._trusted(snapshots.load())
         self.incarnation = self._snapshot.incarnation if self._snapshot else None
         self._offsets: dict[TopicPartition, int] = {}
         self.entering = threading.Lock()  # held while people come in; whoever erases holds it meanwhile
@@ -103,6 +104,7 @@ class Indexing:
         """Write a snapshot, if anything has changed since the last.
 
         Raises:
+            PeopleTableError: The table cannot be read.
             VectorIndexError: The folder cannot be written.
         """
         if self._is_saved:
@@ -113,8 +115,20 @@ class Indexing:
                 for partition, offset in partitions.items():
                     known.setdefault(TopicPartition(topic, partition), offset)
         self.index.save()  # before the note: its offsets are never further than the index
-        self._snapshot = self._snapshots.save(incarnation=self.incarnation, offsets=known)
+        self._snapshot = self._snapshots.save(
+            incarnation=self.incarnation, offsets=known, last_rows=self._table.last_rows()
+        )
         self._saved_at_s, self._is_saved = time.monotonic(), True
+
+    def _trusted(self, snapshot: Snapshot | None) -> Snapshot | None:
+        """The snapshot, unless the table was lost or restored since and lacks what came before these offsets."""
+        there = self._table.last_rows()
+        if snapshot is None or (
+            there.segment >= snapshot.last_rows.segment and there.rejection >= snapshot.last_rows.rejection
+        ):
+            return snapshot
+        logger.warning("the person table lacks what it once had, topics are read anew")
+        return None
 
     def _enter(self, received: Received[Message]) -> Sequence[Publication]:
         match received.message:
@@ -122,11 +136,16 @@ class Indexing:
                 with about(camera_id=analyzed.camera_id, segment_id=analyzed.segment_id):
                     return self._enter_segment(received, analyzed)
             case Rejected() as rejected:
+                segment = refused_segment(rejected)
+                if segment is not None and self._tombstones.is_erased_footage(segment):
+                    self._store.remove(segment.uri)
                 self._table.reject(rejected, noticed_at=self._now())
         return ()
 
     def _enter_segment(self, received: Received[Message], analyzed: SegmentAnalyzed) -> Sequence[Publication]:
-        if self._table.has_segment(analyzed.segment_id, analyzed.analysis_revision):
+        known = self._table.result(analyzed.segment_id, analyzed.analysis_revision)
+        if known is not None:
+            self._erase_again(known)
             return ()
         manifest = self._manifest(analyzed.manifest_uri)
         if manifest is None:
@@ -156,9 +175,7 @@ class Indexing:
             erase_from_manifest(self._store, uri, erased)
             self._store.remove(manifest.segment_uri)
         else:
-            by_id = self._tombstones.erased_by_id(manifest)
-            if by_id:
-                erase_from_manifest(self._store, uri, by_id, remember=self._tombstones.remember)
+            by_id = self._erase_by_id(manifest, uri)
             by_place = self._tombstones.erased_by_place(manifest) - by_id
             if by_place:  # another model found them: copies of alerts about these ids go too
                 erase_from_manifest(self._store, uri, by_place)
@@ -167,6 +184,26 @@ class Indexing:
             erased = by_id | by_place
         others = tuple(person for person in manifest.people if person.person_id not in erased)
         return manifest.model_copy(update={"people": others})
+
+    def _erase_by_id(self, manifest: Manifest, uri: str) -> set[str]:
+        """Take away those of a manifest who were erased by their ids, with a clip that shows nobody else; who it is."""
+        by_id = self._tombstones.erased_by_id(manifest)
+        if by_id:
+            erased = erase_from_manifest(self._store, uri, by_id, remember=self._tombstones.remember)
+            results = map(self._manifest, self._table.manifests(manifest.segment_id))
+            if not erased.others and not any(result.people for result in results if result is not None):
+                self._store.remove(manifest.segment_uri)
+        return by_id
+
+    def _erase_again(self, known: SegmentSeen) -> None:
+        """Take away what a media store from a backup has brought back of whoever was erased."""
+        uri = known.manifest_uri
+        if self._tombstones.is_erased_footage(known):
+            erase_crops_and_clip(self._store, known)
+            if self._manifest(uri) is not None:
+                erase_from_manifest(self._store, uri, None)
+        elif self._tombstones.is_anybody_erased(known) and (manifest := self._manifest(uri)) is not None:
+            self._erase_by_id(manifest, uri)
 
     def _links(self, manifest: Manifest) -> Links:
         """Who continues whom, across whichever of the two borders has its other side in the table."""

@@ -146,7 +146,9 @@ class Ivf:
 
     def search(self, vector: Vectors, k: int, allowed: Mask | None, *, share: float) -> Keys:
         """The places of about the `k` nearest to a unit vector (d,), in no order; `share` of all people are allowed."""
-        nprobe = math.ceil(NPROBE * max(share, 1e-6) ** -NPROBE_GROWTH)
+        share = max(share, 1e-6)
+        lists_holding = self._index.nlist * k / max(len(self) * share, 1)  # `k` who are allowed, on average
+        nprobe = math.ceil(max(NPROBE * share**-NPROBE_GROWTH, lists_holding))
         parameters = self._faiss.SearchParametersIVF(nprobe=min(nprobe, self._index.nlist))
         if allowed is not None:
             bits = np.packbits(allowed, bitorder="little")

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from consumers.indexer.erased_media import erase_from_manifest
+from consumers.indexer.erased_media import erase_crops_and_clip, erase_from_manifest
 from consumers.indexer.people import PeopleTable
 from consumers.indexer.schema import MediaGone, SegmentRecord
 from streamer.bus.errors import MediaStoreError
-from streamer.bus.media import MediaStore, crops_folder
+from streamer.bus.media import MediaStore
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +78,8 @@ def _over(table: PeopleTable, until: datetime, *, after: int) -> Sequence[Segmen
 
 
 def _without_media(store: MediaStore, result: SegmentRecord) -> MediaLetGo:
-    """Take away a result's crops, those that no manifest names any more too, then its clip."""
-    crops = erase_from_manifest(store, result.manifest_uri, None).crops
-    for uri in store.list(crops_folder(result.camera_id, result.segment_id, result.analysis_revision)):
-        store.remove(uri)
-        crops += 1
     was_there = store.exists(result.uri)
-    store.remove(result.uri)
+    crops = erase_from_manifest(store, result.manifest_uri, None).crops + erase_crops_and_clip(store, result)
     return MediaLetGo(clips=int(was_there), crops=crops)
 
 

@@ -66,13 +66,20 @@ class PeopleTable(PeopleReader):
             yield session
 
     def leave_no_trace(self) -> None:
-        """Let nothing deleted stay in files beside the database; PostgreSQL's vacuum does so by itself."""
+        """Let nothing deleted stay in files beside the database; PostgreSQL's vacuum does so by itself.
+
+        Raises:
+            PeopleTableError: The database cannot be written, or somebody reads on in what it was before.
+        """
         try:
             with self._engine.begin() as connection:
                 self.text.leave_no_trace(connection)
             if self._engine.dialect.name == "sqlite":
                 with self._engine.connect() as connection:
-                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                    # It raises nothing where it had to leave the log as it is: its first number says so.
+                    is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+                if is_busy:
+                    raise PeopleTableError(self.database_url, "its log is being read and keeps what was deleted")
         except SQLAlchemyError as error:
             raise PeopleTableError(self.database_url, str(getattr(error, "orig", None) or error)) from error
 

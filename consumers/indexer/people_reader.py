@@ -21,6 +21,7 @@ from consumers.indexer.rows import (
     CameraSeen,
     CameraSegment,
     Counts,
+    LastRows,
     Person,
     PersonPlace,
     SegmentSeen,
@@ -37,6 +38,7 @@ Found = TypeVar("Found")
 # Made once: they are asked at every search.
 BY_KEY = select(*PERSON_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
 SIGHTS = select(*SIGHT_COLUMNS).where(PersonRecord.id.in_(bindparam("keys", expanding=True)))
+SIGHTS_OF_CHAIN = select(*SIGHT_COLUMNS).where(PersonRecord.chain_id == bindparam("chain_id"))
 PLACE = select(*PLACE_COLUMNS).where(PersonRecord.person_id == bindparam("person_id"))
 PLACES_OF_CHAIN = (
     select(*PLACE_COLUMNS)
@@ -135,6 +137,10 @@ class PeopleReader:
         """The places of everyone who is thought to be one person, by key."""
         return [place_of(row) for row in self._rows(PLACES_OF_CHAIN, {"chain_id": chain_id, "at_most": at_most})]
 
+    def sights_of_chain(self, chain_id: str) -> list[Sight]:
+        """When and by which camera everyone was seen who is thought to be one person."""
+        return [sight_of(row) for row in self._rows(SIGHTS_OF_CHAIN, {"chain_id": chain_id})]
+
     def sights(self, keys: Sequence[int]) -> dict[int, Sight]:
         """When and by which camera the people with these keys were seen."""
         return {row[0]: sight_of(row) for row in self._rows(SIGHTS, {"keys": list(keys)})}
@@ -148,6 +154,17 @@ class PeopleReader:
     def last_key(self) -> int:
         """The greatest key; 0: nobody is in the table. On a large table counting takes long, and this does not."""
         return self._read(lambda s: s.scalar(select(func.max(PersonRecord.id))) or 0)
+
+    def last_rows(self) -> LastRows:
+        """The segment and the refusal that were entered last."""
+
+        def last(session: Session) -> LastRows:
+            return LastRows(
+                segment=session.scalar(select(func.max(SegmentRecord.id))) or 0,
+                rejection=session.scalar(select(func.max(RejectionRecord.id))) or 0,
+            )
+
+        return self._read(last)
 
     def counts(self) -> Counts:
         """How much the table holds."""
@@ -223,10 +240,15 @@ class PeopleReader:
         chosen = select(RejectionRecord).where(RejectionRecord.id > row_id).order_by(RejectionRecord.id)
         return self._read(lambda s: [(row.id, Rejected.model_validate(row.rejected)) for row in s.scalars(chosen)])
 
-    def has_segment(self, segment_id: str, analysis_revision: str) -> bool:
-        """Whether this result is in the table."""
+    def result(self, segment_id: str, analysis_revision: str) -> SegmentSeen | None:
+        """One result of that segment."""
         chosen = of_segment(segment_id, analysis_revision)
-        return self._read(lambda s: s.scalar(chosen) is not None)
+        return self._read(lambda s: segment_of(row) if (row := s.scalar(chosen)) else None)
+
+    def manifests(self, segment_id: str) -> list[str]:
+        """URIs of the manifests of all results of that segment."""
+        chosen = select(SegmentRecord.manifest_uri).where(SegmentRecord.segment_id == segment_id)
+        return self._read(lambda s: list(s.scalars(chosen)))
 
     def neighbours(
         self, segment_id: str, previous_segment_id: str | None, analysis_revision: str

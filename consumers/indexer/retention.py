@@ -52,9 +52,9 @@ def run_retention(table: PeopleTable, store: MediaStore, keep: timedelta, *, now
     until, people = kept_since(now, keep), 0
     while gone := _let_rows_go(table, until):
         people += gone
-    if people:
-        table.leave_no_trace()
-    return LetGo(until, people, let_media_go(table, store, until))
+    media = let_media_go(table, store, until)
+    table.leave_no_trace()  # whether or not rows went just now: who let them go may have been killed before this
+    return LetGo(until, people, media)
 
 
 class Retention:
@@ -89,12 +89,13 @@ class Retention:
             self._index.drop_before(until)
         if _let_rows_go(self._table, until):
             return True
-        self._done_until = until
         try:
             media = let_media_go(self._table, self._store, until)
         except MediaStoreError as error:
             logger.warning("media stay beyond their days", extra={"uri": error.uri, "reason": error.reason})
             media = MediaLetGo(failed=1)
+        self._table.leave_no_trace()  # at each start too: who let rows go may have been killed before this
+        self._done_until = until
         told = {"until": until.isoformat(), "clips": media.clips, "crops": media.crops, "failed": media.failed}
         logger.info("people whose days are over are gone", extra=told)
         return False

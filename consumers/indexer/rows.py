@@ -74,6 +74,14 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class LastRows:
+    """What was entered last from the topics; zero: nothing was. A table that has less lacks something it once had."""
+
+    segment: int = 0
+    rejection: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CameraSeen:
     """One camera that has sent at least one segment."""
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from consumers.errors import VectorIndexError
+from consumers.indexer.rows import LastRows
 from streamer.bus.client import TopicPartition
 
 logger = logging.getLogger(__name__)
@@ -21,12 +22,13 @@ NOTE = "snapshot.json"
 
 
 class Snapshot(BaseModel):
-    """How far in the topics the index has come, and in which life of the broker."""
+    """How far in the topics the index has come, in which life of the broker, and what the person table had by then."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     incarnation: str | None = None
     offsets: dict[str, dict[int, NonNegativeInt]] = {}
+    last_rows: LastRows = LastRows()
 
     def offset(self, place: TopicPartition) -> int:
         """Where to go on in a partition: after what the snapshot has seen, at the start of what it has not."""
@@ -53,12 +55,12 @@ class SnapshotFolder:
             logger.warning("the index's offsets cannot be read, topics are read anew", extra={"reason": str(error)})
             return None
 
-    def save(self, *, incarnation: str | None, offsets: Mapping[TopicPartition, int]) -> Snapshot:
+    def save(self, *, incarnation: str | None, offsets: Mapping[TopicPartition, int], last_rows: LastRows) -> Snapshot:
         """Write the note."""
         by_topic: dict[str, dict[int, int]] = {}
         for place, offset in offsets.items():
             by_topic.setdefault(place.topic, {})[place.partition] = offset
-        note = Snapshot(incarnation=incarnation, offsets=by_topic)
+        note = Snapshot(incarnation=incarnation, offsets=by_topic, last_rows=last_rows)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_durably(self._folder / NOTE, note.model_dump_json().encode())

@@ -1,7 +1,7 @@
 """Everyone of one embedding space: shards by day and partition, who is where in them, and an inverted file over all."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -80,21 +80,23 @@ class SpaceIndex:
         """The `k` nearest to a unit vector (d,) among whoever is wanted, nearest first."""
         ivf, count = self.ivf, len(self)
         if ivf is None or (wanted.is_open and count < EXACT_BELOW):
-            masks = self.masks(wanted)
-            return self.exact([(number, np.flatnonzero(mask)) for number, mask in masks.items()], vector, k)
+            return self.exact(_rows_in(self.masks(wanted)), vector, k)
         candidates = max(CANDIDATES_LEAST, CANDIDATES_PER_HIT * k)
         if wanted.is_open:
-            chosen = self.tail(ivf)
+            wanted_count, chosen = count, self.tail(ivf)
             places = ivf.search(vector, candidates, None, share=1.0)
         else:
             masks = self.masks(wanted)
             wanted_count = sum(int(np.count_nonzero(mask)) for mask in masks.values())
             if wanted_count < EXACT_BELOW:
-                return self.exact([(number, np.flatnonzero(mask)) for number, mask in masks.items()], vector, k)
+                return self.exact(_rows_in(masks), vector, k)
             fed = {number: ivf.row_count(number) for number in masks}
             chosen = [(number, np.flatnonzero(mask[fed[number] :]) + fed[number]) for number, mask in masks.items()]
             places = ivf.search(vector, candidates, ivf.allowed(masks), share=wanted_count / max(count, 1))
-        return self.exact(_together([*chosen, *rows_of(places)]), vector, k)
+        found = self.exact(_together([*chosen, *rows_of(places)]), vector, k)
+        if len(found) < min(k, wanted_count):  # nearly everyone is asked for, and the lists looked into hold fewer
+            return self.exact(_rows_in(self.masks(wanted)), vector, k)
+        return found
 
     def masks(self, wanted: Wanted) -> dict[int, Mask]:
         """Which rows of each shard hold somebody who is wanted; shards of nobody are left out."""
@@ -187,6 +189,10 @@ def rows_of(places: Keys) -> Chosen:
     numbers, starts = np.unique(ordered >> ROW_BITS, return_index=True)
     parts = np.split(ordered & ROW_MASK, starts[1:]) if len(numbers) else []
     return list(zip(numbers.tolist(), parts, strict=True))
+
+
+def _rows_in(masks: Mapping[int, Mask]) -> Chosen:
+    return [(number, np.flatnonzero(mask)) for number, mask in masks.items()]
 
 
 def _together(chosen: Chosen) -> Chosen:

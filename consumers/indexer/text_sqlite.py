@@ -19,10 +19,12 @@ WORDS_KEPT = 200_000
 LAYOUT = (
     # detail=none keeps no places of words in a text: a third of the size, and nobody asks for phrases.
     f"CREATE VIRTUAL TABLE IF NOT EXISTS people_text USING fts5(said, tokenize='{TOKENIZER}', detail=none)",
+    # Asked by stem: MATCH would stem a stem once more (turquoise, turquois, turquoi), and find nobody or others.
+    "CREATE VIRTUAL TABLE IF NOT EXISTS people_terms USING fts5vocab(people_text, instance)",
     "CREATE TRIGGER IF NOT EXISTS people_text_goes AFTER DELETE ON people "
     "BEGIN DELETE FROM people_text WHERE rowid = old.id; END",
 )
-HAVING = "SELECT rowid FROM people_text WHERE people_text MATCH ? AND rowid <= ?"
+HAVING = "SELECT doc FROM people_terms WHERE term = ? AND doc <= ?"
 SAID = "SELECT id, c0 FROM people_text_content WHERE id > ? AND id <= ?"
 
 
@@ -83,7 +85,7 @@ class SqliteText:
 
     def _having(self, stem: str, through_key: int) -> Iterator[int]:
         with self._engine.connect() as connection:
-            yield from connection.exec_driver_sql(HAVING, (f'"{stem}"', through_key)).scalars()
+            yield from connection.exec_driver_sql(HAVING, (stem, through_key)).scalars()
 
     def _said(self, after_key: int, through_key: int) -> dict[int, frozenset[str]]:
         with self._engine.connect() as connection:

@@ -7,13 +7,15 @@ whoever is erased is also their path: boxes and times, and nothing that they loo
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from consumers.indexer.erased_paths import Path, are_one, path_of
 from consumers.indexer.people import PeopleTable
+from consumers.indexer.rows import SegmentSeen
 from consumers.indexer.schema import ErasedFootage, ErasedPath, SegmentRecord, Tombstone
 from streamer.bus.manifest import Manifest
+from streamer.bus.messages import SegmentReady
 
 
 class Tombstones:
@@ -34,22 +36,21 @@ class Tombstones:
 
     def erased_by_place(self, manifest: Manifest) -> set[str]:
         """The person ids of a segment whose path is that of somebody who was erased."""
-        ends = manifest.started_at + timedelta(seconds=manifest.duration_s)
-        chosen = select(ErasedPath).where(
-            ErasedPath.camera_id == manifest.camera_id,
-            ErasedPath.since <= ends,
-            ErasedPath.until >= manifest.started_at,
-        )
         with self._table.reading() as session:
-            erased = [_path(row) for row in session.scalars(chosen)]
+            erased = [_path(row) for row in session.scalars(select(ErasedPath).where(_is_during(manifest)))]
         return who_goes_there(manifest, erased)
 
-    def is_erased_footage(self, manifest: Manifest) -> bool:
+    def is_anybody_erased(self, segment: SegmentSeen) -> bool:
+        """Whether somebody was erased whom that camera saw during a segment."""
+        with self._table.reading() as session:
+            return session.scalar(select(ErasedPath.person_id).where(_is_during(segment)).limit(1)) is not None
+
+    def is_erased_footage(self, segment: Manifest | SegmentReady | SegmentSeen) -> bool:
         """Whether a segment touches a stretch of time that was erased."""
         chosen = select(ErasedFootage.id).where(
-            ErasedFootage.camera_id == manifest.camera_id,
-            ErasedFootage.since < manifest.started_at + timedelta(seconds=manifest.duration_s),
-            ErasedFootage.until > manifest.started_at,
+            ErasedFootage.camera_id == segment.camera_id,
+            ErasedFootage.since < segment.started_at + timedelta(seconds=segment.duration_s),
+            ErasedFootage.until > segment.started_at,
         )
         with self._table.reading() as session:
             return session.scalar(chosen.limit(1)) is not None
@@ -115,6 +116,13 @@ def keep_paths(session: Session, paths: Mapping[str, Path], *, are_whole: bool) 
                 is_whole=are_whole,
             )
         )
+
+
+def _is_during(segment: Manifest | SegmentSeen) -> ColumnElement[bool]:
+    ends = segment.started_at + timedelta(seconds=segment.duration_s)
+    return and_(
+        ErasedPath.camera_id == segment.camera_id, ErasedPath.since <= ends, ErasedPath.until >= segment.started_at
+    )
 
 
 def _path(row: ErasedPath) -> Path:

@@ -54,7 +54,9 @@ class Descriptions:
             return []
         candidates = dict.fromkeys(nearest)
         candidates.update(dict.fromkeys(self._having(weights, wanted, horizon)))
-        if not wanted.is_open:
+        if wanted.is_open:  # the text may name some who are gone, until it is read again
+            candidates = dict.fromkeys(self._index.wanted_of(list(candidates), wanted))
+        else:
             candidates.update(dict.fromkeys(self._index.newest(CANDIDATES * 2, wanted, before_key=horizon + 1)))
         place = {key: rank for rank, key in enumerate(nearest)}
         found = []

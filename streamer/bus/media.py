@@ -71,6 +71,11 @@ def crop_uri(camera_id: str, segment_id: str, analysis_revision: str, ordinal: i
     return f"{crops_folder(camera_id, segment_id, analysis_revision)}/{ordinal:03d}-{at_ms:06d}.jpg"
 
 
+def crops_of_track(uri: str) -> str:
+    """What the URIs of all crops of a track begin with, given one of them."""
+    return uri[: uri.rindex("-") + 1]
+
+
 def crops_folder(camera_id: str, segment_id: str, analysis_revision: str) -> str:
     """Under which all crops of one result lie."""
     return f"{SCHEME}crops/{camera_id}/{segment_id}.{analysis_revision}"

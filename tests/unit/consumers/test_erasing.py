@@ -2,17 +2,20 @@
 
 import base64
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from typer.testing import CliRunner
 
 import consumers.cli
+from consumers import opening
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.schema import AuditRecord
+from consumers.analyzer.analyze import unreadable
 from consumers.analyzer.manifests import announcement
 from consumers.evidence.table import Copy, EvidenceTable
 from consumers.indexer.erasing import Erasing, EvidenceErasing
@@ -26,6 +29,8 @@ from consumers.search.filters import PeopleFilter
 from streamer.bus.client import Received
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, evidence_uri, manifest_uri
+from streamer.bus.messages import Rejected, SegmentReady
+from streamer.bus.topics import SEGMENTS
 from tests.builders_alerts import enter_alert
 from tests.builders_consumers import NOON, SPACE, WIDTH, a_manifest, a_segment, unit_vector, walking
 from tests.builders_index import clustered
@@ -142,22 +147,53 @@ def test_people_and_footage_are_erased_on_postgresql_too(tmp_path: Path) -> None
         site.table.close()
 
 
-def test_a_manifest_that_comes_back_after_the_erasure_brings_nobody_back(site: Site) -> None:
-    """The media store from a backup, the database lost but for its tombstones: as if it all came for the first time."""
-    site.wish(Wish(person_ids=tuple(site.man)))
-    site.erasing.step()
+def put_back(site: Site) -> None:
+    """The media store as it was before an erasure, from a backup."""
     for manifest in site.manifests:
         site.store.write(manifest_uri("gate", manifest.segment_id, "r1"), manifest.model_dump_json().encode())
-        site.store.write(manifest.people[0].looks[0].crop_uri, b"jpeg of a man with a zebra")
-    from sqlalchemy import text
+        site.store.write(manifest.segment_uri, b"video")
+        for person in manifest.people:
+            site.store.write(person.looks[0].crop_uri, f"jpeg of {person.caption}".encode())
 
-    with site.table.writing() as session:
-        session.execute(text("DELETE FROM segments"))
-        session.execute(text("DELETE FROM people"))
-    site.table.leave_no_trace()
+
+@pytest.mark.parametrize("is_table_lost", [True, False], ids=["all of it as if for the first time", "known"])
+def test_a_media_store_that_comes_back_after_the_erasure_brings_nobody_back(site: Site, is_table_lost: bool) -> None:
+    """The database lost but for its tombstones, or not; a replay brings every segment again."""
+    site.wish(Wish(person_ids=tuple(site.man)))
+    site.erasing.step()
+    put_back(site)
+    if is_table_lost:
+        with site.table.writing() as session:
+            session.execute(text("DELETE FROM segments"))
+            session.execute(text("DELETE FROM people"))
+        site.table.leave_no_trace()
     site.enter()
     assert site.captions() == {"a woman in a coat"}
     assert site.on_disk(b"zebra") == []
+    assert len(site.on_disk(b"jpeg of a woman")) == 2
+    assert [site.store.exists(one.segment_uri) for one in site.manifests] == [True, True, False]
+
+
+def test_a_media_store_that_comes_back_brings_no_erased_footage_back(site: Site) -> None:
+    site.wish(Wish(camera_id="gate", since=NOON + timedelta(seconds=5), until=NOON + timedelta(seconds=15)))
+    assert site.erasing.step()
+    put_back(site)
+    site.store.write(manifest_uri("gate", "s0", "r1"), b"half a manifest")
+    site.enter()
+    assert [site.store.exists(one.segment_uri) for one in site.manifests] == [False, False, True]
+    assert len(site.on_disk(b"jpeg of")) == 1
+    assert site.on_disk(b"a woman in a coat") == []
+
+
+def test_crops_of_a_manifest_that_was_lost_go_too(site: Site) -> None:
+    further = site.manifests[1].people[0].looks[0].crop_uri.replace("000000.jpg", "004000.jpg")
+    site.store.write(further, b"another jpeg of a man with a zebra")
+    site.store.remove(manifest_uri("gate", "s1", "r1"))
+    site.wish(Wish(person_ids=tuple(site.man)))
+    assert site.erasing.step()
+    site.table.close()
+    assert site.on_disk(b"zebra") == []
+    assert len(site.on_disk(b"jpeg of a woman")) == 2
 
 
 def test_footage_goes_with_its_clips_and_nothing_of_it_comes_later(site: Site) -> None:
@@ -198,14 +234,55 @@ def test_copies_of_alerts_go_with_the_footage_that_they_were_raised_in_and_that_
     desk.close()
 
 
+def refused(site: Site, segment: SegmentReady, content: bytes) -> Rejected:
+    """What an analyzer publishes of a video that it cannot read; the video lies in the store."""
+    site.store.write(segment.uri, content)
+    return unreadable(segment, "it is no video").model_copy(
+        update={
+            "source_topic": SEGMENTS.name,
+            "partition": 0,
+            "offset": 0,
+            "incarnation": "i1",
+            "original_base64": base64.b64encode(SEGMENTS.encode(segment)).decode(),
+        }
+    )
+
+
+def test_footage_that_nobody_could_read_goes_too(site: Site) -> None:
+    within = a_segment("within", started_at=NOON + timedelta(seconds=14))
+    before = a_segment("before", started_at=NOON - timedelta(seconds=10))
+    late = a_segment("late", started_at=NOON + timedelta(seconds=2))
+
+    def enter(rejected: Rejected) -> None:
+        site.indexing.work([Received("dead-letters", 0, 0, "i1", rejected, b"")], lambda: False)
+
+    enter(refused(site, within, b"half a video within"))
+    enter(refused(site, before, b"half a video before"))
+    number = site.wish(Wish(camera_id="gate", since=NOON + timedelta(seconds=5), until=NOON + timedelta(seconds=15)))
+    assert site.erasing.step()
+    erasure = Erasures(site.table).get(number)
+    assert erasure is not None
+    assert erasure.report is not None
+    assert within.uri in erasure.report.clips
+    enter(refused(site, late, b"half a video late"))
+    assert [site.store.exists(segment.uri) for segment in (within, late, before)] == [False, False, True]
+
+
 def test_another_cameras_footage_stays(site: Site) -> None:
     site.wish(Wish(camera_id="yard", since=NOON - timedelta(days=1), until=NOON + timedelta(days=1)))
     site.erasing.step()
     assert len(site.index) == 5
 
 
-@pytest.mark.parametrize("broken", ["index", "media", "evidence"])
-def test_an_erasure_that_breaks_off_is_completed_later(site: Site, broken: str) -> None:
+@pytest.mark.parametrize("broken", ["index", "media", "evidence", "words"])
+def test_an_erasure_that_breaks_off_is_completed_later(
+    site: Site, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if broken == "words":
+        monkeypatch.setattr(opening, "BUSY_TIMEOUT_MS", 100)
+        site.table.close()
+        site.open()
+    reader = sqlite3.connect(site.folder / "people.sqlite3", isolation_level=None)
     number = site.wish(Wish(person_ids=tuple(site.man)))
     if broken == "index":
         (site.folder / "index").rename(site.folder / "elsewhere")
@@ -213,6 +290,9 @@ def test_an_erasure_that_breaks_off_is_completed_later(site: Site, broken: str) 
     elif broken == "media":
         uri = manifest_uri("gate", "s1", "r1")
         site.store.write(uri, b"no manifest")
+    elif broken == "words":  # the write-ahead log keeps what somebody still reads
+        reader.execute("BEGIN")
+        reader.execute("SELECT caption FROM people").fetchone()
     else:
         (site.folder / "desk.sqlite3").mkdir()
     assert not site.erasing.step()
@@ -227,8 +307,9 @@ def test_an_erasure_that_breaks_off_is_completed_later(site: Site, broken: str) 
         (site.folder / "elsewhere").rename(site.folder / "index")
     elif broken == "media":
         site.store.write(manifest_uri("gate", "s1", "r1"), site.manifests[1].model_dump_json().encode())
-    else:
+    elif broken == "evidence":
         (site.folder / "desk.sqlite3").rmdir()
+    reader.close()
     if broken != "index":
         site.table.close()
         site.open()

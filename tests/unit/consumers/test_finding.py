@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from consumers.errors import SearchQueryError
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.schema import PEOPLE
+from consumers.indexer.schema import PEOPLE, PersonRecord
 from consumers.search.described import Descriptions
 from consumers.search.filters import EVERYONE, AnswerWanted, PeopleFilter
 from consumers.search.finding import Finder
@@ -42,6 +42,15 @@ def test_words_find_descriptions_by_their_stems_and_rare_words_count_for_more(se
     assert sorted(others) == ["a worker", "a worker, walking"]
     (best, *_) = searched.finder.find(SearchQuery("Workers, LADDER", by=By.DESCRIPTION)).found
     assert best.why.matched_words == ("ladder", "workers")
+
+
+@pytest.mark.parametrize("word", ["turquoise", "purse", "overalls"])
+def test_a_word_whose_stem_has_a_stem_of_its_own_finds_whoever_has_it_and_nobody_else(
+    searched: Searched, word: str
+) -> None:
+    captions = ["in a turquoise coat", "with a purse", "in blue overalls", "a jacket over a shirt"]
+    searched.enter(*(Seen("vest", caption) for caption in captions))
+    assert searched.captions(word, by=By.DESCRIPTION) == [caption for caption in captions if word in caption]
 
 
 def test_a_word_that_nobody_has_hides_nobody_who_has_the_others(searched: Searched) -> None:
@@ -157,6 +166,18 @@ def test_elsewhere_are_other_chains_and_never_whoever_the_same_camera_saw_at_the
     assert [people[one.key].person_id for one in found] == [again, yard]
     assert found[0].similarity == pytest.approx(1, abs=1e-3)
     assert beside not in [one.chain_id for one in found]
+
+
+def test_elsewhere_of_somebody_long_in_view_looks_beyond_the_own_tracks_and_at_each_of_their_times(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.search.elsewhere.LOOKED_AT", 3)
+    monkeypatch.setattr("consumers.search.elsewhere.MOST_OF_CHAIN", 2)
+    own = searched.enter(*(Seen("a hard hat", "asked", at=later(10 * n)) for n in range(8)))
+    _, yard = searched.enter(Seen("a hard hat", "beside", at=later(70)), Seen("vest", "yard", camera="yard"))
+    with searched.table.writing() as session:
+        session.execute(update(PersonRecord).where(PersonRecord.person_id.in_(own)).values(chain_id=own[0]))
+    assert [one.chain_id for one in searched.finder.elsewhere(own[0], 10)] == [yard]
 
 
 def test_an_older_table_is_filled_with_text_at_the_start_and_the_erased_lose_theirs(searched: Searched) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from consumers.analyzer.manifests import announcement
 from consumers.indexer.catching_up import catch_up
@@ -13,6 +14,7 @@ from consumers.indexer.embeddings import Embeddings
 from consumers.indexer.indexing import Indexing
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.people import PeopleTable
+from consumers.indexer.schema import RejectionRecord
 from consumers.indexer.snapshots import SnapshotFolder
 from consumers.search.filters import EVERYONE
 from streamer.bus.client import Received, TopicPartition
@@ -136,6 +138,45 @@ def test_offsets_of_another_incarnation_or_of_no_snapshot_are_not_trusted(desk: 
     desk.indexing.save()
     assert desk.opened().first_offset(PEOPLE_0, "i2") == 0
     assert desk.opened().first_offset(PEOPLE_0, "i1") == 5
+
+
+@pytest.mark.parametrize("is_restored", [False, True], ids=["lost", "from a backup"])
+def test_offsets_beyond_what_the_table_has_are_not_trusted(tmp_path: Path, is_restored: bool) -> None:
+    """What was entered after the backup is in the topics alone, before the offsets that the snapshot names."""
+    desk = Desk(tmp_path)
+    manifests = [desk.put(manifest) for manifest in crossing(2)]
+    refused = Rejected(rejected_id="r1", reason="it is no video")
+    desk.enter(announcement(manifests[0]))
+    desk.table.close()
+    backup = (tmp_path / "people.sqlite3").read_bytes()
+    desk = Desk(tmp_path)
+    desk.enter(announcement(manifests[0]), announcement(manifests[1]), refused)
+    desk.indexing.committed({PEOPLE_0: 3}, "i1")
+    desk.indexing.save()
+    assert desk.opened().first_offset(PEOPLE_0, "i1") == 3
+    desk.table.close()
+    for path in tmp_path.glob("people.sqlite3*"):
+        path.unlink()
+    if is_restored:
+        (tmp_path / "people.sqlite3").write_bytes(backup)
+    desk = Desk(tmp_path)
+    assert desk.indexing.first_offset(PEOPLE_0, "i1") == 0
+    desk.enter(announcement(manifests[0]), announcement(manifests[1]), refused)
+    desk.indexing.committed({PEOPLE_0: 3}, "i1")
+    desk.indexing.save()
+    again = desk.opened()
+    assert len(again.index) == 2
+    assert again.first_offset(PEOPLE_0, "i1") == 3
+    desk.table.close()
+
+
+def test_offsets_beyond_the_refusals_that_the_table_has_are_not_trusted(desk: Desk) -> None:
+    desk.enter(Rejected(rejected_id="r1", reason="it is no video"))
+    desk.indexing.committed({TopicPartition("dead-letters", 0): 1}, "i1")
+    desk.indexing.save()
+    with desk.table.writing() as session:
+        session.execute(delete(RejectionRecord))
+    assert desk.opened().first_offset(TopicPartition("dead-letters", 0), "i1") == 0
 
 
 def test_a_partition_that_goes_and_comes_back_is_taken_up_where_it_was_left(desk: Desk) -> None:

@@ -212,6 +212,21 @@ def test_the_inverted_file_finds_what_an_exact_search_finds_with_a_filter_too(
     assert recall(crowded, crowd, wanted, few) >= 0.99
 
 
+def test_whoever_asks_for_very_many_gets_them_and_the_right_ones(
+    crowded: LocalIndex, crowd: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(crowded)
+    vector = clustered(1, WIDE, seed=6)[0]
+    many = keys(crowded.search(SPACE, vector, 6000))
+    assert len(many) == 6000
+    assert len(exactly(crowd, vector, 6000) & set(many)) >= 0.95 * 6000
+    assert sorted(keys(crowded.search(SPACE, vector, MANY + 1))) == list(range(1, MANY + 1))
+    monkeypatch.setattr(space_index, "EXACT_BELOW", 10)
+    half = {key for key in range(1, MANY + 1) if key % 100 >= 50}
+    wanted = PeopleFilter(answers=(AnswerWanted("hat", "yes", 0.5),))
+    assert set(keys(crowded.search(SPACE, vector, MANY, wanted))) == half
+
+
 @pytest.mark.parametrize("exact_below", [20_000, 10], ids=["each is scored", "by the inverted file"])
 def test_a_filter_that_leaves_one_in_a_thousand_finds_the_right_nearest(
     crowded: LocalIndex, crowd: tuple, exact_below: int, monkeypatch: pytest.MonkeyPatch

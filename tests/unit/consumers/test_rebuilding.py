@@ -47,7 +47,7 @@ class Installed:
         self.manifest = a_manifest(segment, people)
         self.store.write(manifest_uri("gate", "s0", "r1"), self.manifest.model_dump_json().encode())
         self.indexing.work([Received("people", 0, 0, "i1", announcement(self.manifest), b"")], lambda: False)
-        self.further = FurtherVectors(self.index, self.table, self.indexing.entering)
+        self.further = FurtherVectors(self.index, self.table, self.indexing.entering, after_row=0)
 
     def crop_uri(self, n: int) -> str:
         return self.manifest.people[n].looks[0].crop_uri
@@ -93,6 +93,20 @@ def test_everyone_is_found_in_both_spaces_while_and_after_they_are_embedded_anew
     assert len(installed.index.search(SPACE, unit_vector(0), 99)) == COUNT
     again = LocalIndex(installed.folder / "nothing yet")
     indexing = Indexing(installed.table, installed.store, again, SnapshotFolder(installed.folder / "nothing yet"))
+    assert indexing.index.spaces() == {SPACE: COUNT, "new space": COUNT}
+
+
+def test_what_is_embedded_between_the_catching_up_and_the_first_step_is_taken_in_too(installed: Installed) -> None:
+    with pytest.raises(RuntimeError):
+        rebuild(installed.table, installed.store, ByBrightness(fail_at=1), lambda _: None)
+    last_row = Embeddings(installed.table).last_row()
+    folder = installed.folder / "started again"
+    indexing = Indexing(installed.table, installed.store, LocalIndex(folder), SnapshotFolder(folder))
+    assert indexing.index.spaces() == {SPACE: COUNT, "new space": 32}
+    rebuild(installed.table, installed.store, ByBrightness(), lambda _: None)
+    further = FurtherVectors(indexing.index, installed.table, indexing.entering, after_row=last_row)
+    assert further.step()
+    assert not further.step()
     assert indexing.index.spaces() == {SPACE: COUNT, "new space": COUNT}
 
 

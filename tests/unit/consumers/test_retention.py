@@ -9,8 +9,10 @@ from consumers.indexer.indexing import Indexing
 from consumers.indexer.local_index import LocalIndex
 from consumers.indexer.media_retention import MediaLetGo
 from consumers.indexer.people import PeopleTable
-from consumers.indexer.retention import Retention, run_retention
+from consumers.indexer.retention import Retention, kept_since, run_retention
 from consumers.indexer.snapshots import SnapshotFolder
+from consumers.search.described import Descriptions
+from consumers.search.filters import EVERYONE
 from streamer.bus.client import Received
 from streamer.bus.media import MediaStore, evidence_uri, manifest_uri, segment_uri
 from tests.builders_consumers import NOON, a_manifest, a_segment, walking
@@ -32,7 +34,10 @@ class Site:
             )
             for day in range(5)
         ]
-        self.manifests = [a_manifest(segment, [walking(segment, 1, [(0.0, BOX)])]) for segment in segments]
+        self.manifests = [
+            a_manifest(segment, [walking(segment, 1, [(0.0, BOX)], caption=f"a man with a {animal}")])
+            for segment, animal in zip(segments, ("zebra", "giraffe", "lion", "tiger", "camel"), strict=True)
+        ]
         for manifest in self.manifests:
             self.store.write(manifest_uri("gate", manifest.segment_id, "r1"), manifest.model_dump_json().encode())
             self.store.write(manifest.segment_uri, b"video")
@@ -47,6 +52,10 @@ class Site:
         batch = [Received("people", 0, n, "i1", announcement(one), b"") for n, one in enumerate(self.manifests)]
         self.indexing.work(batch, lambda: False)
         self.index.save()
+
+    def described(self, words: str) -> list[int]:
+        found = Descriptions(self.table.text, self.index).ranked(words, EVERYONE, nearest=[], horizon=5)
+        return [one.key for one in found]
 
     def media(self) -> list[str]:
         """The days of which there are clips, and the segments of which there are crops."""
@@ -78,6 +87,29 @@ def test_whole_days_go_when_they_are_over_and_neither_a_restart_nor_a_replay_bri
     now += DAY
     assert retention.step()
     assert site.seen() == ["s4", "s3"]
+
+
+def test_words_go_with_their_day_from_the_files_too(site: Site) -> None:
+    assert site.described("man") == [5, 4, 3, 2, 1]
+    retention = Retention(
+        site.table, site.index, site.store, 2 * DAY, site.indexing.entering, now=lambda: NOON + 4 * DAY
+    )
+    while retention.step():
+        pass
+    assert site.described("man") == [5, 4, 3]
+    assert site.described("zebra giraffe") == []
+    files = b"".join(path.read_bytes() for path in site.folder.glob("people.sqlite3*"))
+    assert [word in files for word in (b"zebra", b"giraffe", b"camel")] == [False, False, True]
+
+
+def test_whoever_another_process_let_go_is_not_found_by_words_that_were_asked_for_before(site: Site) -> None:
+    assert site.described("man") == [5, 4, 3, 2, 1]
+    elsewhere = PeopleTable(site.table.database_url)
+    now = NOON + 4 * DAY
+    run_retention(elsewhere, site.store, 2 * DAY, now=now)
+    elsewhere.close()
+    site.index.drop_before(kept_since(now, 2 * DAY))
+    assert site.described("man") == [5, 4, 3]
 
 
 KEPT = ["2026-03-03", "2026-03-04", "2026-03-05", "s2.r1", "s3.r1", "s4.r1"]
