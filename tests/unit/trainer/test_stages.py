@@ -120,6 +120,18 @@ def test_a_run_that_was_stopped_and_resumed_has_the_same_losses(
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_run_that_was_begun_anew_is_not_resumed_from_the_one_before(photos: Path, tmp_path: Path) -> None:
+    recipe = tiny_compact_recipe(tmp_path, photos, epochs=1)
+    work = tmp_path / "work" / "align"
+    run_stage("align", recipe, [])
+    with pytest.raises(PowerCutError):
+        run_stage("align", recipe, ["--save_every_steps=100", *power_cut_after(0)])
+    assert not (work / "last.ckpt").exists()
+    with pytest.raises(PhotosError, match="nowhere"):
+        run_stage("align", recipe, ["--data.folder=/nowhere"])
+    assert not (work / "warm-up" / "last.ckpt").exists()
+
+
 def test_a_warm_up_that_was_stopped_goes_on(photos: Path, trained: Path, tmp_path: Path) -> None:
     recipe = tiny_compact_recipe(tmp_path, photos)
     work = tmp_path / "work" / "align"
