@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import webdataset
 from transformers import LlavaProcessor
 
 from model.questions import CANNOT_TELL, Question
@@ -38,6 +39,30 @@ def test_rows_of_llava_json_become_turns_about_a_picture(tmp_path: Path) -> None
     found, count = llava_conversations(llava_json(tmp_path), tmp_path / "images")
     assert (count.readable, count.rows) == (8, 8)
     assert found[1].turns == (Turn("What colour is the vest?", "blue. Bright."), Turn("And the hat?", "none."))
+
+
+def test_a_mark_of_a_picture_is_no_part_of_what_is_said(tmp_path: Path) -> None:
+    path = llava_json(tmp_path, rows=1)
+    (row,) = json.loads(path.read_text())
+    row["conversations"] += [{"from": "human", "value": "And?"}, {"from": "gpt", "value": "a <image> hat"}]
+    emptied = {**row, "conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "<image>"}]}
+    path.write_text(json.dumps([row, emptied]))
+    found, count = llava_conversations(path, tmp_path / "images")
+    assert [turn.answer for turn in found[0].turns] == ["red.", "a  hat"]
+    assert dict(count.skipped) == {"no turns of human and gpt": 1}
+    with webdataset.TarWriter(str(tmp_path / "0.tar")) as writer:
+        for key, caption in enumerate(("<image>\na person", "<image>")):
+            writer.write({"__key__": str(key), "jpg": jpeg("red"), "txt": caption})
+    captions = RowCount()
+    (described,) = captioned([tmp_path / "0.tar"], count=captions)
+    assert described.turns[0].answer == "a person"
+    assert dict(captions.skipped) == {"no caption": 1}
+
+
+def test_what_still_names_another_picture_teaches_nothing(processor: Any) -> None:
+    tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500)
+    for turn in (Turn("What colour?", "red <image>"), Turn("What <image> colour?", "red")):
+        assert tokens.row(Conversation(b"", (turn,))) is None
 
 
 @pytest.mark.parametrize(
