@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, WeightAveraging
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from model.checkpoint import read_checkpoint
 from model.network import HumanNetwork
@@ -27,6 +26,7 @@ from trainer.photos_data import PhotosData
 from trainer.provenance import TRAINING
 from trainer.ranks import mean_over_ranks
 from trainer.recipe import SizesRecipe, StepsRecipe, WarmUpRecipe
+from trainer.resumable import RunningMean
 from trainer.schedule import warmed_then_cosine
 from trainer.stages import Origin, Stage, StageData, StageTask
 from trainer.starting_weights import backbone_weights
@@ -103,7 +103,7 @@ class CompactTask(StageTask):
         """Held-out people are asked after every epoch; the weights' running mean is kept where the recipe says so."""
         callbacks: list[Callback] = [HeldOutProgress(self.network, self.words)]
         if decay := self._steps.averaging_decay:
-            callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(decay)))  # type: ignore[no-untyped-call]
+            callbacks.append(RunningMean(decay))
         return callbacks
 
     def training_step(self, looks: Looks, _index: int) -> Tensor:

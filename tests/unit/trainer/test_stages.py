@@ -102,6 +102,12 @@ def test_curves_are_kept_as_rows_a_picture_and_for_tensorboard(trained: Path) ->
     assert list((work / "tensorboard").glob("events.out.tfevents.*"))
 
 
+def test_what_is_written_is_the_running_mean_however_often_it_is_written(trained: Path, tmp_path: Path) -> None:
+    run_stage("instruct", trained / "recipe.yaml", ["--resume=true", f"--out={tmp_path}"])
+    once, again = (read_checkpoint(folder).weights for folder in (trained / "instructed", tmp_path))
+    assert all(torch.equal(once[name], again[name]) for name in once)
+
+
 def power_cut_after(step: int) -> list[str]:
     return ["--trainer.callbacks+=tests.builders_trainer.PowerCutAfter", f"--trainer.callbacks.step={step}"]
 
