@@ -148,6 +148,7 @@ def test_corrections_teach_either_model_and_what_is_no_correction_is_counted(tmp
         correction("crops/a.jpg", "yes"),
         correction("crops/a.jpg", CANNOT_TELL),
         correction("crops/a.jpg", "red", kind="choice", text=HAT_COLOUR.text, answers=list(HAT_COLOUR.answers)),
+        correction("crops/a.jpg", CANNOT_TELL, kind="choice", text=HAT_COLOUR.text, answers=list(HAT_COLOUR.answers)),
         correction("crops/a.jpg", "yes", text="Is this person wearing gloves?"),
         correction("crops/a.jpg", "perhaps"),
         correction("crops/missing.jpg", "yes"),
@@ -156,11 +157,13 @@ def test_corrections_teach_either_model_and_what_is_no_correction_is_counted(tmp
     path = tmp_path / "feedback.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in lines) + "\n{\n")
     found, count = corrections(path)
-    assert count.readable == 4
+    assert count.readable == 5
     assert dict(count.skipped) == {"not in the form of a correction": 3, "crop not readable": 1}
-    assert [row.turns[0].answer for row in as_conversations(found, tmp_path)] == ["yes", CANNOT_TELL, "red", "yes"]
+    answers = [row.turns[0].answer for row in as_conversations(found, tmp_path)]
+    assert answers == ["yes", CANNOT_TELL, "red", CANNOT_TELL, "yes"]
     people = [person.attributes for person in as_people(found, tmp_path)]
-    assert [person.hard_hat for person in people] == ["yes", "hidden", "yes"]  # gloves are not known to the compact one
+    # Gloves are not known to the compact one, and a colour that cannot be told says nothing of the hat.
+    assert [person.hard_hat for person in people] == ["yes", "hidden", "yes"]
     assert people[2].hat_colour == "red"
 
 
