@@ -71,7 +71,8 @@ def corrections(path: Path) -> tuple[list[Correction], RowCount]:
         RecipeError: the file is missing.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`: a JSON string may hold line breaks of Unicode as they are.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise RecipeError(path, error.strerror or str(error)) from error
     found, count = [], RowCount()

@@ -65,6 +65,18 @@ def test_what_still_names_another_picture_teaches_nothing(processor: Any) -> Non
         assert tokens.row(Conversation(b"", (turn,))) is None
 
 
+@pytest.mark.parametrize("form", ["{}\n{}\n", "[{},{}]"])
+def test_a_line_ends_where_json_says_so(tmp_path: Path, form: str) -> None:
+    path = llava_json(tmp_path, rows=1)
+    (row,) = json.loads(path.read_text())
+    row["conversations"][1]["value"] = "red.\u2028\x85Bright."
+    line = json.dumps(row, ensure_ascii=False)
+    path.write_text(form.format(line, line), encoding="utf-8")
+    found, count = llava_conversations(path, tmp_path / "images")
+    assert [turn.answer for conversation in found for turn in conversation.turns] == ["red.\u2028\x85Bright."] * 2
+    assert count.readable == 2
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -127,14 +139,16 @@ def test_sources_that_are_not_there_are_named(tmp_path: Path) -> None:
         ConversationData().setup()
 
 
-def correction(crop: str, answer: str, *, text: str = HARD_HAT.text, **question: object) -> dict[str, object]:
+def correction(
+    crop: str, answer: str, *, text: str = HARD_HAT.text, by: str = "officer", **question: object
+) -> dict[str, object]:
     asked = {"kind": "predicate", "text": text, "answers": ["yes", "no"], **question}
     provenance = {
         "person_id": "p1",
         "camera_id": "gate",
         "segment_id": "s1",
         "at": "2026-11-24T12:00:00Z",
-        "by": "officer",
+        "by": by,
         "kind": "false alarm",
         "answer_revision": "r1",
     }
@@ -145,7 +159,7 @@ def test_corrections_teach_either_model_and_what_is_no_correction_is_counted(tmp
     (tmp_path / "crops").mkdir()
     (tmp_path / "crops" / "a.jpg").write_bytes(jpeg("red"))
     lines = [
-        correction("crops/a.jpg", "yes"),
+        correction("crops/a.jpg", "yes", by="a\u2028name"),
         correction("crops/a.jpg", CANNOT_TELL),
         correction("crops/a.jpg", "red", kind="choice", text=HAT_COLOUR.text, answers=list(HAT_COLOUR.answers)),
         correction("crops/a.jpg", CANNOT_TELL, kind="choice", text=HAT_COLOUR.text, answers=list(HAT_COLOUR.answers)),
@@ -155,7 +169,8 @@ def test_corrections_teach_either_model_and_what_is_no_correction_is_counted(tmp
         correction("../a.jpg", "yes"),
     ]
     path = tmp_path / "feedback.jsonl"
-    path.write_text("\n".join(json.dumps(line) for line in lines) + "\n{\n")
+    written = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    path.write_text(written + "\n{\n", encoding="utf-8")
     found, count = corrections(path)
     assert count.readable == 5
     assert dict(count.skipped) == {"not in the form of a correction": 3, "crop not readable": 1}
