@@ -27,7 +27,7 @@ from trainer.provenance import TRAINING
 from trainer.ranks import mean_over_ranks
 from trainer.recipe import SizesRecipe, StepsRecipe, WarmUpRecipe
 from trainer.resumable import RunningMean
-from trainer.schedule import warmed_then_cosine
+from trainer.schedule import steps_of_run, warmed_then_cosine
 from trainer.stages import Origin, Stage, StageData, StageTask
 from trainer.starting_weights import backbone_weights
 from trainer.texts import QUESTIONS, all_texts
@@ -151,7 +151,8 @@ class CompactTask(StageTask):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, slower for the backbone, warmed up and then cooled along a cosine."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        total_steps = (self.trainer.max_epochs or 1) * data.batches_an_epoch
+        run, a_epoch = self.trainer, math.ceil(data.batches_an_epoch / self.trainer.accumulate_grad_batches)
+        total_steps = steps_of_run(run.max_epochs, run.max_steps, steps_an_epoch=a_epoch)
         share, steps = self._steps.warmup_share, self._steps
         of_tower = {id(parameter) for parameter in self.network.vision_tower.parameters()}
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]

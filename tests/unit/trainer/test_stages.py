@@ -138,6 +138,16 @@ def test_a_run_that_was_begun_anew_is_not_resumed_from_the_one_before(photos: Pa
     assert not (work / "warm-up" / "last.ckpt").exists()
 
 
+def test_a_run_of_so_many_steps_is_that_of_as_many_epochs(photos: Path, trained: Path, tmp_path: Path) -> None:
+    recipe = tiny_compact_recipe(tmp_path, photos)
+    limits = ["--trainer.max_epochs=null", "--trainer.max_steps=6"]
+    run_stage("instruct", recipe, [f"--start={trained / 'aligned'}", *limits])
+    assert read_curves(tmp_path / "work" / "instruct") == read_curves(trained / "work" / "instruct")
+    endless = ["--trainer.max_epochs=-1", f"--start={trained / 'aligned'}", f"--work={tmp_path / 'endless'}"]
+    with pytest.raises(RecipeError, match="max_steps"):
+        run_stage("instruct", recipe, endless)
+
+
 def test_a_warm_up_that_was_stopped_goes_on(photos: Path, trained: Path, tmp_path: Path) -> None:
     recipe = tiny_compact_recipe(tmp_path, photos)
     work = tmp_path / "work" / "align"
