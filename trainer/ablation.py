@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from model.humanvlm import HumanVLM
 from trainer.errors import RecipeError
@@ -22,6 +22,7 @@ from trainer.stages import Stage
 logger = logging.getLogger(__name__)
 
 Entries = Mapping[str, str | int | float | bool]
+ALIGNED, REPORT = "aligned", "report"  # folders of no variant
 
 
 class AblationRecipe(BaseModel):
@@ -37,6 +38,19 @@ class AblationRecipe(BaseModel):
     variants: dict[str, Entries | None] = Field(
         min_length=1, description="By name, further entries of stage 2; null leaves stage 2 out."
     )
+
+    @field_validator("variants")
+    @classmethod
+    def _have_folders_of_their_own(cls, variants: dict[str, Entries | None]) -> dict[str, Entries | None]:
+        taken = {"": "all of them", ALIGNED: "stage 1", REPORT: "the report"}
+        for name, entries in variants.items():
+            if entries is None:  # stage 1 as it is
+                continue
+            slug = _slug(name)
+            if slug in taken:
+                raise ValueError(f"{name!r} would share the folder of {taken[slug]}; tell it apart by letters")
+            taken[slug] = repr(name)
+        return variants
 
     @classmethod
     def read(cls, path: Path) -> "AblationRecipe":
@@ -70,7 +84,7 @@ def run_ablation(ablation: AblationRecipe, *, resume: bool = False) -> list[Repo
         PhotosError, EvaluationError: the photos, or what is measured on, cannot be read.
     """
     examples = EvaluationSet.read(ablation.data)  # first: it would be a pity to learn afterwards that it is missing
-    aligned = _trained("align", "aligned", ablation, ablation.align, resume=resume)
+    aligned = _trained("align", ALIGNED, ablation, ablation.align, resume=resume)
     reports = []
     for name, entries in ablation.variants.items():
         folder = aligned
@@ -79,7 +93,7 @@ def run_ablation(ablation: AblationRecipe, *, resume: bool = False) -> list[Repo
             folder = _trained("instruct", _slug(name), ablation, changed, resume=resume)
         reports.append(measure(name, HumanVLM.load(folder), examples))
         logger.info("variant %s: %s", name, {task: round(value, 3) for task, value in reports[-1].tasks().items()})
-    out = ablation.work / "report"
+    out = ablation.work / REPORT
     write_reports(reports, out)
     (out / "ablation.md").write_text(ablation_table(reports) + "\n", encoding="utf-8")
     return reports
@@ -122,4 +136,4 @@ def _trained(stage: Stage, slug: str, ablation: AblationRecipe, entries: Entries
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return re.sub(r"[\W_]+", "-", name.lower()).strip("-")

@@ -64,12 +64,13 @@ class LearningCurves(Checkpoint):
 
 
 def read_curves(folder: Path) -> list[Row]:
-    """The rows of a run's `curves.csv`; none where there is none."""
+    """The rows of a run's `curves.csv`, less one that was cut off as it was written; none where there is none."""
     path = folder / CURVES
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [(int(row["step"]), row["name"], float(row["value"])) for row in csv.DictReader(file)]
+        whole = [line for line in file if line.endswith("\n")]
+    return [(int(row["step"]), row["name"], float(row["value"])) for row in csv.DictReader(whole)]
 
 
 def draw_curves(rows: list[Row], path: Path) -> None:

@@ -71,7 +71,8 @@ def corrections(path: Path) -> tuple[list[Correction], RowCount]:
         RecipeError: the file is missing.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`: a JSON string may hold line breaks of Unicode as they are.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise RecipeError(path, error.strerror or str(error)) from error
     found, count = [], RowCount()
@@ -110,7 +111,10 @@ def as_people(found: list[Correction], folder: Path) -> Iterator[Person]:
 
 
 def _attributes(correction: Correction) -> Attributes | None:
-    """What the right answer says of the person; None where the compact model is not asked this."""
+    """What the right answer says of the person; None where the compact model is not asked this.
+
+    A colour that nobody can tell says nothing either: the part may well be in the picture, too dark or too far away.
+    """
     asked = correction.question
     if asked.kind == "score":
         return None
@@ -121,11 +125,10 @@ def _attributes(correction: Correction) -> Attributes | None:
     known: dict[str, Any] = {}
     if question in worn:
         known[worn[question]] = answer
-    elif question in coloured:
+    elif question in coloured and answer != "hidden":
         part, colour = coloured[question]
-        without = {"none": "no", "hidden": "hidden"}
-        known[part] = without.get(answer, "yes")
-        known[colour] = None if answer in without else answer
+        known[part] = "no" if answer == "none" else "yes"
+        known[colour] = None if answer == "none" else answer
     return replace(Attributes(), **known) if known else None
 
 

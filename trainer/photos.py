@@ -91,6 +91,8 @@ def _boxes(path: Path, width_px: int, height_px: int) -> tuple[LabelledBox, ...]
     size = np.array([width_px, height_px, width_px, height_px], dtype=np.float32)
     boxes = []
     for label, x, y, w, h in rows:
+        if not all(0 <= share <= 1 for share in (x, y, w, h)):  # pixels, or a box beside its photo
+            raise ValueError(f"a box of {path} is not relative to its photo")
         corners = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2], dtype=np.float32) * size
         boxes.append(LabelledBox(int(label), corners))
     return tuple(boxes)

@@ -1,4 +1,4 @@
-"""What is written beside weights: what they were made of, and by which revision of the code."""
+"""What is written beside weights: what they were made of, and by which revision of the code; and what was measured."""
 
 import json
 import subprocess
@@ -8,11 +8,12 @@ from typing import Any
 
 from trainer.stages import Origin
 
-TRAINING = "training.json"
+TRAINING, METRICS = "training.json", "metrics.json"
 
 
 def write_origin(folder: Path, origin: Origin, **more: Any) -> None:
-    """Write `training.json` into a folder of weights."""
+    """Write `training.json` into a folder of new weights; the report on those that lay there before is taken away."""
+    (folder / METRICS).unlink(missing_ok=True)
     written = json.dumps({**asdict(origin), **more}, indent=1, default=str)
     (folder / TRAINING).write_text(written + "\n", encoding="utf-8")
 

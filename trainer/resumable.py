@@ -8,7 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, Checkpoint
+from pytorch_lightning.callbacks import Callback, Checkpoint, WeightAveraging
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from typing_extensions import override
 
 Batch = TypeVar("Batch", covariant=True)
@@ -103,3 +104,15 @@ class LastCheckpoint(Checkpoint):
     def _save(self, trainer: lightning.Trainer) -> None:
         trainer.save_checkpoint(self._path, weights_only=False)
         self._saved_at = trainer.global_step
+
+
+class RunningMean(WeightAveraging):
+    """Leaves a run with the running mean of its weights, also one that was resumed behind its last step."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+
+    @override
+    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Take the mean over: where nothing is left to train, Lightning tells nobody of the training's end."""
+        self.on_train_end(trainer, pl_module)

@@ -1,6 +1,25 @@
 """The learning rate over a run, as a share of its highest value. Pure."""
 
 import math
+from pathlib import Path
+
+from trainer.errors import RecipeError
+
+
+def steps_of_run(max_epochs: int | None, max_steps: int, *, steps_an_epoch: int) -> int:
+    """Optimizer steps until the first of Lightning's two limits, each of which may be none: -1.
+
+    Raises:
+        RecipeError: there is no limit.
+
+    >>> steps_of_run(3, -1, steps_an_epoch=10), steps_of_run(-1, 12, steps_an_epoch=10)
+    (30, 12)
+    """
+    limits = [max_epochs * steps_an_epoch] if max_epochs is not None and max_epochs >= 0 else []
+    limits += [max_steps] if max_steps >= 0 else []
+    if not limits:
+        raise RecipeError(Path("trainer"), "has neither max_epochs nor max_steps: the learning rate falls to an end")
+    return min(limits)
 
 
 def warmed_then_cosine(step: int, *, total_steps: int, warmup_share: float) -> float:

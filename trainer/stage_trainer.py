@@ -60,6 +60,7 @@ class StageTrainer(lightning.Trainer):
         checkpoint = last if resume and last.exists() else None
         task.begin(stage, start, data)
         if checkpoint is None:
+            self.strategy.remove_checkpoint(last)  # of an earlier run, which a later `--resume` must not go on with
             task.rehearse(data, self, resume=resume)
         self.fit(task, datamodule=data, ckpt_path=checkpoint)
         if self.is_global_zero:

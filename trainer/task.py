@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, WeightAveraging
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from model.checkpoint import read_checkpoint
 from model.network import HumanNetwork
@@ -27,7 +26,8 @@ from trainer.photos_data import PhotosData
 from trainer.provenance import TRAINING
 from trainer.ranks import mean_over_ranks
 from trainer.recipe import SizesRecipe, StepsRecipe, WarmUpRecipe
-from trainer.schedule import warmed_then_cosine
+from trainer.resumable import RunningMean
+from trainer.schedule import steps_of_run, warmed_then_cosine
 from trainer.stages import Origin, Stage, StageData, StageTask
 from trainer.starting_weights import backbone_weights
 from trainer.texts import QUESTIONS, all_texts
@@ -103,7 +103,7 @@ class CompactTask(StageTask):
         """Held-out people are asked after every epoch; the weights' running mean is kept where the recipe says so."""
         callbacks: list[Callback] = [HeldOutProgress(self.network, self.words)]
         if decay := self._steps.averaging_decay:
-            callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(decay)))  # type: ignore[no-untyped-call]
+            callbacks.append(RunningMean(decay))
         return callbacks
 
     def training_step(self, looks: Looks, _index: int) -> Tensor:
@@ -151,7 +151,8 @@ class CompactTask(StageTask):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, slower for the backbone, warmed up and then cooled along a cosine."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        total_steps = (self.trainer.max_epochs or 1) * data.batches_an_epoch
+        run, a_epoch = self.trainer, math.ceil(data.batches_an_epoch / self.trainer.accumulate_grad_batches)
+        total_steps = steps_of_run(run.max_epochs, run.max_steps, steps_an_epoch=a_epoch)
         share, steps = self._steps.warmup_share, self._steps
         of_tower = {id(parameter) for parameter in self.network.vision_tower.parameters()}
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]

@@ -119,8 +119,11 @@ def warm_up(
         outer: The run that this comes before: it lends its device, its precision and its folder.
         resume: Whether to go on where a warm-up in that folder was stopped.
     """
-    data.setup()
     work = Path(outer.default_root_dir) / "warm-up"
+    last = work / LAST
+    if not resume:
+        outer.strategy.remove_checkpoint(last)  # of an earlier run
+    data.setup()
     descriptions = Descriptions(
         [person.attributes for person in data.learnt],
         task.words,
@@ -144,6 +147,5 @@ def warm_up(
             LastCheckpoint(work, every_steps=200),
         ],
     )
-    last = work / LAST
     checkpoint = last if resume and last.is_file() else None
     inner.fit(Reader(task, recipe), ResumableEpoch(descriptions), ckpt_path=checkpoint)

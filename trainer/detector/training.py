@@ -20,6 +20,7 @@ from trainer.detector.photos import PersonPhotos, collate, training_photos
 from trainer.detector.task import Adaptation, DetectorTask
 from trainer.errors import RecipeError
 from trainer.photos import fingerprint
+from trainer.resumable import LAST
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,13 @@ def train_detector(recipe: DetectorRecipe, *, out: Path, work: Path, resume: boo
 
 
 def _fit(task: DetectorTask, views: DataLoader[Any], recipe: DetectorRecipe, work: Path, *, resume: bool) -> None:
-    keep = ModelCheckpoint(dirpath=work, every_n_train_steps=recipe.save_every_steps, save_top_k=-1, save_last=True)
+    keep = ModelCheckpoint(
+        dirpath=work,
+        every_n_train_steps=recipe.save_every_steps,
+        save_top_k=-1,
+        save_last=True,
+        enable_version_counter=False,  # or a second `last-v1.ckpt` is written, and the first one resumed from
+    )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # two cores: none to spare
         trainer = pl.Trainer(
@@ -123,8 +130,10 @@ def _fit(task: DetectorTask, views: DataLoader[Any], recipe: DetectorRecipe, wor
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        last = work / "last.ckpt"
-        trainer.fit(task, views, ckpt_path=str(last) if resume and last.exists() else None)
+        last = work / LAST
+        if not resume:
+            trainer.strategy.remove_checkpoint(last)  # of an earlier run, which a later `--resume` must not go on with
+        trainer.fit(task, views, ckpt_path=str(last) if last.exists() else None)
 
 
 def _card(recipe: DetectorRecipe, *, steps: int) -> DetectorCard:

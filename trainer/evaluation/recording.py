@@ -9,10 +9,10 @@ from model.folders import DECISIONS, read_json
 from model.layouts.llava import read_sheet
 from trainer.evaluation.report import Report
 from trainer.evaluation.scores import QuestionScore
+from trainer.provenance import METRICS
 from trainer.texts import QUESTIONS
 
 LISTED_FROM = 0.7  # of the 95% interval of balanced accuracy, the lower end
-METRICS = "metrics.json"
 
 
 def record_figures(folder: Path, report: Report) -> None:

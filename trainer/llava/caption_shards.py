@@ -11,7 +11,7 @@ from typing import Any
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from trainer.errors import RecipeError
-from trainer.llava.conversations import CAPTION_REQUESTS, Conversation, Turn
+from trainer.llava.conversations import CAPTION_REQUESTS, Conversation, Turn, without_mark
 from trainer.rows import RowCount
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
@@ -67,7 +67,7 @@ def _conversation(row: dict[str, Any], requests: Sequence[str]) -> Conversation 
     picture = next((row[kind] for kind in PICTURES if kind in row), None)
     if picture is None:
         return "no picture"
-    caption = row.get("txt", b"").decode("utf-8", errors="replace").strip()
+    caption = without_mark(row.get("txt", b"").decode("utf-8", errors="replace"))
     if not caption:
         return "no caption"
     # The request follows from the key, so that a row is the same row in every epoch and on every machine.

@@ -190,7 +190,7 @@ class ConversationData(StageData):
                 yield row
             elif not self._has_told_of_idle_rows:
                 self._has_told_of_idle_rows = True
-                logger.warning("a row teaches nothing: too long, or its answer is none that the checkpoint can give")
+                logger.warning("a row teaches nothing: too long, of two pictures, or no answer of the checkpoint's")
 
     def _conversations(self, place: Sequence[int]) -> Iterable[Conversation]:
         """Listed rows and rows of shards in one drawn order; the shards' rows keep their order in the shard."""

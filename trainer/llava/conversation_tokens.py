@@ -51,6 +51,7 @@ class ConversationTokens:
         """
         self._processor, self._tokenizer = processor, processor.tokenizer
         self._image_tokens, self._longest, self._prompts = image_tokens, longest, prompts
+        self._image_id = self._tokenizer.convert_tokens_to_ids(IMAGE_MARK)
         self._is_plain = form == "user-assistant"  # ended by the end of a text, which its chat template leaves out
         self._template = processor.chat_template if form == "own" else TEMPLATES[form]
         if not self._is_plain:
@@ -59,7 +60,8 @@ class ConversationTokens:
     def row(self, conversation: Conversation) -> TokenRow | None:
         """The conversation in tokens.
 
-        None where nothing is left to learn within the length, or where the answer is none that the checkpoint can give.
+        None where nothing is left to learn within the length, where the answer is none that the checkpoint can give, or
+        where what is said names another picture: a mark without its picture would end the run.
         """
         if conversation.question is not None and self._prompts is not None:
             return self._typed(conversation, conversation.question, self._prompts)
@@ -70,7 +72,7 @@ class ConversationTokens:
             ids.extend(tokens)
             labels.extend(tokens if is_answer else [NOT_LEARNT] * len(tokens))
         row = TokenRow(conversation, tuple(ids[: self._longest]), tuple(labels[: self._longest]))
-        return row if row.answer_tokens else None
+        return row if row.answer_tokens and row.ids.count(self._image_id) == self._image_tokens else None
 
     def _typed(self, conversation: Conversation, question: Question, prompts: Prompts) -> TokenRow | None:
         """A typed question as decisions read it, and its answer as they score it."""
@@ -82,7 +84,7 @@ class ConversationTokens:
         answer = said[conversation.turns[-1].answer]
         if not answer:  # a checkpoint without a label for *cannot tell*
             return None
-        picture = (self._tokenizer.convert_tokens_to_ids(IMAGE_MARK),) * self._image_tokens
+        picture = (self._image_id,) * self._image_tokens
         asked = (*prompt.before, *picture, *prompt.asked.text)
         learnt = answer if answer[-1] == prompts.end_id else (*answer, prompts.end_id)
         if len(asked) + len(learnt) > self._longest:

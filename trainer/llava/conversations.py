@@ -74,5 +74,10 @@ def turns_of(messages: Sequence[Mapping[str, Any]]) -> tuple[Turn, ...] | None:
         return None
     if not all(isinstance(value, str) and value.strip() for _, value in said):
         return None
-    requests = [str(value).replace(IMAGE_MARK, "").strip() for _, value in asked]
-    return tuple(Turn(request, str(value).strip()) for request, (_, value) in zip(requests, answered, strict=True))
+    requests, answers = ([without_mark(str(value)) for _, value in half] for half in (asked, answered))
+    return tuple(map(Turn, requests, answers)) if all(answers) else None
+
+
+def without_mark(text: str) -> str:
+    """A text without the mark of a picture, wherever it stood: a conversation has one picture, and it comes first."""
+    return text.replace(IMAGE_MARK, "").strip()

@@ -37,7 +37,8 @@ def _rows(path: Path) -> list[Any]:
     except OSError as error:
         raise RecipeError(path, error.strerror or str(error)) from error
     if not text.lstrip().startswith("["):
-        return [_parsed(line) for line in text.splitlines() if line.strip()]
+        # Not `splitlines`: a JSON string may hold line breaks of Unicode as they are.
+        return [_parsed(line) for line in text.split("\n") if line.strip()]
     try:
         return list(json.loads(text))
     except ValueError as error:

@@ -31,7 +31,7 @@ from trainer.llava.sharding import spread
 from trainer.llava.speech import SpokenTo
 from trainer.ranks import mean_over_ranks
 from trainer.resumable import LAST
-from trainer.schedule import warmed_then_cosine
+from trainer.schedule import steps_of_run, warmed_then_cosine
 from trainer.stages import Origin, Stage, StageData, StageTask
 from trainer.trainable import set_trainable
 
@@ -136,7 +136,7 @@ class LlavaTask(StageTask):
         """AdamW over what the stage moves."""
         data, steps = self.trainer.datamodule, self._steps  # type: ignore[attr-defined]
         a_epoch = math.ceil(data.batches_an_epoch / self.trainer.accumulate_grad_batches)
-        total_steps = (self.trainer.max_epochs or 1) * a_epoch
+        total_steps = steps_of_run(self.trainer.max_epochs, self.trainer.max_steps, steps_an_epoch=a_epoch)
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
             learning, lr=steps.learning_rate, betas=steps.betas, weight_decay=steps.weight_decay

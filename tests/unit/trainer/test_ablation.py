@@ -74,13 +74,25 @@ def test_one_command_trains_measures_and_tabulates_every_variant_and_a_second_on
 
 @pytest.mark.parametrize(
     ("entries", "complaint"),
-    [({"variants": {}}, "variants"), ({"speed": 3}, "speed"), ({"align": {"a": [1]}}, "align")],
+    [
+        ({"variants": {}}, "variants"),
+        ({"speed": 3}, "speed"),
+        ({"align": {"a": [1]}}, "align"),
+        ({"variants": {"+captions": {}, "-captions": {}}}, r"'-captions' would share the folder of '\+captions'"),
+        ({"variants": {"Aligned": {}}}, "folder of stage 1"),
+        ({"variants": {"+": {}}}, "folder of all"),
+    ],
 )
 def test_an_ablation_that_cannot_be_followed_is_refused(
     photos: Path, tmp_path: Path, entries: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(RecipeError, match=complaint):
         AblationRecipe.read(ablation_file(tmp_path, photos, **entries))
+
+
+def test_variants_are_named_in_any_script(photos: Path, tmp_path: Path) -> None:
+    variants = {"без подписей": {}, "с подписями": {}, "aligned": None}
+    assert list(AblationRecipe.read(ablation_file(tmp_path, photos, variants=variants)).variants) == list(variants)
 
 
 def test_what_an_ablation_is_measured_on_is_looked_for_before_anything_is_trained(photos: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import webdataset
 from transformers import LlavaProcessor
 
 from model.questions import CANNOT_TELL, Question
@@ -38,6 +39,42 @@ def test_rows_of_llava_json_become_turns_about_a_picture(tmp_path: Path) -> None
     found, count = llava_conversations(llava_json(tmp_path), tmp_path / "images")
     assert (count.readable, count.rows) == (8, 8)
     assert found[1].turns == (Turn("What colour is the vest?", "blue. Bright."), Turn("And the hat?", "none."))
+
+
+def test_a_mark_of_a_picture_is_no_part_of_what_is_said(tmp_path: Path) -> None:
+    path = llava_json(tmp_path, rows=1)
+    (row,) = json.loads(path.read_text())
+    row["conversations"] += [{"from": "human", "value": "And?"}, {"from": "gpt", "value": "a <image> hat"}]
+    emptied = {**row, "conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "<image>"}]}
+    path.write_text(json.dumps([row, emptied]))
+    found, count = llava_conversations(path, tmp_path / "images")
+    assert [turn.answer for turn in found[0].turns] == ["red.", "a  hat"]
+    assert dict(count.skipped) == {"no turns of human and gpt": 1}
+    with webdataset.TarWriter(str(tmp_path / "0.tar")) as writer:
+        for key, caption in enumerate(("<image>\na person", "<image>")):
+            writer.write({"__key__": str(key), "jpg": jpeg("red"), "txt": caption})
+    captions = RowCount()
+    (described,) = captioned([tmp_path / "0.tar"], count=captions)
+    assert described.turns[0].answer == "a person"
+    assert dict(captions.skipped) == {"no caption": 1}
+
+
+def test_what_still_names_another_picture_teaches_nothing(processor: Any) -> None:
+    tokens = ConversationTokens(processor, form="own", image_tokens=16, longest=500)
+    for turn in (Turn("What colour?", "red <image>"), Turn("What <image> colour?", "red")):
+        assert tokens.row(Conversation(b"", (turn,))) is None
+
+
+@pytest.mark.parametrize("form", ["{}\n{}\n", "[{},{}]"])
+def test_a_line_ends_where_json_says_so(tmp_path: Path, form: str) -> None:
+    path = llava_json(tmp_path, rows=1)
+    (row,) = json.loads(path.read_text())
+    row["conversations"][1]["value"] = "red.\u2028\x85Bright."
+    line = json.dumps(row, ensure_ascii=False)
+    path.write_text(form.format(line, line), encoding="utf-8")
+    found, count = llava_conversations(path, tmp_path / "images")
+    assert [turn.answer for conversation in found for turn in conversation.turns] == ["red.\u2028\x85Bright."] * 2
+    assert count.readable == 2
 
 
 @pytest.mark.parametrize(
@@ -102,14 +139,16 @@ def test_sources_that_are_not_there_are_named(tmp_path: Path) -> None:
         ConversationData().setup()
 
 
-def correction(crop: str, answer: str, *, text: str = HARD_HAT.text, **question: object) -> dict[str, object]:
+def correction(
+    crop: str, answer: str, *, text: str = HARD_HAT.text, by: str = "officer", **question: object
+) -> dict[str, object]:
     asked = {"kind": "predicate", "text": text, "answers": ["yes", "no"], **question}
     provenance = {
         "person_id": "p1",
         "camera_id": "gate",
         "segment_id": "s1",
         "at": "2026-11-24T12:00:00Z",
-        "by": "officer",
+        "by": by,
         "kind": "false alarm",
         "answer_revision": "r1",
     }
@@ -120,22 +159,26 @@ def test_corrections_teach_either_model_and_what_is_no_correction_is_counted(tmp
     (tmp_path / "crops").mkdir()
     (tmp_path / "crops" / "a.jpg").write_bytes(jpeg("red"))
     lines = [
-        correction("crops/a.jpg", "yes"),
+        correction("crops/a.jpg", "yes", by="a\u2028name"),
         correction("crops/a.jpg", CANNOT_TELL),
         correction("crops/a.jpg", "red", kind="choice", text=HAT_COLOUR.text, answers=list(HAT_COLOUR.answers)),
+        correction("crops/a.jpg", CANNOT_TELL, kind="choice", text=HAT_COLOUR.text, answers=list(HAT_COLOUR.answers)),
         correction("crops/a.jpg", "yes", text="Is this person wearing gloves?"),
         correction("crops/a.jpg", "perhaps"),
         correction("crops/missing.jpg", "yes"),
         correction("../a.jpg", "yes"),
     ]
     path = tmp_path / "feedback.jsonl"
-    path.write_text("\n".join(json.dumps(line) for line in lines) + "\n{\n")
+    written = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    path.write_text(written + "\n{\n", encoding="utf-8")
     found, count = corrections(path)
-    assert count.readable == 4
+    assert count.readable == 5
     assert dict(count.skipped) == {"not in the form of a correction": 3, "crop not readable": 1}
-    assert [row.turns[0].answer for row in as_conversations(found, tmp_path)] == ["yes", CANNOT_TELL, "red", "yes"]
+    answers = [row.turns[0].answer for row in as_conversations(found, tmp_path)]
+    assert answers == ["yes", CANNOT_TELL, "red", CANNOT_TELL, "yes"]
     people = [person.attributes for person in as_people(found, tmp_path)]
-    assert [person.hard_hat for person in people] == ["yes", "hidden", "yes"]  # gloves are not known to the compact one
+    # Gloves are not known to the compact one, and a colour that cannot be told says nothing of the hat.
+    assert [person.hard_hat for person in people] == ["yes", "hidden", "yes"]
     assert people[2].hat_colour == "red"
 
 

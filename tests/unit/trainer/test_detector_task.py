@@ -260,10 +260,17 @@ def test_training_writes_a_detector_that_loads_and_can_be_resumed(tmp_path: Path
         warnings.simplefilter("ignore")  # Lightning's advice about loggers, workers and short epochs
         train_detector(recipe, out=tmp_path / "out", work=tmp_path / "work")
         train_detector(recipe, out=tmp_path / "again", work=tmp_path / "work", resume=True)
+        other = recipe.model_copy(update={"seed": 7})
+        train_detector(other, out=tmp_path / "other", work=tmp_path / "work")
+        train_detector(other, out=tmp_path / "other-again", work=tmp_path / "work", resume=True)
     card = json.loads((tmp_path / "out" / "detector.json").read_text())
     assert card["training"]["steps_taken"] == 2
     assert PersonDetector.load(tmp_path / "out", engine="torch", cache_dir=tmp_path).revision.startswith("yolo11n-")
-    assert (tmp_path / "again" / "detector.safetensors").is_file()
+    names = ("out", "again", "other", "other-again")
+    first, again, second, second_again = ((tmp_path / n / "detector.safetensors").read_bytes() for n in names)
+    assert first == again
+    assert second == second_again
+    assert first != second
 
 
 def coco_from(person: nn.Module) -> nn.Module:

@@ -5,6 +5,7 @@ import logging
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -16,6 +17,8 @@ from transformers import (
 )
 from transformers.decision import DecisionConfig
 
+from model.crops import Crop
+from model.humanvlm import HumanVLM
 from model.layouts.prompts import Prompts
 from model.layouts.settings import LlavaSettings, PromptForm
 from tests.builders_conversations import caption_shards, llava_json
@@ -26,11 +29,13 @@ from trainer.errors import RecipeError
 from trainer.llava.conversation_data import ConversationData
 from trainer.llava.conversation_tokens import NOT_LEARNT
 from trainer.llava.conversations import CAPTION_REQUESTS
+from trainer.llava.export import write_llava
 from trainer.llava.network import image_tokens_of, load_network, load_processor, put_together, skeleton
 from trainer.llava.recipe import LlavaSteps, LoraRecipe
 from trainer.llava.task import LlavaTask
 from trainer.stage_cli import StageCLI, run_stage
-from trainer.stages import Stage
+from trainer.stages import Origin, Stage
+from trainer.texts import HARD_HAT, SAFETY_VEST
 from trainer.trainable import trainable_by_part
 
 CONFIGS = Path(__file__).parents[3] / "trainer" / "configs"
@@ -120,6 +125,44 @@ def test_a_checkpoint_learns_in_the_form_that_it_is_asked_in(tmp_path: Path, sou
     picture = (LlavaConfig.from_pretrained(folder).image_token_index,) * 16
     asked = [prompts.request(text) for text in (settings.caption_request, *CAPTION_REQUESTS)]
     assert before_answers <= {(*prompt.before, *picture, *prompt.behind) for prompt in asked}
+
+
+ORIGIN = Origin("align", "0" * 16, "unknown", {}, {})
+ASKED_AS = {"cannot_tell": "unclear", "open_to_any_question": True, "labels": {"noul": ["Yes", "No"]}}
+MEASURED_SHEET = {
+    "questions": [{"kind": "predicate", "text": HARD_HAT.text, "answers": ["yes", "no"], "figures": {"people": 8}}],
+    "failed": [{"kind": "predicate", "text": SAFETY_VEST.text, "answers": ["yes", "no"]}],
+}
+
+
+@pytest.mark.parametrize("is_of_the_hub", [False, True])
+def test_what_has_learnt_is_spoken_to_as_before_and_was_measured_on_nothing(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_of_the_hub: bool
+) -> None:
+    cache = tmp_path / "cache"
+    of_the_hub = cache / "models--crewsight--tiny" / "snapshots" / ("0" * 40)
+    source = Path(shutil.copytree(base, of_the_hub))
+    (cache / "models--crewsight--tiny" / "refs").mkdir()
+    (cache / "models--crewsight--tiny" / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    (source / "decision.json").write_text(json.dumps({**ASKED_AS, **MEASURED_SHEET}))
+    out, network = tmp_path / "out", load_network(str(source))
+    write_llava(out, network, source="crewsight/tiny" if is_of_the_hub else str(source), origin=ORIGIN)
+    assert json.loads((out / "decision.json").read_text()) == ASKED_AS
+    assert LlavaSettings.read(out) == LlavaSettings.read(source)
+    crop = Crop(np.full((120, 60, 3), 90, dtype=np.uint8), person_height_px=110)
+    decisions = HumanVLM.load(out, device="cpu").decide([crop], [HARD_HAT, SAFETY_VEST])[0]
+    assert [(decision.reason, decision.is_measured) for decision in decisions] == [(None, False)] * 2
+
+
+def test_nothing_that_was_said_of_the_weights_before_is_said_of_new_ones(base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "decision.json").write_text(json.dumps(MEASURED_SHEET))
+    for name in ("metrics.json", "decision_template.jinja"):
+        (out / name).write_text("{}")
+    write_llava(out, load_network(str(base)), source=str(base), origin=ORIGIN)
+    assert not {"decision.json", "metrics.json", "decision_template.jinja"} & {path.name for path in out.iterdir()}
 
 
 def test_settings_that_are_none_stop_a_run(base: Path, sources: Path, tmp_path: Path) -> None:

@@ -60,6 +60,18 @@ def test_photos_and_labels_that_are_broken_are_skipped_and_counted(tmp_path: Pat
         list(labelled_photos(folder))
 
 
+@pytest.mark.parametrize(
+    "box", ["320 240 100 200", "1.4 1.4 0.2 0.6", "0.5 1.6 0.2 0.6", "0.5 0.5 -0.2 0.6", "nan 0.5 1 1"]
+)
+def test_a_box_beside_its_photo_is_skipped_with_it(tmp_path: Path, box: str) -> None:
+    folder = photo_folder(tmp_path / "train", count=20)
+    label = next((folder / "labels").iterdir())
+    label.write_text(f"{label.read_text()}\n5 {box}\n")
+    count = RowCount()
+    assert len([people_in(photo, smallest_px=64) for photo in labelled_photos(folder, count)]) == 19
+    assert dict(count.skipped) == {"labels not in YOLO's form": 1}
+
+
 def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:
     with pytest.raises(PhotosError, match=str(tmp_path)):
         next(labelled_photos(tmp_path))

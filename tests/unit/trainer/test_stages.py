@@ -102,6 +102,12 @@ def test_curves_are_kept_as_rows_a_picture_and_for_tensorboard(trained: Path) ->
     assert list((work / "tensorboard").glob("events.out.tfevents.*"))
 
 
+def test_what_is_written_is_the_running_mean_however_often_it_is_written(trained: Path, tmp_path: Path) -> None:
+    run_stage("instruct", trained / "recipe.yaml", ["--resume=true", f"--out={tmp_path}"])
+    once, again = (read_checkpoint(folder).weights for folder in (trained / "instructed", tmp_path))
+    assert all(torch.equal(once[name], again[name]) for name in once)
+
+
 def power_cut_after(step: int) -> list[str]:
     return ["--trainer.callbacks+=tests.builders_trainer.PowerCutAfter", f"--trainer.callbacks.step={step}"]
 
@@ -118,6 +124,28 @@ def test_a_run_that_was_stopped_and_resumed_has_the_same_losses(
     assert read_curves(tmp_path / "work" / "instruct") == read_curves(trained / "work" / "instruct")
     one, other = (read_checkpoint(folder / "instructed").weights for folder in (trained, tmp_path))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_that_was_begun_anew_is_not_resumed_from_the_one_before(photos: Path, tmp_path: Path) -> None:
+    recipe = tiny_compact_recipe(tmp_path, photos, epochs=1)
+    work = tmp_path / "work" / "align"
+    run_stage("align", recipe, [])
+    with pytest.raises(PowerCutError):
+        run_stage("align", recipe, ["--save_every_steps=100", *power_cut_after(0)])
+    assert not (work / "last.ckpt").exists()
+    with pytest.raises(PhotosError, match="nowhere"):
+        run_stage("align", recipe, ["--data.folder=/nowhere"])
+    assert not (work / "warm-up" / "last.ckpt").exists()
+
+
+def test_a_run_of_so_many_steps_is_that_of_as_many_epochs(photos: Path, trained: Path, tmp_path: Path) -> None:
+    recipe = tiny_compact_recipe(tmp_path, photos)
+    limits = ["--trainer.max_epochs=null", "--trainer.max_steps=6"]
+    run_stage("instruct", recipe, [f"--start={trained / 'aligned'}", *limits])
+    assert read_curves(tmp_path / "work" / "instruct") == read_curves(trained / "work" / "instruct")
+    endless = ["--trainer.max_epochs=-1", f"--start={trained / 'aligned'}", f"--work={tmp_path / 'endless'}"]
+    with pytest.raises(RecipeError, match="max_steps"):
+        run_stage("instruct", recipe, endless)
 
 
 def test_a_warm_up_that_was_stopped_goes_on(photos: Path, trained: Path, tmp_path: Path) -> None:
