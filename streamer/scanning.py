@@ -15,6 +15,7 @@ import av.error
 
 from streamer.errors import VideoReadError
 from streamer.joining import JoinedTimes
+from streamer.steps import Steps
 
 # A "video" may be a playlist that names other files or hosts: only real containers, only this file.
 OPTIONS = {
@@ -22,6 +23,7 @@ OPTIONS = {
     "format_whitelist": "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,m4v,ogg,rm,mxf",
 }
 COPYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})  # what browsers play
+STEP_PACKETS = 100  # a few seconds of video: some megabytes
 SEEK_AHEAD_S = (0.0, 5.0, 60.0, None)  # None: from the beginning
 
 
@@ -77,15 +79,15 @@ class Scan:
         return float((pts - self.start_pts) * self.time_base)
 
 
-def scan(path: Path) -> Scan:
-    """Read the packets of `path`.
+def scanning(path: Path) -> Steps[Scan]:
+    """Read the packets of `path`, in steps.
 
     Raises:
         VideoReadError: no video, or no frame in it.
     """
     with open_video(path) as (container, stream):
         reader = _PacketReader(stream)
-        broken = reader.read(container)
+        broken = yield from reader.read(container)
         if not reader.gops:
             raise VideoReadError(path, broken or "it holds no frame")
         found = Scan(
@@ -184,8 +186,8 @@ class _PacketReader:
         self._last_duration = 0
         self._times = JoinedTimes(stream.time_base, frame_ticks=self.frame_ticks())
 
-    def read(self, container: Any) -> str | None:
-        """Take in every packet; returns why reading broke off, if it did."""
+    def read(self, container: Any) -> Steps[str | None]:
+        """Take in every packet, in steps; returns why reading broke off, if it did."""
         damaged = None
         try:
             for packet in packets(container, self._stream):
@@ -194,6 +196,8 @@ class _PacketReader:
                 damaged = packet if packet.is_corrupt else None
                 if damaged is None:
                     self._take(packet)
+                if self.packet_count % STEP_PACKETS == 0:
+                    yield
         except av.error.FFmpegError as error:
             return f"reading broke off: {said(error)}"
         return "the file breaks off inside a frame" if damaged is not None else None

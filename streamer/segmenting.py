@@ -20,7 +20,8 @@ from streamer.bus.media import segment_uri
 from streamer.bus.messages import SegmentReady, TimeOrigin
 from streamer.errors import VideoReadError, WorkFolderError
 from streamer.planning import FAST, LIVE, Cadence, Piece, plan_pieces
-from streamer.scanning import Scan, said, scan
+from streamer.scanning import Scan, said, scanning
+from streamer.steps import Steps, made_at_once
 from streamer.writing import WrittenVideo, copied_videos, encoded_videos
 
 __all__ = [
@@ -33,7 +34,9 @@ __all__ = [
     "content_sha256",
     "cut",
     "cut_file",
+    "hashing",
     "plan_cuts",
+    "planning",
 ]
 
 READ_BYTES = 1 << 20
@@ -93,11 +96,17 @@ def content_sha256(path: Path) -> str:
     Raises:
         VideoReadError: the file cannot be read.
     """
+    return made_at_once(hashing(path))
+
+
+def hashing(path: Path) -> Steps[str]:
+    """`content_sha256` in steps."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while chunk := file.read(READ_BYTES):
                 digest.update(chunk)
+                yield
     except OSError as error:
         raise VideoReadError(path, error.strerror or str(error)) from error
     return digest.hexdigest()
@@ -109,7 +118,12 @@ def plan_cuts(path: Path, *, sha256: str, cadence: Cadence = FAST) -> CutPlan:
     Raises:
         VideoReadError: it is no video, or holds no frame.
     """
-    found = scan(path)
+    return made_at_once(planning(path, sha256=sha256, cadence=cadence))
+
+
+def planning(path: Path, *, sha256: str, cadence: Cadence) -> Steps[CutPlan]:
+    """`plan_cuts` in steps."""
+    found = yield from scanning(path)
     key = sha256 if cadence == FAST else f"{sha256}/{cadence.target_s:g}s"
     return CutPlan(found, plan_pieces(found, cadence), key)
 

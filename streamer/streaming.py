@@ -27,13 +27,15 @@ from streamer.ledger import FileProgress, FileState, Ledger
 from streamer.live.watch import LiveWatch
 from streamer.pictures import SHOWN_S, is_picture, read_picture, write_picture
 from streamer.publishing import LedgerPublisher
-from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, content_sha256, cut, plan_cuts
+from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, cut, hashing, planning
 from streamer.sources.found import FoundFile, shown_path
+from streamer.steps import Steps, Underway
 
 logger = logging.getLogger(__name__)
 
 Pace = Literal["fast", "live"]
 IDLE_S = 0.1
+STEP_S = 0.1  # for which a large file is read before anything else has its turn
 AGAIN_S = 2.0  # until a media store that takes nothing is tried again
 
 
@@ -60,6 +62,7 @@ class Feed:
     pace: Pace = "fast"
     zone: tzinfo | None = None  # of pictures whose date names none; None: this machine's
     waiting: deque[FoundFile] = field(default_factory=deque)
+    beginning: "Underway[FileCutting | None] | None" = None  # of the first that waits
     cutting: "FileCutting | None" = None
     next_look_s: float = 0.0
 
@@ -161,8 +164,7 @@ class Streamer:
         if feed.cutting is None:
             if not feed.waiting:
                 return False
-            feed.cutting = self._begin(feed, feed.waiting[0])
-            feed.waiting.popleft()  # not before: a media store that takes nothing leaves it where it is
+            self._go_on_beginning(feed)
             return True
         if feed.cutting.due_at > self._utc_now():
             return False
@@ -170,9 +172,20 @@ class Streamer:
             feed.cutting = None
         return True
 
-    def _begin(self, feed: Feed, found: FoundFile) -> "FileCutting | None":
+    def _go_on_beginning(self, feed: Feed) -> None:
+        work = feed.beginning = feed.beginning or Underway(self._begin(feed, feed.waiting[0]))
         try:
-            sha256 = self._hash(found)
+            if not work.go_on(lasting_s=STEP_S):
+                return
+        except MediaStoreError:
+            feed.beginning = None  # but it waits on: what is known of it by now is in the ledger
+            raise
+        feed.beginning, feed.cutting = None, work.made
+        feed.waiting.popleft()
+
+    def _begin(self, feed: Feed, found: FoundFile) -> Steps["FileCutting | None"]:
+        try:
+            sha256 = yield from self._hash(found)
         except VideoReadError as error:
             logger.warning("file is gone or closed to us", extra=_told(error))
             self._is_gone(feed, error.path)
@@ -186,7 +199,8 @@ class Streamer:
             self._take_picture(feed, found, entered, sha256)
             return None
         try:
-            plan = plan_cuts(found.path, sha256=sha256, cadence=FAST if feed.pace == "fast" else LIVE)
+            cadence = FAST if feed.pace == "fast" else LIVE
+            plan = yield from planning(found.path, sha256=sha256, cadence=cadence)
         except VideoReadError as error:
             self._reject(feed, entered, sha256, error)
             return None
@@ -287,10 +301,10 @@ class Streamer:
             feed.source.again(path)
         return is_gone
 
-    def _hash(self, found: FoundFile) -> str:
+    def _hash(self, found: FoundFile) -> Steps[str]:
         known = self._ledger.known_hash(found.path, found.size_bytes, found.mtime_ns)
         if known is None:
-            known = content_sha256(found.path)
+            known = yield from hashing(found.path)
             self._ledger.note_hash(found.path, found.size_bytes, found.mtime_ns, known)
         return known
 

@@ -410,6 +410,28 @@ def test_a_file_that_cannot_be_cut_to_its_end_is_refused_and_the_next_goes_throu
     household.run(Feed("gate", FolderSource(footage, rest_s=0, only_present=True)))
 
 
+def test_a_file_that_takes_long_to_read_holds_up_neither_the_end_nor_other_feeds(
+    household: Household, footage: Path
+) -> None:
+    huge = footage / "huge.mp4"
+    with huge.open("wb") as file:
+        file.truncate(100 << 30)  # of nothing: it takes no room, and a minute to read
+    small = make_video(footage / "small.mp4", frame_count=30)
+
+    def is_through() -> bool:
+        """Called by the streamer once a round."""
+        ledger = Ledger.open(household.folder)
+        files = ledger.files()
+        ledger.close()
+        return any(file.state is FileState.DONE for file in files)
+
+    began_s = time.monotonic()
+    feeds = Feed("yard", FileSource(huge)), Feed("gate", FileSource(small))
+    household.run(*feeds, once=False, is_stopping=is_through)
+    assert time.monotonic() - began_s < 15
+    household.published(segments=1)
+
+
 def test_footage_waits_for_a_media_store_that_takes_nothing(household: Household, footage: Path) -> None:
     make_video(footage / "1.mp4", frame_count=230)
     half_red().save(footage / "2.jpg")

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from streamer.bus.messages import TimeOrigin
 from streamer.demo import DURATION_S, FPS
 from streamer.errors import VideoReadError, WorkFolderError
-from streamer.segmenting import FAST, LIVE, Cadence, CutSegment, content_sha256, cut, cut_file, plan_cuts
+from streamer.segmenting import (
+    FAST,
+    LIVE,
+    Cadence,
+    CutSegment,
+    content_sha256,
+    cut,
+    cut_file,
+    hashing,
+    plan_cuts,
+    planning,
+)
 from tests.builders_video import make_frameless_video, make_video, number_of, numbers_in, remuxed
 
 B_FRAMES = {"preset": "ultrafast", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=10:min-keyint=10"}
@@ -309,6 +320,14 @@ def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 1_000_000)
     assert content_sha256(path) == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+
+def test_a_long_file_is_hashed_and_planned_in_many_steps(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", frame_count=1000, options=IN_ORDER)
+    assert sum(1 for _ in planning(source, sha256="sha", cadence=FAST)) >= 10
+    with source.open("ab") as file:
+        file.truncate(20 << 20)
+    assert sum(1 for _ in hashing(source)) >= 20
 
 
 def test_full_range_video_keeps_its_black_and_white_when_it_is_encoded_anew(tmp_path: Path) -> None:
