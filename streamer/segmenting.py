@@ -177,6 +177,7 @@ def cut_file(path: Path, *, camera_id: str, folder: Path, cadence: Cadence = FAS
 
     Raises:
         VideoReadError: it is no video, or no frame of it can be read.
+        WorkFolderError: the disk under `folder` takes nothing.
     """
     plan = plan_cuts(path, sha256=content_sha256(path), cadence=cadence)
     is_empty = True
