@@ -6,6 +6,7 @@
     * VideoReadError      a file that is no video, or none that can be read
     * PictureReadError    a file that is no picture, or none that can be read
   * LedgerError           the ledger cannot be opened, read or written
+  * WorkFolderError       this machine's disk takes no segment
   * CameraError           a camera that gives no usable stream
     * CameraRefusedError  a camera that does not let us in, or has no such stream
   * DemoFootageError      the packaged pictures for the demo footage are missing
@@ -63,6 +64,17 @@ class LedgerError(StreamerError):
 
     def __str__(self) -> str:
         return f"cannot use the ledger {self.path}: {self.reason}; is state.folder writable?"
+
+
+class WorkFolderError(StreamerError):
+    """This machine's disk takes no segment, of whatever file."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"cannot write segments into {self.path}: {self.reason}; make room, or choose another state.folder"
 
 
 class CameraError(StreamerError):

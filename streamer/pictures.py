@@ -12,7 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from streamer.bus.identity import file_segment_id
-from streamer.errors import PictureReadError
+from streamer.errors import PictureReadError, WorkFolderError
 from streamer.segmenting import CutSegment
 
 PICTURE_SUFFIXES = frozenset({".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -70,11 +70,18 @@ def read_picture(path: Path) -> Picture:
 
 
 def write_picture(picture: Picture, *, camera_id: str, content_sha256: str, folder: Path) -> CutSegment:
-    """The picture as a segment of one frame, written into `folder` as a JPEG; the same content gives the same bytes."""
+    """The picture as a segment of one frame, written into `folder` as a JPEG; the same content gives the same bytes.
+
+    Raises:
+        WorkFolderError: the disk under `folder` takes nothing.
+    """
     segment_id = file_segment_id(camera_id, content_sha256, 0)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{segment_id}.jpg"
-    picture.image.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        picture.image.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    except OSError as error:
+        raise WorkFolderError(folder, error.strerror or str(error)) from error
     width_px, height_px = picture.image.size
     return CutSegment(
         path=path,

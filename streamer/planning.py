@@ -38,6 +38,7 @@ class _Atom:
     start_pts: int
     end_pts: int
     packet_count: int
+    is_sound: bool  # it begins with a keyframe and nothing of it is missing: a reader of a copy finds every frame
 
     @property
     def length(self) -> int:
@@ -52,9 +53,9 @@ def plan_pieces(found: Scan, cadence: Cadence) -> tuple[Piece, ...]:
     if found.must_encode is not None:
         spans += _grid(found.start_pts, found.end_pts, target)
     else:
-        for is_long, run in groupby(_atoms(found), key=lambda atom: atom.length > gap):
+        for is_encoded, run in groupby(_atoms(found), key=lambda atom: atom.length > gap or not atom.is_sound):
             atoms = list(run)
-            if is_long:
+            if is_encoded:
                 spans += _grid(atoms[0].start_pts, atoms[-1].end_pts, target)
             else:
                 spans += _grouped(atoms, target, longest=max(gap, 1.5 * target))
@@ -69,7 +70,8 @@ def _atoms(found: Scan) -> Iterator[_Atom]:
         bundles[-1].append(gop)
     ends = [bundle[0].start_pts for bundle in bundles[1:]] + [found.end_pts]
     for bundle, end in zip(bundles, ends, strict=True):
-        yield _Atom(bundle[0].start_pts, end, sum(gop.packet_count for gop in bundle))
+        is_sound = bundle[0].is_clean and not any(gop.is_damaged for gop in bundle)
+        yield _Atom(bundle[0].start_pts, end, sum(gop.packet_count for gop in bundle), is_sound)
 
 
 def _grouped(atoms: list[_Atom], target: float, *, longest: float) -> Iterator[tuple[int, int, int | None]]:

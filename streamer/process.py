@@ -12,7 +12,7 @@ from streamer.bus.bus_opening import open_bus
 from streamer.bus.camera_file import CameraFile
 from streamer.bus.cameras import CameraTable, open_database
 from streamer.bus.client import Bus
-from streamer.bus.errors import CameraFileError, MediaStoreAwayError
+from streamer.bus.errors import CameraFileError, MediaStoreAwayError, MediaStoreError
 from streamer.bus.media import MediaStore
 from streamer.bus.media_opening import open_media
 from streamer.bus.signals import stop_signals
@@ -45,6 +45,7 @@ def run(settings: StreamerSettings, *, once: bool, health: Health | None = None)
         BrokerUnreachableError: no broker answers.
         MediaStoreError: the media store cannot be written.
         LedgerError: the ledger cannot be opened.
+        WorkFolderError: the disk of the state folder takes no segment.
         CameraFileError: the cameras file cannot be read.
     """
     with stop_signals() as is_stopping:
@@ -78,20 +79,21 @@ def run(settings: StreamerSettings, *, once: bool, health: Health | None = None)
 def checked_media(
     settings: StreamerSettings, *, once: bool, has_cameras: bool, is_stopping: Callable[[], bool]
 ) -> MediaStore:
-    """The media store, found to take files, or, where there are cameras, to be away for now: they do not wait for it.
+    """The media store, found to take files, or, where there are cameras, not to for now: they do not wait for it.
 
     It tries everything once, as whoever has something for it comes again; with `once`, it waits.
 
     Raises:
-        MediaStoreError: it cannot be written, or without cameras is still away once it was waited for.
+        MediaStoreError: there is no such kind of store, or without cameras it cannot be written, or is still away once
+            it was waited for.
     """
     patient, hasty = (open_media(settings, patience_s=s, is_stopping=is_stopping) for s in (None, 0.0))
     try:
         (hasty if has_cameras else patient).check_writable()
-    except MediaStoreAwayError as error:
+    except MediaStoreError as error:
         if not has_cameras:
             raise
-        logger.warning("media store does not answer, cameras are watched meanwhile", extra={"reason": error.reason})
+        logger.warning("media store takes nothing, cameras are watched meanwhile", extra={"reason": error.reason})
     return patient if once else hasty
 
 
@@ -160,7 +162,7 @@ def feed_of(source: Source, folders: Folders, *, once: bool) -> Feed:
     """
     zone = ZoneInfo(source.time_zone) if source.time_zone else None
     if source.file is not None:
-        return Feed(source.camera, FileSource(source.file), source.pace, zone)
+        return Feed(source.camera, FileSource(source.file, only_present=once), source.pace, zone)
     assert source.folder is not None
     watched = FolderSource(source.folder, rest_s=folders.rest_s, only_present=once, with_subfolders=source.subfolders)
     return Feed(source.camera, watched, source.pace, zone)

@@ -4,7 +4,7 @@ import logging
 import time
 
 from streamer.bus.client import Bus
-from streamer.bus.errors import BrokerUnreachableError, MediaStoreAwayError
+from streamer.bus.errors import BrokerUnreachableError, MediaStoreError
 from streamer.bus.media import SCHEME, MediaStore
 from streamer.bus.messages import Rejected, SegmentReady
 from streamer.bus.topics import DEAD_LETTERS, SEGMENTS
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 FLUSH_S = 2.0  # while the broker is away, cutting goes on
 GIVE_UP_S = 30.0
-STORE_AGAIN_S = 5.0  # until a media store that is away is asked again
+STORE_AGAIN_S = 5.0  # until a media store that does not answer, or refuses, is asked again
 
 
 class LedgerPublisher:
@@ -38,7 +38,7 @@ class LedgerPublisher:
         """Meet the broker, and put every segment that nobody has analysed in line again.
 
         Args:
-            waits_for_store: Whether a media store that is away, which knows what was analysed, is asked later.
+            waits_for_store: Whether a media store that cannot be read, and knows what was analysed, is asked later.
 
         Raises:
             BrokerUnreachableError: no broker answers.
@@ -47,9 +47,10 @@ class LedgerPublisher:
         self._incarnation = self._bus.ensure_topics()
         try:
             self._put_in_line()
-        except MediaStoreAwayError:
+        except MediaStoreError as error:
             if not waits_for_store:
                 raise
+            logger.warning("media store does not say what was analysed, asking again", extra={"reason": error.reason})
             self._line_again_s = time.monotonic() + STORE_AGAIN_S
 
     def _put_in_line(self) -> None:
@@ -88,7 +89,7 @@ class LedgerPublisher:
         try:
             self._put_in_line()
             self._line_again_s = None
-        except MediaStoreAwayError:
+        except MediaStoreError:
             self._line_again_s = time.monotonic() + STORE_AGAIN_S
 
     def _meet(self) -> None:

@@ -14,6 +14,8 @@ import av
 import av.error
 
 from streamer.errors import VideoReadError
+from streamer.joining import JoinedTimes
+from streamer.steps import Steps
 
 # A "video" may be a playlist that names other files or hosts: only real containers, only this file.
 OPTIONS = {
@@ -21,6 +23,7 @@ OPTIONS = {
     "format_whitelist": "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,h264,hevc,mjpeg,m4v,ogg,rm,mxf",
 }
 COPYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})  # what browsers play
+STEP_PACKETS = 100  # a few seconds of video: some megabytes
 SEEK_AHEAD_S = (0.0, 5.0, 60.0, None)  # None: from the beginning
 
 
@@ -32,6 +35,7 @@ class Gop:
     packet_count: int
     last_pts: int
     is_clean: bool  # nothing in it is shown before its keyframe, nothing in it needs earlier frames
+    is_damaged: bool = False  # a part of it is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Scan:
     break_reason: str | None  # why it ends before it should
     created_at: str | None  # the container's own creation time, ISO 8601
     is_timed: bool = True  # packets say when they are shown; a bare H.264 stream does not
+    runs_backwards: bool = False  # packets say so, but not in one order: no time says where in the file it is
     rotation_deg: int = 0  # how a player turns it, counter-clockwise
 
     @property
@@ -74,15 +79,15 @@ class Scan:
         return float((pts - self.start_pts) * self.time_base)
 
 
-def scan(path: Path) -> Scan:
-    """Read the packets of `path`.
+def scanning(path: Path) -> Steps[Scan]:
+    """Read the packets of `path`, in steps.
 
     Raises:
         VideoReadError: no video, or no frame in it.
     """
     with open_video(path) as (container, stream):
         reader = _PacketReader(stream)
-        broken = reader.read(container)
+        broken = yield from reader.read(container)
         if not reader.gops:
             raise VideoReadError(path, broken or "it holds no frame")
         found = Scan(
@@ -96,6 +101,7 @@ def scan(path: Path) -> Scan:
             break_reason=broken or _promised_more(stream, reader),
             created_at=container.metadata.get("creation_time") or stream.metadata.get("creation_time"),
             is_timed=reader.is_timed,
+            runs_backwards=reader.runs_backwards,
         )
     rotation_deg = _rotation_deg(path)
     if rotation_deg:
@@ -174,20 +180,27 @@ class _PacketReader:
         self.gops: list[Gop] = []
         self.must_encode: str | None = None
         self.is_timed = True
+        self.runs_backwards = False
         self.packet_count = 0
         self._last_dts: int | None = None
         self._last_duration = 0
+        self._times = JoinedTimes(stream.time_base, frame_ticks=self.frame_ticks())
 
-    def read(self, container: Any) -> str | None:
-        """Take in every packet; returns why reading broke off, if it did."""
+    def read(self, container: Any) -> Steps[str | None]:
+        """Take in every packet, in steps; returns why reading broke off, if it did."""
+        damaged = None
         try:
             for packet in packets(container, self._stream):
-                if packet.is_corrupt:
-                    return "the file breaks off inside a frame"
-                self._take(packet)
+                if damaged is not None:  # something comes behind it: it is a hole in the file, and not its end
+                    self._take(damaged)
+                damaged = packet if packet.is_corrupt else None
+                if damaged is None:
+                    self._take(packet)
+                if self.packet_count % STEP_PACKETS == 0:
+                    yield
         except av.error.FFmpegError as error:
             return f"reading broke off: {said(error)}"
-        return None
+        return "the file breaks off inside a frame" if damaged is not None else None
 
     def frame_ticks(self) -> int:
         rate = self._stream.average_rate or self._stream.guessed_rate
@@ -201,10 +214,11 @@ class _PacketReader:
             pts = self.packet_count * self.frame_ticks()
             self.is_timed = False
         self._note_oddities(packet)
+        pts += self._shift_ticks(packet)
         self.packet_count += 1
         self._last_duration = packet.duration or self._last_duration
         if packet.is_keyframe or not self.gops:
-            self.gops.append(Gop(pts, 1, pts, is_clean=packet.is_keyframe))
+            self.gops.append(Gop(pts, 1, pts, is_clean=packet.is_keyframe, is_damaged=packet.is_corrupt))
             return
         gop = self.gops[-1]
         self.gops[-1] = replace(
@@ -212,7 +226,15 @@ class _PacketReader:
             packet_count=gop.packet_count + 1,
             last_pts=max(gop.last_pts, pts),
             is_clean=gop.is_clean and pts >= gop.start_pts,
+            is_damaged=gop.is_damaged or packet.is_corrupt,
         )
+
+    def _shift_ticks(self, packet: Any) -> int:
+        """What leaps back have to be made up for by; `dts` is in the packets' own order."""
+        if packet.dts is None:
+            return 0
+        self._times.of(packet.dts)
+        return self._times.shift_ticks
 
     def _note_oddities(self, packet: Any) -> None:
         dts = packet.dts
@@ -222,6 +244,7 @@ class _PacketReader:
             self.must_encode = "frames that are not to be shown"
         elif self._last_dts is not None and dts <= self._last_dts:
             self.must_encode = "times that run backwards"
+            self.runs_backwards = True
         self._last_dts = dts if dts is not None else self._last_dts
 
 
@@ -252,6 +275,8 @@ def _promised_more(stream: Any, reader: _PacketReader) -> str | None:
 def _with_tail_checked(found: Scan) -> Scan:
     """Decode the last GOP, where a cut-off file has its unreadable frames, and leave those out."""
     tail, good, last_pts, reason = found.gops[-1], 0, found.gops[-1].start_pts, None
+    if tail.is_damaged:
+        return found  # it is not copied
     try:
         for packet in packets_from(found.path, tail.start_pts if len(found.gops) > 1 else None):
             if packet.is_corrupt:

@@ -4,19 +4,24 @@ H.264 is copied, cut at keyframes; everything else, and stretches without a keyf
 settings that always give the same bytes. No frame is lost or doubled at a border.
 """
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
+import av.error
+
 from streamer.bus.identity import file_segment_id
 from streamer.bus.media import segment_uri
 from streamer.bus.messages import SegmentReady, TimeOrigin
-from streamer.errors import VideoReadError
+from streamer.errors import VideoReadError, WorkFolderError
 from streamer.planning import FAST, LIVE, Cadence, Piece, plan_pieces
-from streamer.scanning import Scan, scan
+from streamer.scanning import Scan, said, scanning
+from streamer.steps import Steps, made_at_once
 from streamer.writing import WrittenVideo, copied_videos, encoded_videos
 
 __all__ = [
@@ -29,10 +34,13 @@ __all__ = [
     "content_sha256",
     "cut",
     "cut_file",
+    "hashing",
     "plan_cuts",
+    "planning",
 ]
 
 READ_BYTES = 1 << 20
+DISK_ERRNO = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # of who writes, never of who reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +96,17 @@ def content_sha256(path: Path) -> str:
     Raises:
         VideoReadError: the file cannot be read.
     """
+    return made_at_once(hashing(path))
+
+
+def hashing(path: Path) -> Steps[str]:
+    """`content_sha256` in steps."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while chunk := file.read(READ_BYTES):
                 digest.update(chunk)
+                yield
     except OSError as error:
         raise VideoReadError(path, error.strerror or str(error)) from error
     return digest.hexdigest()
@@ -104,7 +118,12 @@ def plan_cuts(path: Path, *, sha256: str, cadence: Cadence = FAST) -> CutPlan:
     Raises:
         VideoReadError: it is no video, or holds no frame.
     """
-    found = scan(path)
+    return made_at_once(planning(path, sha256=sha256, cadence=cadence))
+
+
+def planning(path: Path, *, sha256: str, cadence: Cadence) -> Steps[CutPlan]:
+    """`plan_cuts` in steps."""
+    found = yield from scanning(path)
     key = sha256 if cadence == FAST else f"{sha256}/{cadence.target_s:g}s"
     return CutPlan(found, plan_pieces(found, cadence), key)
 
@@ -123,21 +142,34 @@ def cut(
     given up and nothing more comes.
 
     Raises:
-        VideoReadError: the file cannot be opened any more.
+        VideoReadError: the file cannot be read any more, or holds what cannot be written.
+        WorkFolderError: the disk under `folder` takes nothing.
     """
 
     def name(piece: Piece) -> Path:
         return folder / f"{plan.segment_id(camera_id, piece.index)}.mp4"
 
-    folder.mkdir(parents=True, exist_ok=True)
     left = [piece for piece in plan.pieces if piece.index >= from_index]
-    for must_encode, run in groupby(left, key=lambda piece: piece.packet_count is None):
-        pieces = list(run)
-        if must_encode:
-            videos = encoded_videos(plan.scan, pieces, name, is_stopping)
-        else:
-            videos = copied_videos(plan.scan, pieces, name)
-        yield from (_segment(plan, video, camera_id) for video in videos)
+    with _errors_told(plan.scan.path, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for must_encode, run in groupby(left, key=lambda piece: piece.packet_count is None):
+            pieces = list(run)
+            if must_encode:
+                videos = encoded_videos(plan.scan, pieces, name, is_stopping)
+            else:
+                videos = copied_videos(plan.scan, pieces, name)
+            yield from (_segment(plan, video, camera_id) for video in videos)
+
+
+@contextmanager
+def _errors_told(path: Path, folder: Path) -> Iterator[None]:
+    """Tell what is wrong with the file at `path`, and ends it, from what would end every other as well."""
+    try:
+        yield
+    except (av.error.FFmpegError, OSError) as error:
+        if error.errno in DISK_ERRNO or not isinstance(error, av.error.FFmpegError):
+            raise WorkFolderError(folder, said(error)) from error
+        raise VideoReadError(path, f"cutting broke off: {said(error)}") from error
 
 
 def cut_file(path: Path, *, camera_id: str, folder: Path, cadence: Cadence = FAST) -> Iterator[CutSegment]:
@@ -145,6 +177,7 @@ def cut_file(path: Path, *, camera_id: str, folder: Path, cadence: Cadence = FAS
 
     Raises:
         VideoReadError: it is no video, or no frame of it can be read.
+        WorkFolderError: the disk under `folder` takes nothing.
     """
     plan = plan_cuts(path, sha256=content_sha256(path), cadence=cadence)
     is_empty = True

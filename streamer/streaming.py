@@ -18,23 +18,25 @@ from typing import Literal, Protocol
 from operations.seeing.health import Health
 from streamer.beginning import EARLIEST, file_began, picture_taken
 from streamer.bus.cameras import CameraTable
-from streamer.bus.errors import MediaStoreAwayError
+from streamer.bus.errors import MediaStoreError
 from streamer.bus.identity import rejected_id
 from streamer.bus.media import MediaStore
 from streamer.bus.messages import Rejected, TimeOrigin
-from streamer.errors import FootageReadError, VideoReadError
+from streamer.errors import FootageReadError, VideoReadError, WorkFolderError
 from streamer.ledger import FileProgress, FileState, Ledger
 from streamer.live.watch import LiveWatch
 from streamer.pictures import SHOWN_S, is_picture, read_picture, write_picture
 from streamer.publishing import LedgerPublisher
-from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, content_sha256, cut, plan_cuts
+from streamer.segmenting import FAST, LIVE, CutPlan, CutSegment, cut, hashing, planning
 from streamer.sources.found import FoundFile, shown_path
+from streamer.steps import Steps, Underway
 
 logger = logging.getLogger(__name__)
 
 Pace = Literal["fast", "live"]
 IDLE_S = 0.1
-AGAIN_S = 2.0  # until a media store that is away is tried again
+STEP_S = 0.1  # for which a large file is read before anything else has its turn
+AGAIN_S = 2.0  # until a media store that takes nothing is tried again
 
 
 class FootageSource(Protocol):
@@ -42,6 +44,9 @@ class FootageSource(Protocol):
 
     def look(self, now_s: float) -> list[FoundFile]:
         """What is new; `now_s` never jumps back."""
+
+    def again(self, path: Path) -> None:
+        """Take `path`, which it offered, for new once more: it could not be read."""
 
     @property
     def is_exhausted(self) -> bool:
@@ -57,6 +62,7 @@ class Feed:
     pace: Pace = "fast"
     zone: tzinfo | None = None  # of pictures whose date names none; None: this machine's
     waiting: deque[FoundFile] = field(default_factory=deque)
+    beginning: "Underway[FileCutting | None] | None" = None  # of the first that waits
     cutting: "FileCutting | None" = None
     next_look_s: float = 0.0
 
@@ -98,7 +104,8 @@ class Streamer:
 
         Raises:
             BrokerUnreachableError: with `once`, the broker takes nothing although all else is done.
-            MediaStoreError: the media store takes no segment; one that is away is waited for, but with `once`.
+            MediaStoreError: with `once`, the media store takes no segment; else it is waited for.
+            WorkFolderError: this machine's disk takes no segment.
         """
         self._is_stopping = is_stopping
         shutil.rmtree(self._work_folder, ignore_errors=True)
@@ -127,17 +134,17 @@ class Streamer:
                 time.sleep(IDLE_S)
 
     def _step(self, feed: Feed, *, waits_for_store: bool) -> bool:
-        """Take one step with a feed, unless the media store is away: cameras go on meanwhile."""
+        """Take one step with a feed, unless the media store takes nothing: cameras go on meanwhile."""
         is_away = self._clock() < self._store_again_s or (self._live is not None and self._live.store_fault is not None)
         if waits_for_store and is_away:
             return False
         try:
             return self._advance(feed)
-        except MediaStoreAwayError as error:
+        except MediaStoreError as error:
             if not waits_for_store:
                 raise
             if self._store_fault is None:
-                logger.warning("media store does not answer, files wait for it", extra={"reason": error.reason})
+                logger.warning("media store takes nothing, files wait for it", extra={"reason": error.reason})
             self._store_fault, self._store_again_s = error.reason, self._clock() + AGAIN_S
             return False
 
@@ -157,8 +164,7 @@ class Streamer:
         if feed.cutting is None:
             if not feed.waiting:
                 return False
-            feed.cutting = self._begin(feed, feed.waiting[0])
-            feed.waiting.popleft()  # not before: a media store that is away leaves it where it is
+            self._go_on_beginning(feed)
             return True
         if feed.cutting.due_at > self._utc_now():
             return False
@@ -166,12 +172,23 @@ class Streamer:
             feed.cutting = None
         return True
 
-    def _begin(self, feed: Feed, found: FoundFile) -> "FileCutting | None":
+    def _go_on_beginning(self, feed: Feed) -> None:
+        work = feed.beginning = feed.beginning or Underway(self._begin(feed, feed.waiting[0]))
         try:
-            sha256 = self._hash(found)
+            if not work.go_on(lasting_s=STEP_S):
+                return
+        except MediaStoreError:
+            feed.beginning = None  # but it waits on: what is known of it by now is in the ledger
+            raise
+        feed.beginning, feed.cutting = None, work.made
+        feed.waiting.popleft()
+
+    def _begin(self, feed: Feed, found: FoundFile) -> Steps["FileCutting | None"]:
+        try:
+            sha256 = yield from self._hash(found)
         except VideoReadError as error:
-            told = {"path": shown_path(found.path), "reason": error.reason}
-            logger.warning("file is gone or closed to us", extra=told)
+            logger.warning("file is gone or closed to us", extra=_told(error))
+            self._is_gone(feed, error.path)
             return None
         key = sha256 if feed.pace == "fast" else f"{sha256}/live"
         entered = self._ledger.enter_file(feed.camera_id, key, shown_path(found.path))
@@ -182,7 +199,8 @@ class Streamer:
             self._take_picture(feed, found, entered, sha256)
             return None
         try:
-            plan = plan_cuts(found.path, sha256=sha256, cadence=FAST if feed.pace == "fast" else LIVE)
+            cadence = FAST if feed.pace == "fast" else LIVE
+            plan = yield from planning(found.path, sha256=sha256, cadence=cadence)
         except VideoReadError as error:
             self._reject(feed, entered, sha256, error)
             return None
@@ -237,7 +255,12 @@ class Streamer:
         assert begun.started_at is not None
         assert begun.time_origin is not None
         message = segment.ready(begun.camera_id, begun.started_at, begun.time_origin)
-        self._media.adopt(message.uri, segment.path)
+        try:
+            self._media.adopt(message.uri, segment.path)
+        except MediaStoreError as error:
+            if segment.path.exists():
+                raise
+            raise WorkFolderError(self._work_folder, f"{segment.path.name} is gone") from error  # waiting is in vain
         self._store_fault = None
         self._ledger.enter_segment(
             begun.file_id,
@@ -259,11 +282,10 @@ class Streamer:
         self._ledger.finish(cutting.begun.file_id, reason=reason)
 
     def _reject(self, feed: Feed, entered: FileProgress, sha256: str, error: FootageReadError) -> None:
-        if not error.path.exists():
-            # Gone is not unreadable: should the same content come back, it is to be cut.
-            logger.warning("file is gone", extra={"path": shown_path(error.path)})
+        if self._is_gone(feed, error.path):
+            logger.warning("file is gone", extra=_told(error))
             return
-        logger.warning("file refused", extra={"path": shown_path(error.path), "reason": error.reason})
+        logger.warning("file refused", extra=_told(error))
         rejected = Rejected(
             rejected_id=rejected_id("file", feed.camera_id, sha256),
             reason=error.reason,
@@ -272,10 +294,17 @@ class Streamer:
         )
         self._ledger.reject(entered.file_id, rejected, partition=self._cameras.partition_of(feed.camera_id))
 
-    def _hash(self, found: FoundFile) -> str:
+    def _is_gone(self, feed: Feed, path: Path) -> bool:
+        """Whether a file is there no more, which is not unreadable: should it come back, it is to be cut."""
+        is_gone = FoundFile.at(path) is None
+        if is_gone:
+            feed.source.again(path)
+        return is_gone
+
+    def _hash(self, found: FoundFile) -> Steps[str]:
         known = self._ledger.known_hash(found.path, found.size_bytes, found.mtime_ns)
         if known is None:
-            known = content_sha256(found.path)
+            known = yield from hashing(found.path)
             self._ledger.note_hash(found.path, found.size_bytes, found.mtime_ns, known)
         return known
 
@@ -283,6 +312,10 @@ class Streamer:
         if feed.pace == "live":
             return self._utc_now(), TimeOrigin.CLOCK
         return file_began(plan.scan, modified_s=found.mtime_ns / 1e9, now=self._utc_now())
+
+
+def _told(error: FootageReadError) -> dict[str, str]:
+    return {"path": shown_path(error.path), "reason": error.reason}
 
 
 class FileCutting:

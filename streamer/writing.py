@@ -13,6 +13,7 @@ import av.error
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange
 
+from streamer.joining import JoinedTimes
 from streamer.planning import Piece
 from streamer.scanning import Scan, packets_from
 
@@ -77,8 +78,8 @@ def encoded_videos(
     for piece in pieces:
         if waiting is None:
             return
-        if waiting.pts >= piece.end_pts and piece is not pieces[-1]:
-            continue
+        if waiting.pts >= piece.end_pts and piece.end_pts != found.end_pts:
+            continue  # nothing is shown in it: a recorder that paused
         path = name(piece)
         encoder = VideoEncoder(path, waiting, time_base=found.time_base, frame_ticks=found.frame_ticks)
         while waiting is not None and (waiting.pts < piece.end_pts or piece.end_pts == found.end_pts):
@@ -121,25 +122,31 @@ def write_packets(incoming: Iterable[Any], path: Path, *, start_pts: int) -> int
 
 
 def _frames(found: Scan, start_pts: int) -> Iterator[Any]:
-    """Decoded frames shown from `start_pts` on; what does not decode is left out."""
-    is_from_within = found.is_timed and start_pts > found.start_pts
-    expected_pts = found.start_pts
+    """Decoded frames shown from `start_pts` on, each later than the one before; what does not decode is left out."""
+    is_from_within = found.is_timed and not found.runs_backwards and start_pts > found.start_pts
+    incoming = packets_from(found.path, found.keyframe_before(start_pts) if is_from_within else None)
+    times = JoinedTimes(found.time_base, frame_ticks=found.frame_ticks)
+    last_pts: int | None = None
     turn = _turning(found.rotation_deg)
-    for frame in _decoded(packets_from(found.path, found.keyframe_before(start_pts) if is_from_within else None)):
+    for frame in _decoded(incoming, breaks_off=found.break_reason is not None):
         if frame.pts is None or not found.is_timed:
-            frame.pts = expected_pts
-        expected_pts = frame.pts + found.frame_ticks
+            pts = found.start_pts if last_pts is None else last_pts + found.frame_ticks
+        else:
+            pts = times.of(frame.pts)
+        frame.pts = last_pts = pts if last_pts is None else max(pts, last_pts + 1)  # no file takes two of one time
         if frame.pts >= start_pts:
             yield turn(frame)
 
 
-def _decoded(incoming: Iterator[Any]) -> Iterator[Any]:
-    """Every frame that decodes, then what the decoder still holds when the packets end or break off."""
+def _decoded(incoming: Iterator[Any], *, breaks_off: bool) -> Iterator[Any]:
+    """Every frame that decodes, then what the decoder still holds when the packets end or, as was found, break off."""
     decoder = None
     while True:
         try:
             packet = next(incoming, None)
         except av.error.FFmpegError:
+            if not breaks_off:
+                raise
             packet = None
         if packet is None:
             break

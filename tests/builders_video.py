@@ -1,5 +1,6 @@
 """Small real videos whose frames carry their own number, so that a lost or doubled frame shows."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,22 @@ def make_video(
             frame.pts, frame.time_base = times[index] if times else index, Fraction(1, fps)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
+    return path
+
+
+def remuxed(source: Path, path: Path, *, ms_of: Callable[[int], int] = lambda ms: ms, **options: str) -> Path:
+    """The packets of `source` in another container, each at the time that `ms_of` makes of its own, in milliseconds."""
+    with av.open(str(source)) as read, av.open(str(path), "w", options=options) as written:
+        stream = read.streams.video[0]
+        copy = written.add_stream_from_template(stream)
+        for packet in read.demux(stream):
+            if packet.dts is None or packet.pts is None:
+                continue
+            assert packet.time_base is not None
+            ms = [round(ticks * packet.time_base * 1000) for ticks in (packet.pts, packet.dts, packet.duration or 0)]
+            packet.pts, packet.dts, packet.duration = ms_of(ms[0]), ms_of(ms[1]), ms[2]
+            packet.time_base, packet.stream = Fraction(1, 1000), copy
+            written.mux(packet)
     return path
 
 

@@ -57,6 +57,10 @@ class FolderSource:
             self._offered[found.path] = found
         return sorted(ready, key=lambda found: (found.mtime_ns, found.path))
 
+    def again(self, path: Path) -> None:
+        """Offer the file at `path` once more when it is there: it could not be read."""
+        self._offered.pop(path, None)
+
     @property
     def is_exhausted(self) -> bool:
         """Whether nothing more will come, ever."""

@@ -18,6 +18,7 @@ from PIL import Image
 from streamer.bus.broker import EmbeddedBroker
 from streamer.bus.cameras import CameraTable
 from streamer.bus.client import Bus, Received
+from streamer.bus.errors import MediaStoreError
 from streamer.bus.media import MediaStore, manifest_uri
 from streamer.bus.messages import Rejected, SegmentReady, TimeOrigin
 from streamer.bus.topics import DEAD_LETTERS, SEGMENTS
@@ -28,7 +29,7 @@ from streamer.sources.folder import FolderSource
 from streamer.streaming import Feed, Streamer
 from tests.builders_bus import drain, kill, wait_until
 from tests.builders_pictures import exif, half_red
-from tests.builders_video import make_video, number_of, numbered_frame, numbers_in
+from tests.builders_video import make_video, number_of, numbered_frame, numbers_in, remuxed
 
 ROOT = Path(__file__).parents[2]
 
@@ -345,13 +346,138 @@ def test_sigterm_ends_a_streamer_within_five_seconds_in_the_middle_of_encoding(
 def test_a_file_that_goes_away_before_it_is_cut_is_cut_when_it_comes_back(household: Household, footage: Path) -> None:
     source = make_video(footage / "a.mp4", frame_count=50)
     content = source.read_bytes()
-    feed = Feed("gate", FileSource(source))
+    feed = Feed("gate", FileSource(source, only_present=True))
     feed.waiting.extend(feed.source.look(0))
     source.unlink()
     household.run(feed)
     source.write_bytes(content)
     household.run(Feed("gate", FileSource(source)))
     household.published(segments=1)
+
+
+def test_files_that_wait_while_their_share_is_away_for_a_moment_are_cut_when_it_is_back(
+    household: Household, footage: Path
+) -> None:
+    for number in range(4):
+        make_video(footage / f"{number}.mp4", frame_count=320 + number)
+    away = footage.with_name("away")
+    turns_away: list[int] = []
+
+    def is_stopping() -> bool:
+        """Called by the streamer once a round: take the share away once one file is being cut, and bring it back."""
+        ledger = Ledger.open(household.folder)
+        files = ledger.files()
+        ledger.close()
+        if files and files[0].next_index == 1 and not turns_away:
+            footage.rename(away)
+            turns_away.append(0)
+        elif away.exists():
+            turns_away.append(0)
+            if len(turns_away) > 20:
+                away.rename(footage)
+        return len(files) == 4 and all(file.state is FileState.DONE for file in files)
+
+    deadline_s = time.monotonic() + 60
+    feed = Feed("gate", FolderSource(footage, rest_s=0))
+    household.run(feed, once=False, is_stopping=lambda: time.monotonic() > deadline_s or is_stopping())
+    segments, _ = household.published(segments=12)
+    assert sorted(household.numbers(segments)) == sorted(n for number in range(4) for n in range(320 + number))
+
+
+def test_a_file_that_cannot_be_cut_to_its_end_is_refused_and_the_next_goes_through(
+    household: Household, footage: Path
+) -> None:
+    options = {"preset": "ultrafast", "tune": "zerolatency"}
+    whole = make_video(footage.parent / "whole.mp4", frame_count=230, options=options)
+    source = remuxed(whole, footage / "1.mkv")
+    make_video(footage / "2.mp4", frame_count=30)
+
+    def is_stopping() -> bool:
+        """Called by the streamer while it cuts: make it another file, which repeats a time, once it is planned."""
+        ledger = Ledger.open(household.folder)
+        is_planned = any(file.state is FileState.CUTTING for file in ledger.files())
+        ledger.close()
+        if is_planned and not replaced:
+            replaced.append(remuxed(whole, source, ms_of=lambda ms: ms - 100 if ms == 15900 else ms))
+        return False
+
+    replaced: list[Path] = []
+    feed = Feed("gate", FolderSource(footage, rest_s=0, only_present=True))
+    household.run(feed, is_stopping=is_stopping)
+    segments, (refused,) = household.published(segments=2, rejects=1)
+    assert household.numbers(segments) == [*range(100), *range(30)]
+    assert (refused.origin, refused.reason) == (str(source), "cutting broke off: invalid argument")
+    household.run(Feed("gate", FolderSource(footage, rest_s=0, only_present=True)))
+
+
+def test_a_file_that_takes_long_to_read_holds_up_neither_the_end_nor_other_feeds(
+    household: Household, footage: Path
+) -> None:
+    huge = footage / "huge.mp4"
+    with huge.open("wb") as file:
+        file.truncate(100 << 30)  # of nothing: it takes no room, and a minute to read
+    small = make_video(footage / "small.mp4", frame_count=30)
+
+    def is_through() -> bool:
+        """Called by the streamer once a round."""
+        ledger = Ledger.open(household.folder)
+        files = ledger.files()
+        ledger.close()
+        return any(file.state is FileState.DONE for file in files)
+
+    began_s = time.monotonic()
+    feeds = Feed("yard", FileSource(huge)), Feed("gate", FileSource(small))
+    household.run(*feeds, once=False, is_stopping=is_through)
+    assert time.monotonic() - began_s < 15
+    household.published(segments=1)
+
+
+def test_footage_waits_for_a_media_store_that_takes_nothing(household: Household, footage: Path) -> None:
+    make_video(footage / "1.mp4", frame_count=230)
+    half_red().save(footage / "2.jpg")
+    refuses = household.folder / "media"
+    household.folder.mkdir()
+    refuses.write_text("no folder")
+    turns: list[int] = []
+
+    def is_stopping() -> bool:
+        """Called by the streamer once a round: let the store take something once it has refused for a while."""
+        turns.append(0)
+        if len(turns) == 20:
+            refuses.unlink()
+        ledger = Ledger.open(household.folder)
+        files = ledger.files()
+        ledger.close()
+        return len(files) == 2 and all(file.state is FileState.DONE for file in files)
+
+    deadline_s = time.monotonic() + 60
+    feed = Feed("gate", FolderSource(footage, rest_s=0))
+    household.run(feed, once=False, is_stopping=lambda: time.monotonic() > deadline_s or is_stopping())
+    household.published(segments=3)
+
+
+def test_a_media_store_that_takes_nothing_ends_a_run_that_is_to_end(household: Household, footage: Path) -> None:
+    make_video(footage / "1.mp4", frame_count=30)
+    household.folder.mkdir()
+    (household.folder / "media").write_text("no folder")
+    with pytest.raises(MediaStoreError):
+        household.run(Feed("gate", FolderSource(footage, rest_s=0, only_present=True)))
+
+
+def test_recordings_that_pause_repeat_a_time_or_were_joined_are_published_whole(
+    household: Household, footage: Path
+) -> None:
+    options = {"preset": "ultrafast", "tune": "zerolatency"}
+    make_video(footage / "1.mp4", frame_count=100, options=options, times=[*range(50), *range(250, 300)])
+    whole = make_video(footage.parent / "whole.mp4", frame_count=100, options=options)
+    remuxed(whole, footage / "2.mkv", ms_of=lambda ms: ms - 100 if ms == 5000 else ms)
+    part = remuxed(whole, footage.parent / "part.ts", mpegts_flags="initial_discontinuity").read_bytes()
+    (footage / "3.ts").write_bytes(part + part)
+    for number in (1, 2, 3):
+        os.utime(next(footage.glob(f"{number}.*")), (number, number))
+    household.run(Feed("gate", FolderSource(footage, rest_s=0, only_present=True)))
+    segments, _ = household.published(segments=6)
+    assert household.numbers(segments) == list(range(100)) * 4
 
 
 def test_a_folder_of_pictures_is_published_once_a_picture_whatever_is_copied_or_changed(

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ from streamer.settings import Backlog
 from tests.builders_bus import wait_until
 from tests.builders_cameras import FPS, LiveHousehold, ReportReader
 from tests.builders_rtsp import RtspServer, numbered_frames, rtsp_server, rtsp_server_or_skip, write_stream
+from tests.builders_video import make_video
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("gate", "yard", "hall", "dock")
@@ -226,7 +227,7 @@ def test_a_quota_of_disk_is_kept_whatever_waits(
     assert any(camera.pressure is Pressure.SKIPPING for report in reports.all for camera in report.cameras)
 
 
-def _settings_file(folder: Path, address: str) -> Path:
+def _settings_file(folder: Path, address: str, *, sources: Sequence[dict[str, str]] = ()) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "crewsight.yaml"
     live = {"segment_s": 1, "stall_s": 2, "connect_s": 5, "retry_at_most_s": 1}
@@ -234,6 +235,8 @@ def _settings_file(folder: Path, address: str) -> Path:
         "state": {"folder": str(folder / "state")},
         "bus": {"bootstrap_servers": address, "partitions": 3},
         "live": live,
+        "sources": sources,
+        "folders": {"rest_s": 0.2},
     }
     path.write_text(json.dumps(settings))  # JSON is YAML
     return path
@@ -280,6 +283,38 @@ def test_no_secret_is_anywhere_but_in_the_cameras_file(
         assert form not in told
         assert not any(form.encode() in original for original in originals)
         assert not [path for path in written if form.encode() in path.read_bytes()]
+
+
+def test_a_media_store_that_takes_nothing_stops_no_camera_whatever_waits_beside_it(
+    tmp_path: Path, server: RtspServer, broker: EmbeddedBroker, bus: Bus, reports: ReportReader
+) -> None:
+    footage, refuses = tmp_path / "footage", tmp_path / "state" / "media"
+    for folder in (footage, refuses.parent):
+        folder.mkdir()
+    refuses.write_text("no folder")  # from the start
+    make_video(footage / "a.mp4", frame_count=30)
+    sources = [{"camera": "files", "folder": str(footage)}]
+    config, log = _settings_file(tmp_path, broker.address, sources=sources), tmp_path / "log.txt"
+    LiveHousehold(tmp_path / "state", broker.address).add("gate", server.url("gate"))
+    consumer = bus.consumer([SEGMENTS], "look")
+    seen: list[str] = []
+
+    def told_of() -> set[str]:
+        seen.extend(each.message.camera_id for each in consumer.poll(100) if isinstance(each, Received))
+        return set(seen)
+
+    process = _start(config, log)
+    try:
+        wait_until(lambda: "media store takes nothing, files wait for it" in log.read_text())
+        wait_until(lambda: (camera := reports.camera("gate")) is not None and camera.unstored_segments >= 3)
+        assert not told_of()
+        refuses.unlink()
+        wait_until(lambda: told_of() == {"gate", "files"})
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    consumer.close()
+    assert "media store takes nothing, cameras are watched meanwhile" in log.read_text()
 
 
 def test_kill_9_is_a_gap_and_loses_no_segment(

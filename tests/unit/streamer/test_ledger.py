@@ -2,6 +2,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -154,3 +155,25 @@ def test_many_processes_may_meet_an_empty_state_folder_at_once(tmp_path: Path) -
     ]
     chosen = sorted(process.communicate(timeout=60)[0] for process in started)
     assert chosen == [b"0", b"1", b"2", b"3"]
+
+
+def test_what_is_published_costs_nothing_to_look_past(ledger: Ledger) -> None:
+    file_id = ledger.enter_file("gate", "sha", "a.mp4").file_id
+    lines = ((f"s{n}", file_id, segment(f"s{n}").model_dump_json()) for n in range(5000))
+    with closing(sqlite3.connect(ledger.engine.url.database or "")) as database, database:
+        database.executemany(
+            "INSERT INTO segments (segment_id, file_id, camera_id, partition, duration_s, message, incarnation)"
+            " VALUES (?, ?, 'gate', 0, 10, ?, 'mild-fox')",
+            lines,
+        )
+    ledger.forget_published(["s2500", "s4000"])
+    instructions: list[int] = []
+    with ledger.engine.connect() as connection:
+        sqlite = connection.connection.driver_connection
+        assert isinstance(sqlite, sqlite3.Connection)
+        sqlite.set_progress_handler(lambda: instructions.append(100), 100)
+    found = [line.message.segment_id for line in ledger.unpublished_segments("mild-fox")]
+    assert found == ["s2500", "s4000"]
+    assert sum(instructions) < 1000  # of SQLite's; it takes several for a line that it reads
+    assert len(ledger.unpublished_segments("other-fox", at_most=10)) == 10
+    assert sum(instructions) > 1000

@@ -8,12 +8,18 @@ from streamer.planning import FAST, LIVE, Piece, plan_pieces
 from streamer.scanning import Gop, Scan
 
 
-def scan_of(*gop_lengths_s: float, must_encode: str | None = None, unclean: tuple[int, ...] = ()) -> Scan:
+def scan_of(
+    *gop_lengths_s: float,
+    must_encode: str | None = None,
+    unclean: tuple[int, ...] = (),
+    damaged: tuple[int, ...] = (),
+) -> Scan:
     """A file at 10 fps with GOPs of these lengths; ticks are milliseconds."""
     gops, start = [], 0
     for index, length_s in enumerate(gop_lengths_s):
         length = round(length_s * 1000)
-        gops.append(Gop(start, length // 100, start + length - 100, is_clean=index not in unclean))
+        last_pts = start + length - 100
+        gops.append(Gop(start, length // 100, last_pts, is_clean=index not in unclean, is_damaged=index in damaged))
         start += length
     return Scan(Path("x.mp4"), tuple(gops), Fraction(1, 1000), 100, 640, 360, must_encode, None, None)
 
@@ -50,6 +56,16 @@ def test_only_the_stretch_whose_keyframes_lie_too_far_apart_is_encoded() -> None
 def test_a_gop_that_shows_earlier_frames_is_no_border() -> None:
     pieces = plan_pieces(scan_of(*[2.0] * 10, unclean=(5,)), FAST)
     assert lengths_s(pieces) == [8.0, 12.0]
+
+
+def test_a_file_that_begins_between_keyframes_is_encoded_up_to_the_first_clean_one() -> None:
+    pieces = plan_pieces(scan_of(3.0, *[5.0] * 4, unclean=(0, 1)), FAST)
+    assert [(piece.end_pts, piece.packet_count) for piece in pieces] == [(8000, None), (23000, 150)]
+
+
+def test_only_the_stretch_with_a_hole_in_it_is_encoded() -> None:
+    pieces = plan_pieces(scan_of(*[5.0] * 6, unclean=(3,), damaged=(3,)), FAST)
+    assert [(piece.end_pts, piece.packet_count) for piece in pieces] == [(10000, 100), (20000, None), (30000, 100)]
 
 
 def test_as_if_live_every_two_seconds_is_a_segment() -> None:

@@ -2,6 +2,7 @@ import hashlib
 import itertools
 import struct
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streamer.bus.messages import TimeOrigin
 from streamer.demo import DURATION_S, FPS
-from streamer.errors import VideoReadError
-from streamer.segmenting import FAST, LIVE, Cadence, CutSegment, content_sha256, cut, cut_file, plan_cuts
-from tests.builders_video import make_frameless_video, make_video, numbers_in
+from streamer.errors import VideoReadError, WorkFolderError
+from streamer.segmenting import (
+    FAST,
+    LIVE,
+    Cadence,
+    CutSegment,
+    content_sha256,
+    cut,
+    cut_file,
+    hashing,
+    plan_cuts,
+    planning,
+)
+from tests.builders_video import make_frameless_video, make_video, number_of, numbers_in, remuxed
 
 B_FRAMES = {"preset": "ultrafast", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=10:min-keyint=10"}
 OPEN_GOPS = {"preset": "ultrafast", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=10:min-keyint=10:open-gop=1"}
 ONE_GOP = {"preset": "ultrafast", "x264-params": "scenecut=0:keyint=1000"}
+IN_ORDER = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "scenecut=0"}
+TS_PACKET = 188  # bytes
 
 KINDS: dict[str, dict[str, Any]] = {
     "b-frames.mp4": {"options": B_FRAMES},
@@ -131,6 +146,101 @@ def test_a_transport_stream_cut_short_anywhere_yields_what_came_before(tmp_path:
     assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.parametrize("pause_s", [16, 60])
+@pytest.mark.parametrize("cadence", [FAST, LIVE])
+def test_a_recorder_that_paused_for_long_loses_nothing(tmp_path: Path, pause_s: int, cadence: Cadence) -> None:
+    times = [*range(200), *range(200 + 10 * pause_s, 400 + 10 * pause_s)]
+    source = make_video(tmp_path / "a.mp4", frame_count=400, options=B_FRAMES, times=times)
+    segments = list(cut_file(source, camera_id="gate", folder=tmp_path / "out", cadence=cadence))
+    assert [number for segment in segments for number in numbers_in(segment.path)] == list(range(400))
+    ready = [segment.ready("gate", datetime.now(UTC), TimeOrigin.FILE) for segment in segments]
+    assert all(message.fps == pytest.approx(10, rel=0.01) for message in ready)
+    after = next(segment for segment in segments if segment.start_s > 20)
+    assert (after.start_s, numbers_in(after.path)[0]) == (pytest.approx(20 + pause_s), 200)
+
+
+def test_a_time_that_repeats_loses_no_frame_and_moves_no_other(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "a.mp4", frame_count=300, options=IN_ORDER)
+    source = remuxed(whole, tmp_path / "a.mkv", ms_of=lambda ms: ms - 100 if ms == 14900 else ms)
+    segments = list(cut_file(source, camera_id="gate", folder=tmp_path / "out"))
+    assert [number for segment in segments for number in numbers_in(segment.path)] == list(range(300))
+    assert [round(segment.start_s, 3) for segment in segments] == [0.0, 10.0, 20.0]
+    assert [round(segment.duration_s, 3) for segment in segments] == [10.0, 10.0, 10.0]
+
+
+def test_recordings_joined_by_copying_follow_one_another(tmp_path: Path) -> None:
+    source = tmp_path / "joined.ts"
+    for name, frame_count in (("a", 250), ("b", 130)):
+        whole = make_video(tmp_path / f"{name}.mp4", frame_count=frame_count, options=B_FRAMES)
+        part = remuxed(whole, tmp_path / f"{name}.ts", mpegts_flags="initial_discontinuity")
+        with source.open("ab") as joined:
+            joined.write(part.read_bytes())
+    plan = plan_cuts(source, sha256=content_sha256(source))
+    segments = list(cut(plan, camera_id="gate", folder=tmp_path / "out"))
+    numbers = [number for segment in segments for number in numbers_in(segment.path)]
+    assert numbers == [*range(250), *range(130)]
+    assert [round(segment.start_s) for segment in segments] == [0, 10, 20, 30]
+    _assert_they_follow_one_another(segments)
+    rest = list(cut(plan, camera_id="gate", folder=tmp_path / "rest", from_index=2))
+    assert [segment.path.read_bytes() for segment in rest] == [segment.path.read_bytes() for segment in segments[2:]]
+
+
+def test_a_hole_in_a_transport_stream_costs_the_frames_in_it_alone(tmp_path: Path) -> None:
+    content = make_video(tmp_path / "whole.ts", frame_count=400, options=B_FRAMES, keyframe_every=10).read_bytes()
+    packets = [content[at : at + TS_PACKET] for at in range(0, len(content), TS_PACKET)]
+    hole = next(at for at in range(len(packets) // 3, len(packets)) if _carries_on(packets[at]))
+    source = tmp_path / "hole.ts"
+    source.write_bytes(b"".join(packets[:hole] + packets[hole + 1 :]))
+    plan = plan_cuts(source, sha256=content_sha256(source))
+    assert plan.scan.break_reason is None
+    segments = list(cut(plan, camera_id="gate", folder=tmp_path / "out"))
+    numbers = [number for segment in segments for number in numbers_in(segment.path)]
+    assert set(numbers[:100]) | set(numbers[-200:]) == {*range(100), *range(200, 400)}
+    assert len(numbers) >= 390
+    assert sum(segment.duration_s for segment in segments if not segment.is_copy) < 5
+    assert all(len(decord.VideoReader(str(segment.path))) == segment.frame_count for segment in segments)
+
+
+def _carries_on(packet: bytes) -> bool:
+    """Whether a packet of a transport stream is of the first video stream, and in the middle of a frame."""
+    return packet[1] & 0x40 == 0 and (packet[1] & 0x1F) << 8 | packet[2] == 0x100
+
+
+def test_a_recording_that_begins_between_keyframes_shows_every_frame_at_its_own_time(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.ts", frame_count=300, options={"preset": "ultrafast"}, keyframe_every=40)
+    source, content = tmp_path / "middle.ts", whole.read_bytes()
+    source.write_bytes(content[len(content) // TS_PACKET // 6 * TS_PACKET :])
+    segments = list(cut_file(source, camera_id="gate", folder=tmp_path / "out"))
+    numbers = [number for segment in segments for number in numbers_in(segment.path)]
+    assert numbers == list(range(numbers[0], 300))
+    assert numbers[0] % 40 == 0
+    for segment in segments:
+        reader = decord.VideoReader(str(segment.path))
+        assert [number_of(reader[at].asnumpy()) for at in range(len(reader))] == numbers_in(segment.path)
+
+
+def test_a_file_that_is_another_by_the_time_it_is_cut_is_refused(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "a.mp4", frame_count=60, options=IN_ORDER)
+    source = remuxed(whole, tmp_path / "a.mkv")
+    plan = plan_cuts(source, sha256=content_sha256(source))
+    remuxed(whole, source, ms_of=lambda ms: ms - 100 if ms == 3900 else ms)
+    with pytest.raises(VideoReadError, match="cutting broke off: invalid argument"):
+        list(cut(plan, camera_id="gate", folder=tmp_path / "out"))
+
+
+@pytest.mark.parametrize("options", [B_FRAMES, ONE_GOP], ids=["copied", "encoded"])
+def test_a_full_disk_is_not_the_files_fault(tmp_path: Path, options: dict[str, str]) -> None:
+    source = make_video(tmp_path / "a.mp4", frame_count=300, options=options, keyframe_every=1000)
+    plan = plan_cuts(source, sha256=content_sha256(source))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f"{plan.segment_id('gate', 1)}.mp4").symlink_to("/dev/full")
+    with pytest.raises(WorkFolderError, match="no space left on device"):
+        list(cut(plan, camera_id="gate", folder=out))
+    with pytest.raises(WorkFolderError, match="not a directory"):
+        list(cut(plan, camera_id="gate", folder=source / "out"))
+
+
 def test_names_do_not_matter_and_cameras_do(tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mp4", frame_count=20)
     twin = tmp_path / "b.mp4"
@@ -210,6 +320,14 @@ def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 1_000_000)
     assert content_sha256(path) == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+
+def test_a_long_file_is_hashed_and_planned_in_many_steps(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", frame_count=1000, options=IN_ORDER)
+    assert sum(1 for _ in planning(source, sha256="sha", cadence=FAST)) >= 10
+    with source.open("ab") as file:
+        file.truncate(20 << 20)
+    assert sum(1 for _ in hashing(source)) >= 20
 
 
 def test_full_range_video_keeps_its_black_and_white_when_it_is_encoded_anew(tmp_path: Path) -> None:

@@ -106,6 +106,46 @@ def test_a_file_source_offers_its_file_once(tmp_path: Path) -> None:
     assert source.look(1) == []
 
 
+def test_a_file_that_could_not_be_read_is_offered_again_once_it_is_there_and_rests(tmp_path: Path) -> None:
+    share, away = tmp_path / "share", tmp_path / "away"
+    share.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (share / name).write_bytes(b"1")
+    source = FolderSource(share, rest_s=1)
+    source.look(0)
+    assert names(source.look(1)) == ["a.mp4", "b.mp4"]
+    share.rename(away)
+    source.again(share / "b.mp4")
+    assert source.look(2) == []
+    away.rename(share)
+    assert source.look(3) == []
+    assert names(source.look(4)) == ["b.mp4"]
+    assert source.look(5) == []
+
+
+def test_once_offers_nothing_again(tmp_path: Path) -> None:
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(b"1")
+    for source in (FolderSource(tmp_path, rest_s=0, only_present=True), FileSource(clip, only_present=True)):
+        assert names(source.look(0)) == ["a.mp4"]
+        source.again(clip)
+        assert source.is_exhausted
+        assert source.look(1) == []
+
+
+def test_a_file_source_waits_for_its_file_while_it_is_gone(tmp_path: Path) -> None:
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(b"1")
+    source = FileSource(clip)
+    clip.rename(tmp_path / "away")
+    assert source.look(0) == []
+    (tmp_path / "away").rename(clip)
+    assert names(source.look(1)) == ["a.mp4"]
+    source.again(clip)
+    assert names(source.look(2)) == ["a.mp4"]
+    assert source.is_exhausted
+
+
 def test_a_source_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"source .*gone.mp4: there is no such file"):
         FileSource(tmp_path / "gone.mp4")
