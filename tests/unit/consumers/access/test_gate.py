@@ -76,6 +76,12 @@ def as_(client: TestClient, access: Access, name: str) -> dict[str, str]:
     return {"Cookie": f"{COOKIE}={session_of(access, name)}"}
 
 
+def alter(desk: DeskDatabase, statement: str) -> None:
+    """Do something to the database behind the page's back."""
+    with desk.writing() as session:
+        session.connection().exec_driver_sql(statement)
+
+
 def clip_url(client: TestClient, headers: dict[str, str]) -> str:
     return str(client.get("/api/v1/people", headers=headers).json()["people"][0]["clip"]["url"])
 
@@ -122,6 +128,22 @@ def test_searches_and_plays_are_logged_a_clip_once_however_many_ranges_are_asked
         client.get(url, headers={**analyst, "Range": f"bytes={start}-{start + 9}"})
     logged = [(e.action, e.subject) for e in access.entries(9, who="analyst")]
     assert logged == [("play", url.removeprefix("/media/")), ("search", "orange vest"), ("sign-in", "127.0.0.1")]
+
+
+def test_footage_stays_closed_for_as_long_as_its_line_cannot_be_written_and_opens_with_it(
+    client: TestClient, access: Access, desk: DeskDatabase
+):
+    analyst = as_(client, access, "analyst")
+    url = clip_url(client, analyst)
+
+    def asked(start: int) -> int:
+        return client.get(url, headers={**analyst, "Range": f"bytes={start}-{start + 9}"}).status_code
+
+    alter(desk, "ALTER TABLE audit RENAME TO away")
+    assert [asked(0), asked(10)] == [503, 503]
+    alter(desk, "ALTER TABLE away RENAME TO audit")
+    assert [asked(20), asked(30)] == [206, 206]
+    assert [e.subject for e in access.entries(9) if e.action == "play"] == [url.removeprefix("/media/")]
 
 
 def test_a_token_opens_what_its_role_may_and_nothing_once_revoked(client: TestClient, access: Access, api: FastAPI):
