@@ -146,6 +146,14 @@ def test_footage_stays_closed_for_as_long_as_its_line_cannot_be_written_and_open
     assert [e.subject for e in access.entries(9) if e.action == "play"] == [url.removeprefix("/media/")]
 
 
+def test_cookies_of_other_programs_on_the_same_host_do_not_hide_the_session(client: TestClient, access: Access):
+    session = f"{COOKIE}={session_of(access, 'viewer')}"
+    for others in ('prefs={"theme": "dark"}', "name=J\xf6rg", "odd", "a[1]=x"):
+        for cookies in (f"{others}; {session}", f"{session}; {others}"):
+            answer = client.get("/api/v1/people", headers={"Cookie": cookies.encode("latin-1")})
+            assert answer.status_code == 200, cookies
+
+
 def test_a_token_opens_what_its_role_may_and_nothing_once_revoked(client: TestClient, access: Access, api: FastAPI):
     secret = access.add_token("officer", "wall display", Role.VIEWER, by="test")
     bearer = {"Authorization": f"Bearer {secret}"}
