@@ -132,7 +132,10 @@ def is_foreign(scope: Scope, headers: Mapping[str, str]) -> bool:
     if scope["type"] == "http" and scope["method"] in SAFE:
         return False
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    try:
+        return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    except ValueError:
+        return True  # it is no address at all, so not ours
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -187,6 +187,12 @@ def test_another_site_can_neither_post_nor_open_a_websocket_with_a_users_cookie(
         assert socket.receive_text() == "hello"
 
 
+def test_what_is_no_address_is_a_foreign_origin_and_no_place_to_go_to(client: TestClient, access: Access):
+    answer = client.post("/sign-out", headers={**as_(client, access, "officer"), "Origin": "http://["})
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert 'value="/"' in client.get("/sign-in?next=//[").text
+
+
 def test_signing_in_gives_a_cookie_that_no_script_can_read_and_leads_to_where_one_wanted_to_go(client: TestClient):
     answer = client.post("/sign-in", data={"name": "officer", "password": PASSWORD, "next": "/alerts?alert=7"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/alerts?alert=7")
