@@ -1,6 +1,7 @@
 """What the consumers can be told, each setting with its unit."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -225,6 +226,17 @@ def _process_place(written: str) -> str:
 ProcessPlace = Annotated[str, AfterValidator(_process_place)]
 
 
+def _network(written: str) -> str:
+    try:
+        ip_network(written)
+    except ValueError:
+        raise ValueError("must be an address or a network, such as 10.42.0.0/16") from None
+    return written
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+
 class Page(Group):
     """The page and its API."""
 
@@ -239,6 +251,11 @@ class Page(Group):
         (),
         description="Processes of other machines that *System* shows, each as JOB=HOST:PORT of its metrics; those of "
         "this machine are known.",
+    )
+    proxies: tuple[Network, ...] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses or networks of the proxies before the page, of which X-Forwarded-For and "
+        "X-Forwarded-Proto are believed.",
     )
     shift_starts_h: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(
         (6, 14, 22), min_length=1, description="Hours of the day at which shifts begin."

@@ -90,14 +90,13 @@ class Access:
         Raises:
             SignInRefusedError: the two do not go together, or there were too many tries.
         """
-        wait_s = self._throttle.wait_s(name, address)
+        wait_s = self._throttle.begin(name, address)
         if wait_s > 0:
             raise SignInRefusedError(wait_s)
         with self._desk.reading() as session:
             user = session.get(UserRecord, name)
             password_hash = user.password_hash if user is not None and not user.is_disabled else None
         if not is_password(password, password_hash):
-            self._throttle.failed(name, address)
             self.log(name[:100] or "nobody", "sign-in refused", address)
             raise SignInRefusedError
         self._throttle.succeeded(name, address)

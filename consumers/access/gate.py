@@ -9,10 +9,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
 from anyio import to_thread
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consumers.access.identity import Identity
@@ -119,11 +119,9 @@ class Gate:
 def secrets_in(headers: Mapping[str, str]) -> Secrets:
     """The secrets that a request carries: of the session cookie, and of `Authorization: Bearer …`."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        cookie = None
-    return (cookie.value if cookie else None), (token.strip() if scheme.lower() == "bearer" else None)
+    # As browsers read them: the standard library's reader gives up at what other programs of this host put into theirs.
+    cookies = cookie_parser(headers.get("cookie", ""))
+    return cookies.get(COOKIE), (token.strip() if scheme.lower() == "bearer" else None)
 
 
 def is_foreign(scope: Scope, headers: Mapping[str, str]) -> bool:
@@ -134,7 +132,10 @@ def is_foreign(scope: Scope, headers: Mapping[str, str]) -> bool:
     if scope["type"] == "http" and scope["method"] in SAFE:
         return False
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    try:
+        return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    except ValueError:
+        return True  # it is no address at all, so not ours
 
 
 def _headers(scope: Scope) -> dict[str, str]:

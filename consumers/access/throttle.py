@@ -16,6 +16,7 @@ MOST_KEYS = 10_000  # a flood of invented names pushes out the oldest, not the m
 class _Failures:
     count: int = 0
     last_at: float = 0.0
+    before_at: float = 0.0  # of the one before the last
 
 
 class Throttle:
@@ -30,29 +31,40 @@ class Throttle:
         self._lock = threading.Lock()
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
 
-    def wait_s(self, name: str, address: str) -> float:
-        """How long the next try has to wait; 0: not at all."""
-        now = self._clock()
-        with self._lock:
-            return max(self._wait(key, free, now) for key, free in _keys(name, address))
+    def begin(self, name: str, address: str) -> float:
+        """How long this try has to wait; 0: not at all, and then it counts as a failure until it has `succeeded`.
 
-    def failed(self, name: str, address: str) -> None:
-        """Remember a failure."""
+        It counts before anybody looks at the password, which takes a while: of many tries at once, each would find the
+        count of before.
+        """
         now = self._clock()
         with self._lock:
-            for key, _ in _keys(name, address):
-                failures = self._failures.pop(key, None)
-                if failures is None or now - failures.last_at > FORGOTTEN_AFTER_S:
-                    failures = _Failures()
-                failures.count, failures.last_at = failures.count + 1, now
-                self._failures[key] = failures
-            while len(self._failures) > MOST_KEYS:
-                self._failures.popitem(last=False)
+            wait_s = max(self._wait(key, free, now) for key, free in _keys(name, address))
+            if wait_s == 0:
+                for key, _ in _keys(name, address):
+                    self._count(key, now)
+                while len(self._failures) > MOST_KEYS:
+                    self._failures.popitem(last=False)
+        return wait_s
 
     def succeeded(self, name: str, address: str) -> None:
         """Forgive that name at that address; not the address as a whole, or one account would open all to guessing."""
         with self._lock:
             self._failures.pop((name, address), None)
+            for key, _ in _keys(name, address):
+                self._take_back(key)
+
+    def _count(self, key: tuple[str, str], now: float) -> None:
+        failures = self._failures.pop(key, None)
+        if failures is None or now - failures.last_at > FORGOTTEN_AFTER_S:
+            failures = _Failures()
+        failures.count, failures.before_at, failures.last_at = failures.count + 1, failures.last_at, now
+        self._failures[key] = failures
+
+    def _take_back(self, key: tuple[str, str]) -> None:
+        failures = self._failures.get(key)
+        if failures is not None:
+            failures.count, failures.last_at = failures.count - 1, failures.before_at
 
     def _wait(self, key: tuple[str, str], free: int, now: float) -> float:
         failures = self._failures.get(key)

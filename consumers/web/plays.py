@@ -19,6 +19,7 @@ class Plays:
         """Write into the log of `access`."""
         self._access, self._clock = access, clock
         self._lock = threading.Lock()
+        self._noting = threading.Lock()  # a lock of its own: who plays on does not wait for the log
         self._noted_at: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def note(self, who: Identity, path: str) -> None:
@@ -27,13 +28,23 @@ class Plays:
         Raises:
             DeskError: the log cannot be written; then nothing may be played.
         """
-        key, now = (who.name, path), self._clock()
+        key = (who.name, path)
+        if self._is_noted(key):
+            return
+        with self._noting:
+            if self._is_noted(key):
+                return  # by another range of the same play
+            self._access.log(who.name, "play", path)
+            self._remember(key)  # only now: a line that could not be written is owed by the next range too
+
+    def _is_noted(self, key: tuple[str, str]) -> bool:
         with self._lock:
             noted_at = self._noted_at.get(key)
-            if noted_at is not None and now - noted_at < SAME_PLAY_S:
-                return
-            self._noted_at[key] = now
+        return noted_at is not None and self._clock() - noted_at < SAME_PLAY_S
+
+    def _remember(self, key: tuple[str, str]) -> None:
+        with self._lock:
+            self._noted_at[key] = self._clock()
             self._noted_at.move_to_end(key)
             while len(self._noted_at) > MOST_REMEMBERED:
                 self._noted_at.popitem(last=False)
-        self._access.log(who.name, "play", path)

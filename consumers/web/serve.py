@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -61,20 +61,26 @@ def serve_page(settings: PageSettings) -> None:
     configure_logging(form=settings.logs.form, process="page")
     note = note_page(settings, f"{settings.page.host}:{settings.page.port}")
     try:
-        serve(lambda: build_page(settings), settings.page.host, settings.page.port)
+        serve(lambda: build_page(settings), settings.page.host, settings.page.port, settings.page.proxies)
     finally:
         forget(note)
 
 
-def serve(build: Callable[[], FastAPI], host: str, port: int) -> None:
+def serve(build: Callable[[], FastAPI], host: str, port: int, proxies: Sequence[str] = ()) -> None:
     """Serve what `build` makes until SIGTERM or SIGINT.
+
+    Args:
+        build: Makes the application, once the address is taken.
+        host: Address to listen on.
+        port: Its port.
+        proxies: Addresses and networks of whoever is believed when it says for whom it asks, and over what.
 
     Raises:
         AddressError: the address is taken.
     """
     with listen(host, port, setting="page", is_public=True) as listening:
         page = build()
-        server = _Server(_config(page))
+        server = _Server(_config(page, proxies))
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, signal.SIG_IGN)  # uvicorn raises it again once all is closed: that must not kill us
         server.run(sockets=[listening])
@@ -174,7 +180,7 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
-def _config(api: FastAPI) -> uvicorn.Config:
+def _config(api: FastAPI, proxies: Sequence[str]) -> uvicorn.Config:
     return uvicorn.Config(
         api,
         log_level="warning",
@@ -182,6 +188,7 @@ def _config(api: FastAPI) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         date_header=False,
+        forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
 

@@ -81,10 +81,13 @@ def theme_style(*, is_dark: bool) -> Markup:
 def own_place(address: str) -> str:
     """Where to go after signing in: a place of this page, never another site.
 
-    >>> own_place("/alerts?alert=7"), own_place("//evil.example"), own_place("https://evil.example/x")
-    ('/alerts?alert=7', '/', '/')
+    >>> own_place("/alerts?alert=7"), own_place("//evil.example"), own_place("https://evil.example/x"), own_place("//[")
+    ('/alerts?alert=7', '/', '/', '/')
     """
-    parts = urlsplit(address.replace("\\", "/"))
+    try:
+        parts = urlsplit(address.replace("\\", "/"))
+    except ValueError:
+        return "/"  # no address at all
     is_own = not parts.scheme and not parts.netloc and parts.path.startswith("/") and not parts.path.startswith("//")
     if not is_own or parts.path == SIGN_IN:
         return "/"

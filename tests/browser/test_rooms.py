@@ -102,6 +102,24 @@ def test_newcomers_come_in_by_themselves_while_nobody_reads(
     page.locator(".filters a", has_text="roof").wait_for()
 
 
+def test_whoever_many_newcomers_push_out_of_the_list_is_brought_back_by_show_older_each_counted_once(
+    empty_site: Site, open_page: Open, people: Callable[[], list[Walk]]
+):
+    crowd = empty_site.enter(people()[:1] * 69, ago_s=60)
+    empty_site.enter(people()[:1], ago_s=54, follows=crowd, links={0: 14})
+    page = open_page(empty_site)
+    cards, older = page.locator("a.person"), page.get_by_role("button", name="Show older")
+    cards.nth(58).wait_for()  # a page of 60 people, one of whom was seen twice
+    assert cards.locator(".sightings").all_inner_texts() == ["seen 2 times"]
+    empty_site.enter(people()[:1] * 200, camera="roof", ago_s=1)
+    page.wait_for_function("document.querySelectorAll('a.person').length === 240")
+    older.click()
+    cards.nth(268).wait_for()
+    older.wait_for(state="detached")
+    assert cards.count() == 269
+    assert cards.locator(".sightings").all_inner_texts() == ["seen 2 times"]
+
+
 def test_newcomers_wait_for_a_click_while_the_list_is_scrolled(
     site: Site, open_page: Open, people: Callable[[], list[Walk]]
 ):

@@ -209,6 +209,25 @@ def test_a_zone_is_drawn_on_the_frame_and_a_rule_holds_in_it(kept: Kept, open_pa
     page.get_by_text("take it out there first").wait_for()
 
 
+def test_a_new_zone_does_not_take_another_cameras_zone_away_by_its_name(kept: Kept, open_page: Open):
+    ramps = 'zones: {door: {cameras: ["ramp"], polygon: [[0, 0], [0.5, 0], [0.5, 1]]}}\n'
+    (kept.site.folder / "rules.yaml").write_text(RULES_YAML + ramps)
+    page = open_page(kept, "/cameras?camera=gate", cookies=kept.cookie("otto"))
+    page.get_by_role("button", name="Draw a zone").click()
+    page.get_by_label("Name of the zone").fill("door")
+    [frame] = places(page, ".zone-editor .zone-frame img")
+    for number, (x, y) in enumerate(((0.2, 0.2), (0.7, 0.2), (0.7, 0.8)), start=1):
+        page.mouse.click(frame.x + x * frame.width, frame.y + y * frame.height)
+        page.get_by_text(f"{number} corner").wait_for()
+    page.get_by_role("button", name="Save the zone").click()
+    page.get_by_text("has a zone 'door' of ramp already").wait_for()
+    page.get_by_label("Name of the zone").fill("bus-door")
+    page.get_by_role("button", name="Save the zone").click()  # what was drawn is still there
+    page.locator(".zone", has_text="bus-door").wait_for()
+    zones = page.request.get(f"{kept.url}/api/v1/zones").json()
+    assert [(zone["name"], zone["cameras"]) for zone in zones] == [("bus-door", ["gate"]), ("door", ["ramp"])]
+
+
 def test_who_may_not_change_sees_how_cameras_are_and_no_footage(kept: Kept, open_page: Open):
     page = open_page(kept, "/cameras?camera=gate", cookies=kept.cookie("vera"))
     page.get_by_text("Seeing footage needs the role analyst.").wait_for()

@@ -1,6 +1,7 @@
 """docker-compose.yml as Compose's own programs read it: what is pinned, closed, explained and reachable."""
 
 import itertools
+import json
 import re
 import shutil
 import stat
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from consumers.settings import Page
 from tests.builders_compose import COMPOSE, DEBIANS, PROFILES, ROOT, compose_config
 
 ENV_EXAMPLE = ROOT / ".env.example"
@@ -79,6 +81,14 @@ def test_only_the_page_and_grafana_are_reached_and_only_from_this_machine(servic
     }
     assert published == {"page": [("127.0.0.1", 8080)], "grafana": [("127.0.0.1", 3000)]}
     assert all(service.get("network_mode") in (None, "none") for service in services.values())
+
+
+def test_the_page_believes_a_proxy_on_this_machine_which_comes_from_the_network_that_publishes_it(
+    config: Mapping[str, Any],
+) -> None:
+    (addresses,) = config["networks"]["outer"]["ipam"]["config"]
+    page = Page(proxies=json.loads(config["services"]["page"]["environment"]["CREWSIGHT_PAGE__PROXIES"]))
+    assert page.proxies == ("127.0.0.1", addresses["subnet"])
 
 
 def test_who_needs_no_way_out_has_none(config: Mapping[str, Any]) -> None:

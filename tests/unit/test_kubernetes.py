@@ -1,5 +1,6 @@
 """deploy/kubernetes, put together by kubectl's own kustomize and held to the schemas of Kubernetes and of KEDA."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from consumers.analyzer.build import GROUP
-from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, PageSettings
+from consumers.settings import AnalyzerSettings, IndexerSettings, NotifierSettings, Page, PageSettings
 from streamer.bus.topics import SEGMENTS
 from streamer.settings import StreamerSettings
 from tests.builders_compose import ROOT, compose_config
@@ -148,6 +149,11 @@ def test_every_setting_is_one_that_some_process_knows(documents: list[dict[str, 
     used = set(the(documents, "ConfigMap")["data"])
     used |= {entry["name"] for pod in pods.values() for entry in container(pod).get("env", ())}
     assert used <= known
+
+
+def test_the_page_believes_a_network_that_is_one(documents: list[dict[str, Any]]) -> None:
+    told = the(documents, "ConfigMap")["data"]["CREWSIGHT_PAGE__PROXIES"]
+    assert Page(proxies=json.loads(told)).proxies == ("10.244.0.0/16",)
 
 
 def test_searches_are_asked_by_the_page_alone_and_the_page_by_browsers(documents: list[dict[str, Any]]) -> None:

@@ -29,10 +29,15 @@ class Zones:
         book = self._rules.standing().book
         return self._shaped(book, [name for name, zone in book.zones.items() if book.names(zone.cameras, camera_id)])
 
+    def add(self, name: str, cameras: Sequence[str], polygon: Sequence[Corner], *, by: str) -> None:
+        """Keep one more zone; a name that is taken is refused."""
+        self._rules.add_zone(name, cameras, polygon)
+        self._log_drawn(name, cameras, polygon, by)
+
     def put(self, name: str, cameras: Sequence[str], polygon: Sequence[Corner], *, by: str) -> None:
         """Keep a zone; one of the same name gives way to it, and the rules that name it follow."""
         self._rules.put_zone(name, cameras, polygon)
-        self._access.log(by, "zone drawn", name, cameras=list(cameras), corners=len(polygon))
+        self._log_drawn(name, cameras, polygon, by)
 
     def remove(self, name: str, *, by: str) -> None:
         """Take a zone away that no rule names."""
@@ -43,6 +48,9 @@ class Zones:
         """Let a rule hold in a zone, or no longer."""
         self._rules.set_in_zone(rule_id, name, is_in=is_in)
         self._access.log(by, "rule put in zone" if is_in else "rule taken out of zone", rule_id, zone=name)
+
+    def _log_drawn(self, name: str, cameras: Sequence[str], polygon: Sequence[Corner], by: str) -> None:
+        self._access.log(by, "zone drawn", name, cameras=list(cameras), corners=len(polygon))
 
     def _shaped(self, book: RuleBook, names: Iterable[str]) -> tuple[ZoneShape, ...]:
         rules = self._rules.rules_by_zone()

@@ -139,10 +139,13 @@ class CameraZones:
             still(self._frame(found))
 
     async def _keep(self, before: ZoneShape | None, name: str, corners: tuple[Corner, ...]) -> None:
-        cameras = before.cameras if before is not None and before.name == name else (self._camera.camera_id,)
-        await self._do(
-            lambda who: self._zones.put(name, cameras, corners, by=who), f"Zone {name} is kept in the rules."
-        )
+        def keep(who: str) -> None:
+            if before is not None and before.name == name:
+                self._zones.put(name, before.cameras, corners, by=who)
+            else:  # whatever has that name may be another camera's, which a new drawing must not take away
+                self._zones.add(name, (self._camera.camera_id,), corners, by=who)
+
+        await self._do(keep, f"Zone {name} is kept in the rules.")
 
     async def _remove(self, zone: ZoneShape) -> None:
         await self._do(lambda who: self._zones.remove(zone.name, by=who), f"Zone {zone.name} is gone.")

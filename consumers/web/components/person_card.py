@@ -27,7 +27,8 @@ class PersonCard:
 
     def __init__(self, person: PersonShape, address: str, now: Now, *, is_fresh: bool = False) -> None:
         """Show `person`; the card leads to `address`."""
-        self.person, self.sightings, self._last_seen_at = person, 1, person.last_seen_at
+        self.person, self._last_seen_at = person, person.last_seen_at
+        self._counted = {person.person_id}
         self.element = Words("a", "", "person fresh" if is_fresh else "person", href=address)
         with self.element:
             still(card_body(person))
@@ -39,13 +40,15 @@ class PersonCard:
         self._at.set_text(time_and_age(self._last_seen_at, now))
 
     def add_sighting(self, person: PersonShape, now: Now) -> None:
-        """The same person was seen in another segment."""
-        self.sightings += 1
+        """The same person was seen in another segment; one that is counted already changes nothing."""
+        if person.person_id in self._counted:
+            return
+        self._counted.add(person.person_id)
         self._last_seen_at = max(self._last_seen_at, person.last_seen_at)
-        if self.sightings == 2:
+        if len(self._counted) == 2:
             with self.element:
                 self._sightings = Words("span", "", "sightings")
-        self._sightings.set_text(f"seen {count(self.sightings, 'time')}")
+        self._sightings.set_text(f"seen {count(len(self._counted), 'time')}")
         self.tell_time(now)
 
 

@@ -23,6 +23,7 @@ from consumers.web.schemas import PersonDetailShape
 from streamer.bus.media import MediaStore
 
 KEPT = timedelta(hours=1)
+LOOK_EVERY_S = 60.0  # for archives whose hour is over: whoever fetched theirs asks no more
 MOST_WAITING = 8  # of everybody, the one that is being packed included
 MOST_KEPT = 24  # archives on the disk
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Exports:
         *,
         site_name: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         """Pack whoever is `known`, with what lies in `media`; who exported whom goes into the log of `access`."""
         self._known, self._media, self._access, self._site_name, self._now = known, media, access, site_name, now
@@ -61,7 +63,7 @@ class Exports:
         self._jobs: dict[str, _Job] = {}
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="export")
         self._folder: Path | None = None
-        self._is_closing = False
+        self._look_every_s, self._closing = look_every_s, threading.Event()
 
     def begin(self, asked: ExportAsked, who: Identity) -> ExportShape:
         """Begin an export; whom it is of goes into the audit log first.
@@ -113,7 +115,7 @@ class Exports:
 
     def close(self) -> None:
         """Stop at the next person, and take all archives away."""
-        self._is_closing = True
+        self._closing.set()
         self._worker.shutdown(cancel_futures=True)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -147,7 +149,7 @@ class Exports:
 
         def progress(number: int) -> None:
             job.packed = number
-            if self._is_closing:
+            if self._closing.is_set():
                 raise ExportError("the page was stopped")
 
         return Packer(path, self._media, job.created_at).pack(export, people, progress)
@@ -174,7 +176,13 @@ class Exports:
         with self._lock:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="crewsight-exports-"))
+                threading.Thread(target=self._keep_forgetting, name="archives", daemon=True).start()
             return self._folder
+
+    def _keep_forgetting(self) -> None:
+        while not self._closing.wait(self._look_every_s):
+            with self._lock:
+                self._forget_old()
 
     @staticmethod
     def _shape(job: _Job) -> ExportShape:

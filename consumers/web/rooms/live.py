@@ -138,9 +138,13 @@ class LiveRoom:
         for person in page.people:
             if not self._is_known(person):
                 self._enter(person, at_top=False)
-        self._before = page.before
+        self._offer_older(page.before)
+
+    def _offer_older(self, before: int | None) -> None:
+        """A click goes on behind this cursor; None: nobody is older than who is shown."""
+        self._before = before
         self._below.clear()
-        if page.before is not None:
+        if before is not None:
             with self._below, ui.element("button").classes("act").on("click", self._show_older):
                 icon("expand_more")
                 Words("span", "Show older")
@@ -148,7 +152,7 @@ class LiveRoom:
     def _is_known(self, person: PersonShape) -> bool:
         """Whether the chain has its card already; if so, the card hears of the sighting."""
         card = self._cards.get(person.chain_id)
-        if card is not None and card.person.person_id != person.person_id:
+        if card is not None:
             card.add_sighting(person, self._around.look.now())
         return card is not None
 
@@ -203,13 +207,22 @@ class LiveRoom:
             self._is_scrolled = False
         self._waiting.clear()
         self._announce()
+        self._cut()
+
+    def _cut(self) -> None:
+        """Take away the oldest of too many; *Show older* brings them back."""
+        if len(self._order) <= MOST_SHOWN:
+            return
         for chain in self._order[MOST_SHOWN:]:
             self._cards.pop(chain).element.delete()
         del self._order[MOST_SHOWN:]
+        self._offer_older(self._cards[self._order[-1]].person.id)
 
     async def _show_older(self) -> None:
-        page = await asyncio.to_thread(self._around.desk.newest, PAGE, before=self._before, camera=self._camera)
-        self._append(page)
+        before = self._before
+        page = await asyncio.to_thread(self._around.desk.newest, PAGE, before=before, camera=self._camera)
+        if before == self._before:  # else the list ends elsewhere by now, and the page would leave people out
+            self._append(page)
 
     async def _scrolled(self) -> None:
         try:

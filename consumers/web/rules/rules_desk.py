@@ -144,6 +144,21 @@ class RulesDesk:
         parse_rules(seen.text, self.path)
         return self.save(with_zone(seen.text, name, cameras, polygon), seen.revision)
 
+    def add_zone(self, name: str, cameras: Sequence[str], polygon: Sequence[tuple[float, float]]) -> Standing:
+        """Write one more zone into the file; a name that is taken is refused.
+
+        Raises:
+            StaleRulesError: somebody else changed the file meanwhile; nothing is overwritten.
+        """
+        seen = self.text()
+        taken = parse_rules(seen.text, self.path).zones.get(name)
+        if taken is not None:
+            whose = ", ".join(taken.cameras)
+            raise RulesError(
+                self.path, None, f"has a zone {name!r} of {whose} already; take another name, or draw that one anew"
+            )
+        return self.save(with_zone(seen.text, name, cameras, polygon), seen.revision)
+
     def remove_zone(self, name: str) -> Standing:
         """Take a zone out of the file.
 

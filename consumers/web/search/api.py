@@ -13,6 +13,7 @@ from consumers.web.desk import Desk
 from consumers.web.search.asking import Asking
 from consumers.web.search.shapes import (
     LONGEST,
+    LONGEST_NAME,
     MOST,
     ElsewhereShape,
     FilterAsked,
@@ -41,7 +42,9 @@ def search_router(desk: Desk, asking: Asking) -> APIRouter:
         who: Who,
         q: Annotated[str, Query(min_length=1, max_length=LONGEST, description="Words that describe a person.")],
         k: Annotated[int, Query(ge=1, le=MOST, description="How many people at most.")] = 24,
-        camera: Annotated[str | None, Query(description="Only this camera, or camera group.")] = None,
+        camera: Annotated[
+            str | None, Query(max_length=LONGEST_NAME, description="Only this camera, or camera group.")
+        ] = None,
         by: Annotated[By, Query(description="What the words are compared with.")] = By.PICTURE,
         after: Annotated[str | None, Query(max_length=500, description="`next` of the page before.")] = None,
     ) -> Response:

@@ -12,9 +12,10 @@ from consumers.web.schemas import PersonShape, Shape
 
 MOST = 200  # people in one answer
 LONGEST = 500  # characters of a query
+LONGEST_NAME = 300  # characters of a camera, a question, an answer
 PICTURE_MOST = 12_000_000  # characters of base64; 8 MiB of picture
 Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(min_length=1, max_length=300)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 
 
 class Asked(BaseModel):

@@ -34,6 +34,7 @@ def test_the_password_of_the_database_may_stand_apart_from_its_address(
     [
         ("PAGE__PUBLIC_URL", "javascript:alert(1)", "page.public_url: must begin with http:// or https://"),
         ("PAGE__PROCESSES", '["analyzer"]', "page.processes.0: must be written as JOB=HOST:PORT"),
+        ("PAGE__PROXIES", '["10.42.0.1/16"]', "page.proxies.0: must be an address or a network"),
     ],
 )
 def test_addresses_that_are_none_are_refused(

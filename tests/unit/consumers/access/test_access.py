@@ -1,6 +1,7 @@
 """Users, sessions, tokens and the log, in a real database."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -78,6 +79,22 @@ def test_guessing_is_slowed_down_even_for_the_right_password(desk: DeskDatabase,
         access.sign_in("anna", PASSWORD, "10.0.0.1")
     clock.now += timedelta(seconds=refused.value.retry_after_s)
     assert access.sign_in("anna", PASSWORD, "10.0.0.1")
+
+
+def test_of_many_guesses_at_once_no_more_are_tried_than_one_after_another(
+    desk: DeskDatabase, access: Access, clock: Hours
+):
+    enter_user(desk, "anna", Role.VIEWER)
+
+    def wait_s(number: int) -> float:
+        with pytest.raises(SignInRefusedError) as refused:
+            access.sign_in("anna", f"guess {number}", "10.0.0.1")
+        return refused.value.retry_after_s
+
+    with ThreadPoolExecutor(16) as guessing:
+        assert sorted(guessing.map(wait_s, range(16))) == [0] * FREE_TRIES + [2] * (16 - FREE_TRIES)
+        clock.now += timedelta(seconds=2)
+        assert sorted(guessing.map(wait_s, range(16))) == [0] + [4] * 15
 
 
 def test_a_session_ends_after_a_shift_at_signing_out_and_when_the_user_is_disabled_or_has_another_password(

@@ -76,6 +76,12 @@ def as_(client: TestClient, access: Access, name: str) -> dict[str, str]:
     return {"Cookie": f"{COOKIE}={session_of(access, name)}"}
 
 
+def alter(desk: DeskDatabase, statement: str) -> None:
+    """Do something to the database behind the page's back."""
+    with desk.writing() as session:
+        session.connection().exec_driver_sql(statement)
+
+
 def clip_url(client: TestClient, headers: dict[str, str]) -> str:
     return str(client.get("/api/v1/people", headers=headers).json()["people"][0]["clip"]["url"])
 
@@ -124,6 +130,30 @@ def test_searches_and_plays_are_logged_a_clip_once_however_many_ranges_are_asked
     assert logged == [("play", url.removeprefix("/media/")), ("search", "orange vest"), ("sign-in", "127.0.0.1")]
 
 
+def test_footage_stays_closed_for_as_long_as_its_line_cannot_be_written_and_opens_with_it(
+    client: TestClient, access: Access, desk: DeskDatabase
+):
+    analyst = as_(client, access, "analyst")
+    url = clip_url(client, analyst)
+
+    def asked(start: int) -> int:
+        return client.get(url, headers={**analyst, "Range": f"bytes={start}-{start + 9}"}).status_code
+
+    alter(desk, "ALTER TABLE audit RENAME TO away")
+    assert [asked(0), asked(10)] == [503, 503]
+    alter(desk, "ALTER TABLE away RENAME TO audit")
+    assert [asked(20), asked(30)] == [206, 206]
+    assert [e.subject for e in access.entries(9) if e.action == "play"] == [url.removeprefix("/media/")]
+
+
+def test_cookies_of_other_programs_on_the_same_host_do_not_hide_the_session(client: TestClient, access: Access):
+    session = f"{COOKIE}={session_of(access, 'viewer')}"
+    for others in ('prefs={"theme": "dark"}', "name=J\xf6rg", "odd", "a[1]=x"):
+        for cookies in (f"{others}; {session}", f"{session}; {others}"):
+            answer = client.get("/api/v1/people", headers={"Cookie": cookies.encode("latin-1")})
+            assert answer.status_code == 200, cookies
+
+
 def test_a_token_opens_what_its_role_may_and_nothing_once_revoked(client: TestClient, access: Access, api: FastAPI):
     secret = access.add_token("officer", "wall display", Role.VIEWER, by="test")
     bearer = {"Authorization": f"Bearer {secret}"}
@@ -155,6 +185,12 @@ def test_another_site_can_neither_post_nor_open_a_websocket_with_a_users_cookie(
     with client.websocket_connect("/echo", headers=own) as socket:
         socket.send_text("hello")
         assert socket.receive_text() == "hello"
+
+
+def test_what_is_no_address_is_a_foreign_origin_and_no_place_to_go_to(client: TestClient, access: Access):
+    answer = client.post("/sign-out", headers={**as_(client, access, "officer"), "Origin": "http://["})
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert 'value="/"' in client.get("/sign-in?next=//[").text
 
 
 def test_signing_in_gives_a_cookie_that_no_script_can_read_and_leads_to_where_one_wanted_to_go(client: TestClient):

@@ -36,6 +36,7 @@ from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_access import enter_user, session_of
 from tests.builders_alerts import api_over
+from tests.builders_bus import wait_until
 from tests.builders_web import HAT, NOON, CaptionSearch, Walk, enter_segment, sure
 
 BOX = (64.0, 48.0, 128.0, 240.0)
@@ -220,6 +221,25 @@ def test_too_many_waiting_exports_are_refused_and_archives_go_after_an_hour(
     finally:
         exports.close()
     assert not archive.parent.exists()
+
+
+def test_an_archive_goes_after_an_hour_though_nobody_asks_for_anything(
+    store: MediaStore, table: PeopleTable, desk: DeskDatabase, gate: Manifest
+):
+    clock, access = [NOON], Access(desk)
+    known = Desk(CaptionSearch(table), table, store, access).person
+    exports = Exports(known, store, access, site_name="North Yard", now=lambda: clock[0], look_every_s=0.01)
+    who = Identity("this machine", Role.ADMIN, "machine")
+    try:
+        begun = exports.begin(ExportAsked(person_ids=tuple(people_of(gate))), who)
+        wait_until(lambda: exports.get(begun.export_id, who).state == "ready", within_s=DEADLINE_S)
+        archive = exports.archive(begun.export_id, who)
+        assert archive is not None
+        assert archive.exists()
+        clock[0] += timedelta(hours=1, seconds=1)
+        wait_until(lambda: not archive.exists(), within_s=DEADLINE_S)
+    finally:
+        exports.close()
 
 
 def test_an_archive_that_grows_too_large_is_refused_in_one_line(

@@ -159,6 +159,12 @@ def test_the_old_way_of_asking_still_answers_and_pages(site: Site) -> None:
     assert [hit["person"]["camera_id"] for hit in yard["hits"]] == ["yard"]
 
 
+def test_the_old_way_of_asking_refuses_a_camera_that_nobody_can_have_called_so(site: Site) -> None:
+    answer = site.client.get("/api/v1/search", params={"q": "worker", "camera": "a" * 301})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["detail"].startswith("camera: ")
+
+
 def test_elsewhere_is_likely_at_best(site: Site) -> None:
     (again,) = site.searched.enter(Seen("a hard hat", "again", camera="yard", at=later(600)))
     answer = site.client.get(f"/api/v1/people/{site.ids[0]}/elsewhere").json()

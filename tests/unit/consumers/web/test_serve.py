@@ -12,9 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from consumers.access.access import Access
 from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
-from tests.builders_access import enter_user
+from tests.builders_access import PASSWORD, enter_user
 
 ROOT = Path(__file__).parents[4]
 START_S, END_S = 60, 5
@@ -90,6 +91,27 @@ def test_any_address_will_do_once_somebody_can_sign_in_and_then_everybody_has_to
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_proxy_that_is_named_says_for_whom_it_asks_and_over_what_and_nobody_else_does(tmp_path: Path, port: int):
+    desk = DeskDatabase(f"sqlite:///{tmp_path / 'state' / 'desk.sqlite3'}")
+    enter_user(desk, "root", Role.ADMIN)
+    forwarded = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}
+    typed = {"name": "root", "password": PASSWORD}
+    process = start(tmp_path, host="0.0.0.0", port=str(port), proxies='["127.0.8.0/24"]')
+    try:
+        wait_until_it_answers(port, process)
+        cookies = []
+        for local_address in ("127.0.8.1", "127.0.0.1"):
+            with httpx.Client(transport=httpx.HTTPTransport(local_address=local_address)) as client:
+                answer = client.post(f"http://127.0.0.1:{port}/sign-in", headers=forwarded, data=typed)
+            cookies.append(answer.headers["set-cookie"])
+        assert ["Secure" in cookie for cookie in cookies] == [True, False]
+        assert [entry.subject for entry in Access(desk).entries(9)] == ["127.0.0.1", "198.51.100.7"]
+    finally:
+        process.kill()
+        process.communicate()
+        desk.close()
 
 
 def test_a_busy_port_is_one_line(tmp_path: Path):
