@@ -110,10 +110,27 @@ class Analyzer(Group):
     threads: PositiveInt | None = Field(None, description="Processor threads for the models; empty: all.")
 
 
+def _database_url(url: str) -> str:
+    if url:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError) as error:
+            raise ValueError(
+                "must be an SQLAlchemy URL, such as sqlite:////folder/file or postgresql+psycopg://user@host:5432/name"
+            ) from error
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]  # empty: a file in the state folder
+
+
 class Database(Group):
     """Where the person table is."""
 
-    url: str = Field("", description="SQLAlchemy URL; empty: `people.sqlite3` in the state folder.")
+    url: DatabaseUrl = Field("", description="SQLAlchemy URL; empty: `people.sqlite3` in the state folder.")
     password: SecretStr | None = Field(None, description="Its password, where the URL has none; best in a secret file.")
 
     @property
@@ -139,7 +156,7 @@ class Alerts(Group):
     models: tuple[str, ...] = Field(
         (), description="Further HumanVLM checkpoints at hand, named where a rule asks what `vlm.name` cannot tell."
     )
-    database_url: str = Field(
+    database_url: DatabaseUrl = Field(
         "", description="SQLAlchemy URL of the desk; empty: as `database.url`, or `desk.sqlite3` in the state folder."
     )
 
