@@ -124,6 +124,15 @@ def _database_url(url: str) -> str:
     return url
 
 
+def _authority(host: str, port: int) -> str:
+    """Host and port as they stand in a URL.
+
+    >>> _authority("127.0.0.1", 8080), _authority("::1", 8080)
+    ('127.0.0.1:8080', '[::1]:8080')
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]  # empty: a file in the state folder
 
 
@@ -220,7 +229,7 @@ class Search(Group):
     @property
     def url(self) -> str:
         """Where to ask."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{_authority(self.host, self.port)}"
 
     @property
     def bound_host(self) -> str:
@@ -266,9 +275,14 @@ class Page(Group):
     )
 
     @property
+    def address(self) -> str:
+        """Where it listens, as it stands in a URL."""
+        return _authority(self.host, self.port)
+
+    @property
     def reached_at(self) -> str:
         """The page's address in what is sent to others."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        return self.public_url or f"http://{self.address}"
 
 
 class AnalyzerSettings(ProcessSettings):
