@@ -5,6 +5,7 @@ everything as processes, and `analyze`, which runs the same stages in this one.
 """
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -54,9 +55,9 @@ def up(
 
     household = Household(config, demo=demo, once=once)
     household.check()
-    outlook = Outlook(household)  # lays out all tables, so that no two processes try to
     supervisor = Supervisor(household.children(), household.logs)
-    with stop_signals() as is_stopping, Terminal(Console()) as terminal:
+    # The outlook lays out all tables, so that no two processes try to.
+    with closing(Outlook(household)) as outlook, stop_signals() as is_stopping, Terminal(Console()) as terminal:
         terminal.say(f"The page is at {household.page_url}; logs are in {household.logs}.")
         for line in household.about_packs():
             terminal.say(line)

@@ -111,10 +111,36 @@ class Analyzer(Group):
     threads: PositiveInt | None = Field(None, description="Processor threads for the models; empty: all.")
 
 
+def _database_url(url: str) -> str:
+    if url:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError) as error:
+            raise ValueError(
+                "must be an SQLAlchemy URL, such as sqlite:////folder/file or postgresql+psycopg://user@host:5432/name"
+            ) from error
+    return url
+
+
+def _authority(host: str, port: int) -> str:
+    """Host and port as they stand in a URL.
+
+    >>> _authority("127.0.0.1", 8080), _authority("::1", 8080)
+    ('127.0.0.1:8080', '[::1]:8080')
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]  # empty: a file in the state folder
+
+
 class Database(Group):
     """Where the person table is."""
 
-    url: str = Field("", description="SQLAlchemy URL; empty: `people.sqlite3` in the state folder.")
+    url: DatabaseUrl = Field("", description="SQLAlchemy URL; empty: `people.sqlite3` in the state folder.")
     password: SecretStr | None = Field(None, description="Its password, where the URL has none; best in a secret file.")
 
     @property
@@ -140,7 +166,7 @@ class Alerts(Group):
     models: tuple[str, ...] = Field(
         (), description="Further HumanVLM checkpoints at hand, named where a rule asks what `vlm.name` cannot tell."
     )
-    database_url: str = Field(
+    database_url: DatabaseUrl = Field(
         "", description="SQLAlchemy URL of the desk; empty: as `database.url`, or `desk.sqlite3` in the state folder."
     )
 
@@ -204,7 +230,7 @@ class Search(Group):
     @property
     def url(self) -> str:
         """Where to ask."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{_authority(self.host, self.port)}"
 
     @property
     def bound_host(self) -> str:
@@ -266,9 +292,14 @@ class Page(Group):
     )
 
     @property
+    def address(self) -> str:
+        """Where it listens, as it stands in a URL."""
+        return _authority(self.host, self.port)
+
+    @property
     def reached_at(self) -> str:
         """The page's address in what is sent to others."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        return self.public_url or f"http://{self.address}"
 
 
 class AnalyzerSettings(ProcessSettings):

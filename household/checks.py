@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from consumers.errors import ConsumerError, WorkAbandonedError
 from consumers.settings import AnalyzerSettings, IndexerSettings
@@ -151,16 +152,14 @@ def _databases(config: Path | None, settings: IndexerSettings) -> Iterator[Findi
 def _database_clock(database_url: str) -> Iterator[Finding]:
     if make_url(database_url).get_backend_name() == "sqlite":
         return  # a file has no clock
-    engine = create_engine(database_url)
     try:
+        engine = create_engine(database_url, poolclass=NullPool)  # nothing to let go of afterwards
         with engine.connect() as connection:
             began_s = time.time()
             there = connection.execute(select(func.clock_timestamp())).scalar_one()
             yield _clock("the database's", there.timestamp() - (began_s + time.time()) / 2)
     except (SQLAlchemyError, ImportError):
         return  # said already
-    finally:
-        engine.dispose()
 
 
 def _store(settings: StreamerSettings) -> Finding:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Outlook:
     """What can be told of all processes at one moment: read from the ledger, the person table and the desk.
 
-    Raises (every method): `LedgerError`, `PeopleTableError`, `DeskError`.
+    Raises (every method but `look`): `LedgerError`, `PeopleTableError`, `DeskError`.
     """
 
     def __init__(self, household: Household) -> None:
@@ -25,25 +25,47 @@ class Outlook:
         self._people = PeopleReader(household.indexer.database_url)
         self._desk = DeskOutlook(household.page.desk_url)
         self._last_entry = self._last_segment = self._last_rejection = self._last_person = 0
+        self._people_untold: list[PersonLine] = []  # seen by a look that failed later on
+        self._remarks_untold: list[str] = []
+        self._is_blind = False
         self._waiting: dict[str, tuple[int, float]] = {}  # segment -> its file and its length in seconds
         self._settled: list[str] = []  # segments whose result is new in the table
         self._settled_count = 0
         self._analyzed_s: dict[int, float] = {}  # file -> seconds of it that are through
 
     def look(self, *, is_cut: bool) -> "Sighting":
-        """How far each source is, and who came since the last look.
+        """How far each source is, and who came since the last look; nothing while one of the three cannot be read.
+
+        Processes that lose a database are started again until it is back: its absence is said once, and ends nothing.
 
         Args:
             is_cut: Whether all footage is cut; then all is through once nothing of it waits.
         """
+        from consumers.errors import DeskError, PeopleTableError
+        from operations.watch import Sighting
+        from streamer.errors import LedgerError
+
+        try:
+            sighting = self._look(is_cut=is_cut)
+        except (LedgerError, PeopleTableError, DeskError) as error:
+            was_blind, self._is_blind = self._is_blind, True
+            said = " ".join(str(error).split())  # what a database says may be several lines
+            return Sighting(remarks=() if was_blind else (f"who is seen cannot be shown for now: {said}",))
+        self._is_blind = False
+        self._people_untold, self._remarks_untold = [], []
+        return sighting
+
+    def _look(self, *, is_cut: bool) -> "Sighting":
         from operations.watch import Sighting
 
-        people, remarks = self._new_people(), self._new_remarks() + self._desk.new_alerts()
+        self._people_untold += self._new_people()
+        self._remarks_untold += self._new_remarks()
+        self._remarks_untold += self._desk.new_alerts()
         self._settle()
         counts = self._people.counts()
         is_seen = is_cut and self._ledger.counts()[1] <= counts.rejections and not self._waiting
         is_through = is_seen and self._desk.has_decided(counts.segments)
-        return Sighting(self._progress(), people, remarks, is_through=is_through)
+        return Sighting(self._progress(), self._people_untold, self._remarks_untold, is_through=is_through)
 
     def saw_nothing(self) -> bool:
         """Whether all that there was to see has been refused."""
@@ -56,6 +78,12 @@ class Outlook:
         rejected = f", {counts.rejections} refused" if counts.rejections else ""
         alerts = f", {self._desk.alert_count} alerts" if self._desk.alert_count else ""
         return f"{self._settled_count} segments, {counts.chains} people in {counts.people} tracks{alerts}{rejected}."
+
+    def close(self) -> None:
+        """Let go of the databases."""
+        self._ledger.close()
+        self._people.close()
+        self._desk.close()
 
     def _settle(self) -> None:
         for row, segment_id in self._people.segments_since(self._last_segment):
@@ -89,8 +117,9 @@ class Outlook:
     def _new_people(self) -> "list[PersonLine]":
         from operations.terminal import PersonLine
 
-        labels = {question.question_id: question.label for question in self._people.questions()}
         people = sorted(self._people.newest(1000, after_id=self._last_person), key=lambda person: person.id)
+        # Read after the people: what they were asked was entered with them or before.
+        labels = {question.question_id: question.label for question in self._people.questions()}
         self._last_person = people[-1].id if people else self._last_person
         return [
             PersonLine(

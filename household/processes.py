@@ -41,7 +41,7 @@ class Household:
     @property
     def page_url(self) -> str:
         """Where the page is."""
-        return f"http://{self.page.page.host}:{self.page.page.port}"
+        return f"http://{self.page.page.address}"
 
     def about_packs(self) -> list[str]:
         """Of each chosen question pack, how much of it can be answered."""

@@ -56,6 +56,12 @@ class Rehearsal:
     def __post_init__(self) -> None:
         subprocess.run(["sh", ROOT / "deploy" / "secrets.sh", self.folder / "secrets"], check=True, capture_output=True)
         self.ports = dict(zip(("page", "search"), free_ports(2), strict=True))
+        self._read_only.touch()  # a file: in it not even root makes a folder
+
+    @property
+    def _read_only(self) -> Path:
+        """What stands for a folder of the image that no volume lies over."""
+        return self.folder / "read-only"
 
     def volume(self, name: str) -> Path:
         """The folder that stands for a volume."""
@@ -123,7 +129,7 @@ class Rehearsal:
 
     def _put(self, name: str, text: str) -> str:
         """A word of the file with its addresses and folders replaced."""
-        folders = {"/var/lib/crewsight": self.volume(f"none-of-{name}")}
+        folders = {"/var/lib/crewsight": self._read_only}
         for volume in self.services[name].get("volumes", ()):
             is_named = volume["type"] == "volume"
             folders[volume["target"]] = self.volume(volume["source"]) if is_named else self.folder / "footage"

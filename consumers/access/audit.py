@@ -25,19 +25,28 @@ class Line:
 
 def note_act(session: Session, at: datetime, who: str, action: str, subject: str, **details: object) -> None:
     """Add a line."""
-    session.add(AuditRecord(at=at, who=who[:WHO_LONGEST], action=action, subject=subject, details=details))
+    session.add(AuditRecord(**_row(Line(at, who, action, subject, details))))
 
 
 def note_acts(session: Session, lines: Sequence[Line]) -> None:
     """Add many lines, past SQLAlchemy's objects."""
-    rows = [
-        {
-            "at": line.at,
-            "who": line.who[:WHO_LONGEST],
-            "action": line.action,
-            "subject": line.subject,
-            "details": line.details,
-        }
-        for line in lines
-    ]
-    session.connection().execute(insert(AuditRecord), rows)
+    session.connection().execute(insert(AuditRecord), [_row(line) for line in lines])
+
+
+def _row(line: Line) -> dict[str, object]:
+    return {
+        "at": line.at,
+        "who": _storable(line.who)[:WHO_LONGEST],
+        "action": line.action,
+        "subject": _storable(line.subject),
+        "details": line.details,
+    }
+
+
+def _storable(text: str) -> str:
+    r"""The text as every database takes it: PostgreSQL refuses a NUL, and would with it refuse all lines beside it.
+
+    >>> _storable("ve\0st")
+    've�st'
+    """
+    return text.replace("\0", "\ufffd")

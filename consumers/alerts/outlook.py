@@ -39,3 +39,7 @@ class DeskOutlook:
         now_s = time.monotonic()
         self._waiting_since_s = now_s if self._waiting_since_s is None else self._waiting_since_s
         return decided >= segment_count or now_s - self._waiting_since_s > PATIENCE_S
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._desk.close()

@@ -59,7 +59,7 @@ def serve_page(settings: PageSettings) -> None:
     """
     check_address(settings)
     configure_logging(form=settings.logs.form, process="page")
-    note = note_page(settings, f"{settings.page.host}:{settings.page.port}")
+    note = note_page(settings, settings.page.address)
     try:
         serve(lambda: build_page(settings), settings.page.host, settings.page.port, settings.page.proxies)
     finally:

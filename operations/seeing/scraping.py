@@ -63,7 +63,7 @@ def scraped(job: str, address: str) -> Scraped:
         with httpx.Client(base_url=f"http://{address}", timeout=PATIENCE_S) as client:
             missing = client.get("/ready").json()["missing"]
             text = client.get("/metrics").text
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
         return Scraped(job, address, fault=str(error) or type(error).__name__)
     samples: dict[str, list[Sample]] = {}
     for family in text_string_to_metric_families(text):

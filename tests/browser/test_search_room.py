@@ -285,6 +285,7 @@ def test_what_is_chosen_is_exported_and_its_sums_hold(
     report.goto((tmp_path / "report.html").as_uri())
     report.get_by_text("Case 7").wait_for()
     assert report.locator("article").count() == 2
+    assert " CET" in report.locator("article").first.inner_text()
     report.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     report.wait_for_function("[...document.querySelectorAll('video')].every(video => video.readyState > 0)")
     report.screenshot(path=ARTEFACTS / "search-report.png", full_page=True)

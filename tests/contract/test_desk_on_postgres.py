@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event, func, select
 
+from consumers.access.access import Access
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.schema import AlertRecord, HistoryRecord, OutboxRecord, RuleStateRecord, SeenSegmentRecord
 from consumers.errors import DeskError
@@ -149,6 +150,26 @@ def test_a_name_that_postgresql_cannot_hold_is_a_dead_letter(installed: AlerterD
     (letter,) = work(installed.stage(), odd, replace(odd, message=message, offset=1))
     assert "another segment's" in letter.message.reason
     assert len(installed.alert_ids()) == 1
+
+
+def test_what_postgresql_cannot_hold_is_noted_without_it_and_stops_no_later_search(
+    installed: AlerterDesk, tmp_path: Path
+) -> None:
+    people = PeopleTable(f"sqlite:///{tmp_path / 'people.sqlite3'}")
+    api = api_over(CaptionSearch(people), people, installed.store, installed.desk, tmp_path)
+    client = TestClient(api)
+    odd = {"words": "v\0st", "filter": {"described": ["r\0d"]}}
+    assert client.post("/api/v1/search", json=odd).status_code == 200
+    access: Access = api.state.access
+    assert [line.subject for line in access.entries(9)] == ["v\ufffdst"]
+    assert client.get("/api/v1/search", params={"q": "vest"}).status_code == 200
+    access.log("an\0a", "sign-in refused", "127.0.0.1")
+    people.close()
+    assert [(line.who, line.subject) for line in access.entries(9)] == [
+        ("an\ufffda", "127.0.0.1"),
+        ("this machine", "vest"),
+        ("this machine", "v\ufffdst"),
+    ]
 
 
 def run_together(doing: list[Callable[[], None]]) -> None:

@@ -144,6 +144,17 @@ def test_databases_are_laid_out_brought_up_and_refused_when_newer(kind: str, tmp
         assert "has version x, and this program knows" in run.stderr
 
 
+def test_a_database_for_which_nothing_is_installed_is_said_and_the_rest_looked_at(tmp_path: Path) -> None:
+    home = Installation(tmp_path / "home", [], {"database": {"url": "nosuch://crewsight:s3cret@host/crewsight"}})
+    for command in (("db", "current"), ("doctor", "--quick")):
+        status, words = said(home, *command)
+        assert status == 1
+        assert "Can't load plugin: sqlalchemy.dialects:nosuch" in words
+        assert "Traceback" not in words
+        assert "s3cret" not in words
+    assert "disk of state: " in words
+
+
 def test_a_file_that_is_no_database_is_one_line(home: Installation) -> None:
     home.state.mkdir(parents=True)
     (home.state / "people.sqlite3").write_text("no database")

@@ -141,6 +141,17 @@ def test_whoever_needs_another_waits_until_it_is_well_or_done(services: Mapping[
     assert "administrator" in services["page"]["depends_on"]
 
 
+def test_whoever_brings_the_databases_up_reaches_the_ledger_of_the_streamer(services: Mapping[str, Any]) -> None:
+    folder = services["streamer"]["environment"]["CREWSIGHT_STATE__FOLDER"]
+    mounted = {name: _volumes(services[name]).get(folder) for name in ("migrate", "streamer")}
+    assert mounted == {"migrate": "streamer", "streamer": "streamer"}
+
+
+def test_the_page_knows_for_how_long_the_indexer_keeps_people(services: Mapping[str, Any]) -> None:
+    days = {services[name]["environment"].get("CREWSIGHT_SEARCH__KEEP_DAYS") for name in ("indexer", "page")}
+    assert days == {"36500"}
+
+
 def test_no_secret_stands_in_the_file_or_in_a_variable(config: Mapping[str, Any]) -> None:
     for name, service in config["services"].items():
         for key, value in (service.get("environment") or {}).items():
@@ -203,3 +214,8 @@ def test_the_build_takes_neither_secrets_nor_tests_along() -> None:
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     packages = {package.removesuffix("*") for package in setuptools["packages"]["find"]["include"]}
     assert packages <= taken
+
+
+def _volumes(service: Mapping[str, Any]) -> dict[str, str]:
+    """What is mounted where."""
+    return {mount["target"]: mount["source"] for mount in service.get("volumes", ())}

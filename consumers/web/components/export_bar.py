@@ -39,12 +39,11 @@ class ExportBar:
         """Export whoever is chosen."""
         if not self._people or self._is_busy:
             return
-        chosen = ExportAsked(
-            person_ids=tuple(self._people[:MOST_PEOPLE]), note=self._note, time_zone=str(self._around.look.zone)
-        )
+        chosen = ExportAsked(person_ids=tuple(self._people[:MOST_PEOPLE]), note=self._note)
+        exports, zone = self._around.services.exports, self._around.look.zone
         try:
             who = await self._around.permitted(EXPORT)
-            self._export = await asyncio.to_thread(self._around.services.exports.begin, chosen, who)
+            self._export = await asyncio.to_thread(exports.begin, chosen, who, zone=zone)
         except ConsumerError as error:
             ui.notify(str(error), type="negative", timeout=8000)
             return

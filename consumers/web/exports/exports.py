@@ -65,15 +65,18 @@ class Exports:
         self._folder: Path | None = None
         self._look_every_s, self._closing = look_every_s, threading.Event()
 
-    def begin(self, asked: ExportAsked, who: Identity) -> ExportShape:
+    def begin(self, asked: ExportAsked, who: Identity, *, zone: tzinfo | None = None) -> ExportShape:
         """Begin an export; whom it is of goes into the audit log first.
 
+        The report's times are those of `zone`, as a machine's own goes by no name; without it, of the one that `asked`
+        names.
+
         Raises:
-            ExportError: The zone is none, or the disk takes no files.
+            ExportError: The zone that `asked` names is none, or the disk takes no files.
             ExportsFullError: Too many wait already.
             DeskError: The log cannot be written; then nothing is exported.
         """
-        zone, person_ids = _zone(asked.time_zone), tuple(dict.fromkeys(asked.person_ids))
+        zone, person_ids = zone or _zone(asked.time_zone), tuple(dict.fromkeys(asked.person_ids))
         job = _Job(uuid.uuid4().hex, who.name, asked, person_ids, zone, self._now())
         with self._lock:
             self._forget_old()

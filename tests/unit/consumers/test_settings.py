@@ -33,6 +33,8 @@ def test_the_password_of_the_database_may_stand_apart_from_its_address(
     ("name", "written", "said"),
     [
         ("PAGE__PUBLIC_URL", "javascript:alert(1)", "page.public_url: must begin with http:// or https://"),
+        ("DATABASE__URL", "people.sqlite3", "database.url: must be an SQLAlchemy URL"),
+        ("ALERTS__DATABASE_URL", "postgresql://host:port/desk", "alerts.database_url: must be an SQLAlchemy URL"),
         ("PAGE__PROCESSES", '["analyzer"]', "page.processes.0: must be written as JOB=HOST:PORT"),
         ("PAGE__PROXIES", '["10.42.0.1/16"]', "page.proxies.0: must be an address or a network"),
     ],

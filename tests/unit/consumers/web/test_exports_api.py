@@ -9,7 +9,9 @@ import time
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, timedelta
+from importlib.resources import files
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -125,6 +127,17 @@ def test_the_report_tells_who_when_what_and_how_to_verify(client: TestClient, ga
     assert "no 94%" in told
     assert hashlib.sha256((tmp_path / f"clips/{gate.segment_id}.mp4").read_bytes()).hexdigest() in told
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_report_tells_the_times_of_a_zone_that_goes_by_no_name(
+    client: TestClient, api: FastAPI, gate: Manifest, tmp_path: Path
+):
+    with (files("tzdata.zoneinfo.America") / "Los_Angeles").open("rb") as file:
+        zone = ZoneInfo.from_file(file, key="PST")  # which is no name of a zone; the abbreviation of half a year
+    who, asked = Identity("this machine", Role.ADMIN, "machine"), ExportAsked(person_ids=tuple(people_of(gate)))
+    begun = api.state.exports.begin(asked, who, zone=zone)
+    unpacked(client, ready(client, begun.export_id), tmp_path)
+    assert "2026-03-01 04:00:00 PST" in (tmp_path / "report.html").read_text()
 
 
 def test_what_is_not_there_any_more_is_said_and_the_rest_is_packed(

@@ -15,7 +15,9 @@ import pytest
 from consumers.access.access import Access
 from consumers.access.roles import Role
 from consumers.alerts.desk_database import DeskDatabase
+from operations.seeing.scraping import scraped, targets
 from tests.builders_access import PASSWORD, enter_user
+from tests.installation import until
 
 ROOT = Path(__file__).parents[4]
 START_S, END_S = 60, 5
@@ -112,6 +114,23 @@ def test_a_proxy_that_is_named_says_for_whom_it_asks_and_over_what_and_nobody_el
         process.kill()
         process.communicate()
         desk.close()
+
+
+def test_a_page_on_the_loopback_of_ipv6_is_reached_and_read_by_whoever_looks_over_all(tmp_path: Path, port: int):
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", port))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    process = start(tmp_path, host="::1", port=str(port))
+    try:
+        noted = until(lambda: targets(tmp_path / "state", ()), START_S, "a note of where the page is")
+        assert noted == [("page", f"[::1]:{port}")]
+        until(lambda: not scraped(*noted[0]).fault, START_S, "a page that answers there")
+        assert httpx.get(f"http://[::1]:{port}/api/v1/health").status_code == 200
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_busy_port_is_one_line(tmp_path: Path):
