@@ -18,9 +18,9 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from streamer.bus.camera_url import SCHEMES, shown_url, with_credentials
 from streamer.bus.errors import CameraFileError
 from streamer.bus.faults import first_fault
+from streamer.bus.messages import CAMERA_PATTERN
 from streamer.bus.settings import Group
 
-CAMERA_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"  # it becomes part of paths, URIs and topics' messages
 LOCK_S = 10.0
 
 
