@@ -1,5 +1,6 @@
 """Small real videos whose frames carry their own number, so that a lost or doubled frame shows."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,17 @@ def make_video(
             frame.pts, frame.time_base = times[index] if times else index, Fraction(1, fps)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
+    return path
+
+
+def turned(path: Path, quarter_turns: int) -> Path:
+    """The same MP4 with a track header that asks players to turn it clockwise."""
+    one = 1 << 16
+    cos, sin = {1: (0, one), 2: (-one, 0), 3: (0, -one)}[quarter_turns]
+    content = bytearray(path.read_bytes())
+    matrix_at = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    content[matrix_at : matrix_at + 36] = struct.pack(">9i", cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
     return path
 
 
