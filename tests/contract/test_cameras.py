@@ -120,6 +120,17 @@ def test_frames_that_the_camera_never_sent_are_a_gap_of_a_stream_that_is_encoded
     assert camera.numbers(segments[position : position + 1])[0] == 6 * FPS
 
 
+def test_a_frame_has_come_before_the_segment_is_whole_that_it_is_in(tmp_path: Path, streams: Path) -> None:
+    long = QUICK.model_copy(update={"segment_s": 60.0})
+    with (
+        rtsp_server({"gate": streams / "h264"}) as server,
+        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate")), long) as camera,
+    ):
+        began = datetime.now(UTC)
+        wait_until(lambda: (camera.camera.state.last_frame_at or began) > began + timedelta(seconds=2))
+        assert camera.wait_for(0) == []
+
+
 def test_times_are_the_cameras_own_and_follow_one_another(tmp_path: Path, streams: Path) -> None:
     with rtsp_server({"gate": streams / "h264"}) as server:
         began = datetime.now(UTC)
