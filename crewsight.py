@@ -89,7 +89,7 @@ def analyze(
 
     from consumers.analyzer.build import open_eyes
     from consumers.settings import AnalyzerSettings
-    from household.analyzing import analyze_video
+    from household.analyzing import analyze_video, annotated_paths
     from household.processes import refuse_unknown
     from operations.terminal import Terminal
     from streamer.settings import StreamerSettings
@@ -99,9 +99,9 @@ def analyze(
     eyes = open_eyes(AnalyzerSettings.read(config))
     is_well = True
     with Terminal(Console(stderr=True)) as terminal:
-        for source in named:
+        for source, annotated in zip(named, annotated_paths(videos, out), strict=True):
             assert source.file is not None
-            is_well &= analyze_video(source.file, source.camera, eyes, out, terminal)
+            is_well &= analyze_video(source.file, source.camera, eyes, out, annotated, terminal)
     raise SystemExit(0 if is_well else 1)
 
 

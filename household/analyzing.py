@@ -2,8 +2,9 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,30 @@ if TYPE_CHECKING:
     from streamer.bus.manifest import Manifest, PersonSeen
 
 
-def analyze_video(video: Path, camera: str, eyes: "Eyes", out: Path, terminal: "Terminal") -> bool:
-    """Take one video through every stage; false, after one line that says why, where it cannot be read."""
+def annotated_paths(videos: Sequence[Path], out: Path) -> list[Path]:
+    """Where the annotated video of each goes: called like it, and numbered where several are called the same.
+
+    >>> [path.name for path in annotated_paths([Path("gate/1.mp4"), Path("yard/1.mp4")], Path("out"))]
+    ['1.annotated.mp4', '1-2.annotated.mp4']
+    """
+    paths: list[Path] = []
+    for video in videos:
+        names = chain([video.stem], (f"{video.stem}-{number}" for number in count(2)))
+        paths.append(next(path for name in names if (path := out / f"{name}.annotated.mp4") not in paths))
+    return paths
+
+
+def analyze_video(video: Path, camera: str, eyes: "Eyes", out: Path, annotated: Path, terminal: "Terminal") -> bool:
+    """Take one video through every stage; false, after one line that says why, where it cannot be read.
+
+    Args:
+        video: The file.
+        camera: Whose footage it is.
+        eyes: Who looks.
+        out: The folder for crops and manifests.
+        annotated: The file that the annotated video is written to.
+        terminal: Told how far it is.
+    """
     from consumers.analyzer.annotate import annotate_video
     from operations.terminal import SourceProgress
 
@@ -30,7 +53,7 @@ def analyze_video(video: Path, camera: str, eyes: "Eyes", out: Path, terminal: "
             terminal.show_progress([SourceProgress(video.name, through_s, duration_s)])
             for person in manifest.people:
                 typer.echo(json.dumps(_person_line(video, manifest, person), ensure_ascii=False))
-        annotate_video(video, manifests, out / f"{video.stem}.annotated.mp4")
+        annotate_video(video, manifests, annotated)
     except (ConsumerError, StreamerError) as error:
         typer.echo(f"crewsight: {error}", err=True)
         return False

@@ -1,5 +1,6 @@
 """Small real videos whose frames carry their own number, so that a lost or doubled frame shows."""
 
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -76,6 +77,17 @@ def remuxed(source: Path, path: Path, *, ms_of: Callable[[int], int] = lambda ms
             packet.pts, packet.dts, packet.duration = ms_of(ms[0]), ms_of(ms[1]), ms[2]
             packet.time_base, packet.stream = Fraction(1, 1000), copy
             written.mux(packet)
+    return path
+
+
+def turned(path: Path, quarter_turns: int) -> Path:
+    """The same MP4 with a track header that asks players to turn it clockwise."""
+    one = 1 << 16
+    cos, sin = {1: (0, one), 2: (-one, 0), 3: (0, -one)}[quarter_turns]
+    content = bytearray(path.read_bytes())
+    matrix_at = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    content[matrix_at : matrix_at + 36] = struct.pack(">9i", cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
     return path
 
 

@@ -45,14 +45,17 @@ def annotate_video(
         # Absolute: of `12:30.mp4` alone FFmpeg takes 12 for a protocol.
         with av.open(str(source.absolute())) as read, av.open(str(target.absolute()), "w") as written:
             stream = read.streams.video[0]
-            encoder = _encoder(written, stream)
+            encoder: Any = None
             for moment_s, frame in _frames(read, stream):
-                pixels = _even(frame.to_ndarray(format="rgb24"))
+                pixels = _even(_upright(frame))
+                encoder = encoder or _encoder(written, stream, pixels)
                 artist.draw(pixels, moment_s)
                 painted = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 painted.pts, painted.time_base = round(moment_s / CLOCK), CLOCK
                 written.mux(encoder.encode(painted))
                 on_frame(moment_s)
+            if encoder is None:
+                raise VideoReadError(source, "cannot be annotated: not one frame of it can be decoded")
             written.mux(encoder.encode(None))
     except (av.FFmpegError, OSError, IndexError) as error:
         raise VideoReadError(source, f"cannot be annotated: {getattr(error, 'strerror', None) or error}") from error
@@ -185,13 +188,18 @@ def _frames(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
         return
 
 
-def _encoder(container: Any, stream: Any) -> Any:
+def _encoder(container: Any, stream: Any, first: Frame) -> Any:
     encoder = container.add_stream("libx264", rate=stream.average_rate or 25)
-    encoder.width, encoder.height = stream.width // 2 * 2, stream.height // 2 * 2
+    encoder.height, encoder.width = first.shape[:2]
     encoder.pix_fmt = "yuv420p"
     encoder.options = {"preset": "veryfast", "crf": "23"}
     encoder.codec_context.time_base = CLOCK
     return encoder
+
+
+def _upright(frame: Any) -> Frame:
+    """Its pixels (H, W, 3) RGB, turned as a player turns them, and as the segments were cut."""
+    return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
 
 
 def _even(frame: Frame) -> Frame:

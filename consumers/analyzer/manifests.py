@@ -17,9 +17,10 @@ from consumers.analyzer.eyes import Eyes
 from consumers.measuring import note_manifest
 from consumers.runner import IsStopping, Publication
 from streamer.bus.client import Received, TopicPartition
+from streamer.bus.consumer import KEPT_BYTES
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
-from streamer.bus.media import SCHEME, MediaStore, manifest_uri, rejection_uri
+from streamer.bus.media import MediaStore, manifest_uri, rejection_uri
 from streamer.bus.messages import Rejected, SegmentAnalyzed, SegmentReady
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE
 
@@ -93,8 +94,6 @@ class SegmentAnalysis:
 
     def _fetch(self, ready: SegmentReady, files: ExitStack) -> Segment | Rejected:
         """The segment with a local file; a store that is no local folder is read into a temporary one."""
-        if not ready.uri.startswith(SCHEME) or ".." in ready.uri.split("/"):
-            return unreadable(ready, f"its video is at {ready.uri}, expected a {SCHEME}… URI")
         if not self._store.exists(ready.uri):
             return unreadable(ready, f"its video is not in the media store: {ready.uri}")
         return Segment(ready, files.enter_context(self._store.as_file(ready.uri)))
@@ -175,6 +174,6 @@ def _placed(refused: Rejected, received: Received[SegmentReady]) -> Rejected:
         "partition": received.partition,
         "offset": received.offset,
         "incarnation": received.incarnation,
-        "original_base64": base64.b64encode(received.original).decode(),
+        "original_base64": base64.b64encode(received.original[:KEPT_BYTES]).decode(),
     }
     return refused.model_copy(update=place)

@@ -15,13 +15,14 @@ import yaml
 from filelock import FileLock
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from streamer.bus.camera_url import SCHEMES, shown_url, with_credentials
+from streamer.bus.camera_url import SCHEMES, ends_in_password, shown_url, with_credentials
 from streamer.bus.errors import CameraFileError
 from streamer.bus.faults import first_fault
+from streamer.bus.messages import CAMERA_PATTERN
 from streamer.bus.settings import Group
 
-CAMERA_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"  # it becomes part of paths, URIs and topics' messages
 LOCK_S = 10.0
+_NO_HOST = "its host or port cannot be read; special letters of a password are written %40"
 
 
 def _camera_id(written: str) -> str:
@@ -58,9 +59,11 @@ class CameraSpec(Group):
             parts = urlsplit(url.get_secret_value())
             is_address, _ = parts.scheme in SCHEMES and bool(parts.hostname), parts.port
         except ValueError:  # a port beyond 65535, or brackets that do not match; the words may hold the password
-            raise ValueError("its host or port cannot be read; special letters of a password are written %40") from None
+            raise ValueError(_NO_HOST) from None
         if not is_address:
             raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in SCHEMES)} and name a host")
+        if ends_in_password(url.get_secret_value()):
+            raise ValueError(_NO_HOST)
         return url
 
     @model_validator(mode="after")

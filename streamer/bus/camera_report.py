@@ -65,7 +65,7 @@ class CameraReport(Part):
     connection: Connection
     reason: str | None = Field(None, description="Why it is not live, in words.")
     since: AwareDatetime = Field(description="Since when the connection is as it is.")
-    last_frame_at: AwareDatetime | None = None
+    last_frame_at: AwareDatetime | None = Field(None, description="When its last frame came, by the streamer's clock.")
     last_segment_at: AwareDatetime | None = Field(None, description="When its last segment began.")
     last_segment_uri: str | None = None
     codec: str | None = None

@@ -5,19 +5,36 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 HIDDEN = "***"
-_SECRET_KEYS = re.compile(r"(?i)((?:^|[?&;])(?:[\w-]*(?:pass|pwd|token|key|secret|auth|user|sig)[\w-]*)=)[^&;#]*")
+_KEY = r"[\w-]*(?:pass|pwd|token|key|secret|auth|user|sig)[\w-]*="
+_QUERY_SECRETS = re.compile(rf"(?i)((?:^|[?&;]){_KEY})[^&;#]*")
+# XMEye's recorders take user and password in the path, with & or _ between two keys; a slash may belong to a password.
+_PATH_SECRETS = re.compile(rf"(?i)((?:^|[/&;,_]){_KEY})(?:(?!_(?:user|password|channel|stream)=)[^&;])*")
 _USER_INFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#'\"@]*(?:@[^\s/?#'\"@]*)*@")
 
 
 def shown_url(url: str) -> str:
-    """The address as it may be logged and published: no user, no password, no key of its query.
+    """The address as it may be logged and published: no user, no password, no key of its path or query.
 
     >>> shown_url("rtsp://admin:p%40ss@10.0.0.7:554/live?channel=1&token=abc")
     'rtsp://10.0.0.7:554/live?channel=1&token=***'
     """
     parts = urlsplit(url)
-    query = _SECRET_KEYS.sub(rf"\g<1>{HIDDEN}", parts.query)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+    path = _PATH_SECRETS.sub(rf"\g<1>{HIDDEN}", parts.path)
+    query = _QUERY_SECRETS.sub(rf"\g<1>{HIDDEN}", parts.query)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))
+
+
+def ends_in_password(url: str) -> bool:
+    """Whether host and port seem to be a user and the beginning of a password, which a bare /, ? or # ends.
+
+    >>> ends_in_password("rtsp://admin:2024/Summer@10.0.0.7/live"), ends_in_password("rtsp://10.0.0.7:554/live@2")
+    (True, False)
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_numeric = ":" in host or host.replace(".", "").isdigit()  # an IP address, which nobody is called
+    rest = f"{parts.path}?{parts.query}#{parts.fragment}"
+    return ":" in parts.netloc and "@" in rest and "@" not in parts.netloc and not is_numeric
 
 
 def with_credentials(url: str, username: str, password: str) -> str:
@@ -50,5 +67,6 @@ def _secrets(url: str) -> set[str]:
     parts = urlsplit(url)
     user_info = parts.netloc.rpartition("@")[0]
     password = user_info.partition(":")[2]
-    keys = [found.group(0)[len(found.group(1)) :] for found in _SECRET_KEYS.finditer(parts.query)]
+    found = (*_PATH_SECRETS.finditer(parts.path), *_QUERY_SECRETS.finditer(parts.query))
+    keys = [each.group(0)[len(each.group(1)) :] for each in found]
     return {form for secret in (password, *keys) if secret for form in (secret, unquote(secret))}

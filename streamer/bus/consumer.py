@@ -41,6 +41,7 @@ EAGER_MS = 20  # a fetch waits so long; poll sleeps half of it: Kafka's usual 50
 CALM_MS = 100  # while nothing comes: a third of the work of consumer and broker, 50 ms more for the first message
 EAGER_FOR_S = 5.0  # after a message; cameras send every few seconds
 KEPT_BYTES = 256 * 1024  # of an unreadable message: a dead letter must itself fit into a message
+REASON_LETTERS = 2000  # at most, as it may name a field that is as long as the message
 
 
 class TopicPartition(NamedTuple):
@@ -335,7 +336,7 @@ def _rejected(
 ) -> Rejected:
     return Rejected(
         rejected_id=rejected_id(place.topic, place.partition, place.offset, place.incarnation),
-        reason=reason,
+        reason=reason[:REASON_LETTERS],
         camera_id=camera_id,
         segment_id=segment_id,
         source_topic=place.topic,

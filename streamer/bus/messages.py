@@ -7,9 +7,10 @@ may be added with a default and never re-meant. Ids are derived (`streamer.bus.i
 import re
 from enum import StrEnum
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -19,6 +20,24 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
 )
+
+CAMERA_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"  # it becomes part of paths, URIs and topics' messages
+_PATH_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+
+CameraId = Annotated[str, Field(pattern=CAMERA_PATTERN)]
+SegmentId = Annotated[str, Field(pattern=_PATH_NAME)]
+Revision = Annotated[str, Field(pattern=_PATH_NAME)]
+
+
+def _within_the_store(uri: str) -> str:
+    path = uri.removeprefix("media:///")
+    if path == uri or path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("must be a media:///… URI that does not leave the media store")
+    return uri
+
+
+# S3 takes no key beyond 1,024 bytes, PostgreSQL no NUL.
+MediaUri = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00-\x1f]+$"), AfterValidator(_within_the_store)]
 
 _ASKED_OF = re.compile(
     r"^(?:is|are|does|do|has|have)\s+(?:the|this|that)?\s*(?:person|worker|man|woman|they)?\s*"
@@ -55,10 +74,10 @@ class TimeOrigin(StrEnum):
 class SegmentReady(Message):
     """One stretch of one camera's video, or one picture, readable at `uri`."""
 
-    segment_id: str
-    previous_segment_id: str | None = Field(None, description="The segment that ends where this one begins.")
-    camera_id: str
-    uri: str = Field(description="media:///… relative to the configured media store")
+    segment_id: SegmentId
+    previous_segment_id: SegmentId | None = Field(None, description="The segment that ends where this one begins.")
+    camera_id: CameraId
+    uri: MediaUri = Field(description="media:///… relative to the configured media store")
     started_at: AwareDatetime = Field(description="When the first frame was seen, UTC.")
     time_origin: TimeOrigin
     duration_s: PositiveFloat
@@ -77,11 +96,11 @@ class SegmentReady(Message):
 class SegmentAnalyzed(Message):
     """One segment's result is durable at `manifest_uri`."""
 
-    segment_id: str
-    previous_segment_id: str | None = None
-    camera_id: str
-    analysis_revision: str
-    manifest_uri: str
+    segment_id: SegmentId
+    previous_segment_id: SegmentId | None = None
+    camera_id: CameraId
+    analysis_revision: Revision
+    manifest_uri: MediaUri
     person_count: NonNegativeInt
     timings_s: dict[str, float] = Field(default_factory=dict, description="Seconds per leg: decode, detect, …")
 

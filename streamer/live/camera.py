@@ -207,6 +207,10 @@ class LiveCamera:
             connects=self.state.connects + 1,
         )
 
+    def frame_came(self) -> None:
+        """Note when, by our own clock: the camera's may be off, and a segment ends only seconds later."""
+        self.state = replace(self.state, last_frame_at=self._utc_now())
+
     def say_encoding(self, reason: str) -> None:
         """Note that the stream is encoded anew; said once."""
         self.state = replace(self.state, encoded_because=reason)
@@ -254,7 +258,6 @@ class LiveCamera:
         self._outbox.put(segment)
         self._has_begun = True
         self._previous_id, self._last_end = segment_id, started_at + timedelta(seconds=duration_s)
-        self.state = replace(self.state, last_frame_at=self._last_end)
 
     def _say_once(self, text: str, reason: str) -> None:
         if text not in self._said:

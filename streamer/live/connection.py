@@ -58,6 +58,7 @@ class CameraConnection:
         if self._before is None:
             self._camera.connected(self._stream)
             self._first_at_s = time.monotonic()
+        self._camera.frame_came()
         self._clock.note(packet.pts, arrived_s=time.time(), camera_s=self._stream.camera_time_s(packet))
         if packet.is_keyframe:
             self._stream.check_form(packet)

@@ -188,6 +188,12 @@ class LiveLedger:
                 session.execute(update(LiveSegmentRow).where(*chosen).values(state=LiveState.ANALYSED))
         return found
 
+    def shift(self, by_s: float) -> None:
+        """Our clock was set by so much: nothing has been here any longer for that."""
+        shifted = func.strftime("%Y-%m-%d %H:%M:%f000", LiveSegmentRow.entered_at, f"{by_s:+.3f} seconds")
+        with self._writing() as session:
+            session.execute(update(LiveSegmentRow).values(entered_at=shifted))
+
     def skip_older(self, before: datetime) -> list[Skipped]:
         """Give up the segments, not yet on the bus, that were entered before an instant."""
         query = _waiting_rows().where(LiveSegmentRow.entered_at < naive(before))

@@ -1,6 +1,7 @@
 """Writes an unbroken stretch of a live stream as segments: copied at keyframes, or encoded anew where they are rare."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -93,7 +94,8 @@ class Segmenter:
 
     def _begin_encoding(self, reason: str) -> None:
         self.is_encoding = True
-        self._stream.thread_type = "NONE"  # twenty cameras share few cores
+        if not self._stream.codec_context.is_open:  # it is where an earlier stretch was encoded too, and so set already
+            self._stream.thread_type = "NONE"  # twenty cameras share few cores
         self._say_encoding(reason)
 
     def _copy(self, run: PacketRun) -> LiveVideo:
@@ -141,7 +143,7 @@ def _decoded(packets: Iterable[Any]) -> Iterator[Any]:
 
 
 def _decoder_rest(stream: Any) -> Iterator[Any]:
-    try:
+    """What the decoder still holds; it then takes packets of another stretch."""
+    with suppress(av.error.FFmpegError):
         yield from stream.codec_context.decode(None)
-    except av.error.FFmpegError:
-        return
+    stream.codec_context.flush_buffers()  # drained, it would answer every later packet with an end of file

@@ -15,6 +15,7 @@ from streamer.bus.client import Publisher
 from streamer.bus.errors import BrokerUnreachableError
 from streamer.bus.topics import CAMERAS
 from streamer.live.camera import LiveCamera
+from streamer.live.clock_set import ClockSet
 from streamer.live.ledger import LiveLedger
 from streamer.live.publishing import NONE, LivePublisher
 from streamer.live.results import ResultsFollower
@@ -74,6 +75,7 @@ class LiveWatch:
         self._seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._next_look_s = self._next_report_s = self._next_show_s = self._next_forget_s = 0.0
         self._told: list[object] = []
+        self._clock_set = ClockSet()
 
     def start(self) -> None:
         """Begin to follow what becomes of the footage; cameras start with the first `advance`.
@@ -104,6 +106,9 @@ class LiveWatch:
             MediaStoreError: this machine's disk takes no segment.
             LedgerError: the ledger cannot be read or written.
         """
+        if set_by_s := self._clock_set.by_s(self._utc_now(), now_s):
+            logger.warning("this machine's clock was set", extra={"by_s": round(set_by_s)})
+            self._ledger.shift(set_by_s)
         self._storer.check()
         is_busy = self._take_in()
         if now_s < self._next_look_s:

@@ -161,7 +161,8 @@ def test_a_message_too_large_is_refused_and_the_others_go_through(make_bus: Make
     bus = make_bus()
     bus.ensure_topics()
     publisher = bus.publisher()
-    publisher.publish(PEOPLE, analyzed("x" * 2_000_000), partition=0)
+    large = analyzed("large").model_copy(update={"timings_s": {"x" * 2_000_000: 1.0}})
+    publisher.publish(PEOPLE, large, partition=0)
     publisher.publish(PEOPLE, analyzed("small"), partition=0)
     with pytest.raises(MessageError, match="more than a message may have"):
         publisher.flush()

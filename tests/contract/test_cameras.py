@@ -103,6 +103,34 @@ def test_frames_that_the_camera_never_sent_are_a_gap(tmp_path: Path) -> None:
     assert camera.numbers(segments[position : position + 1])[0] == 6 * FPS
 
 
+def test_frames_that_the_camera_never_sent_are_a_gap_of_a_stream_that_is_encoded_anew_too(tmp_path: Path) -> None:
+    never = range(4 * FPS, 6 * FPS)
+    write_stream(tmp_path / "holes", numbered_frames(LOOP), fps=FPS, keyframe_every=2 * FPS, missing=never)
+    live = QUICK.model_copy(update={"stall_s": 8.0, "longest_gop_s": 1.5})
+    with (
+        rtsp_server({"gate": tmp_path / "holes"}) as server,
+        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate")), live) as camera,
+    ):
+        wait_until(lambda: any(segment.gap_reason for segment in camera.wait_for(1)))
+        segments = list(camera.wait_for(len(camera.segments) + 1))
+        assert camera.camera.state.connects == 1
+    (position,) = [index for index, segment in enumerate(segments) if segment.gap_reason]
+    assert segments[position].gap_reason == "its stream time leapt"
+    assert camera.numbers(segments[:position]) == list(range(4 * FPS))
+    assert camera.numbers(segments[position : position + 1])[0] == 6 * FPS
+
+
+def test_a_frame_has_come_before_the_segment_is_whole_that_it_is_in(tmp_path: Path, streams: Path) -> None:
+    long = QUICK.model_copy(update={"segment_s": 60.0})
+    with (
+        rtsp_server({"gate": streams / "h264"}) as server,
+        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate")), long) as camera,
+    ):
+        began = datetime.now(UTC)
+        wait_until(lambda: (camera.camera.state.last_frame_at or began) > began + timedelta(seconds=2))
+        assert camera.wait_for(0) == []
+
+
 def test_times_are_the_cameras_own_and_follow_one_another(tmp_path: Path, streams: Path) -> None:
     with rtsp_server({"gate": streams / "h264"}) as server:
         began = datetime.now(UTC)

@@ -14,7 +14,7 @@ from streamer.bus.client import Bus, TopicPartition
 from streamer.bus.messages import Rejected, SegmentReady
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE, SEGMENTS
 from tests.builders_bus import embedded_broker, kill, wait_until
-from tests.builders_consumers import RecordingStage, arriving, publish_segments, running
+from tests.builders_consumers import RecordingStage, a_segment, arriving, publish_segments, running
 
 MakeBus = Callable[[], Bus]
 NAMES = [f"s{number}" for number in range(12)]
@@ -73,6 +73,23 @@ def test_bytes_that_are_no_message_become_one_dead_letter_and_the_next_message_g
     assert base64.b64decode(rejected.original_base64) == b'{"segment_id": "half'
     assert "EOF" in rejected.reason
     assert letter.partition == 1
+    assert stage.worked == ["after"]
+
+
+def test_a_message_whose_camera_is_no_path_name_becomes_a_dead_letter_and_the_next_message_goes_through(
+    make_bus: MakeBus,
+) -> None:
+    bus, stage = make_bus(), RecordingStage()
+    bus.ensure_topics()
+    publisher = bus.publisher()
+    publisher.publish(SEGMENTS, a_segment("before").model_copy(update={"camera_id": "../x"}), partition=1)
+    publisher.flush()
+    publisher.close()
+    publish_segments(bus, ["after"], partition=1)
+    with running(a_runner(bus, stage)):
+        (letter,) = arriving(make_bus(), DEAD_LETTERS, 1)
+        wait_until(lambda: stage.committed_offsets.get(TopicPartition("segments", 1)) == 2)
+    assert "camera_id" in letter.message.reason
     assert stage.worked == ["after"]
 
 

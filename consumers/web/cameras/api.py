@@ -15,8 +15,8 @@ from consumers.web.cameras.cameras_desk import CamerasDesk
 from consumers.web.cameras.shapes import CameraChangeShape, WatchedCamerasShape
 from consumers.web.plays import Plays
 from consumers.web.who import Who, needs
-from streamer.bus.camera_file import CAMERA_PATTERN
 from streamer.bus.errors import CameraFileError, MediaStoreError
+from streamer.bus.messages import CAMERA_PATTERN
 
 Problem = Callable[..., JSONResponse]
 CameraName = Annotated[str, Path(pattern=CAMERA_PATTERN)]

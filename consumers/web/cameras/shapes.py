@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from consumers.web.cameras.states import CameraState, Level
 from consumers.web.schemas import Shape
-from streamer.bus.camera_file import CAMERA_PATTERN
+from streamer.bus.messages import CAMERA_PATTERN
 
 CameraId = Annotated[str, Field(pattern=CAMERA_PATTERN)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -8,7 +8,7 @@ from consumers.access.roles import LOOK, WRITE_RULES
 from consumers.web.cameras.shapes import RuleInZoneShape, ZoneChangeShape, ZoneShape
 from consumers.web.cameras.zones import Zones
 from consumers.web.who import Who, needs
-from streamer.bus.camera_file import CAMERA_PATTERN
+from streamer.bus.messages import CAMERA_PATTERN
 
 ZoneName = Annotated[str, Path(pattern=CAMERA_PATTERN)]  # a zone is called like a camera or a rule
 

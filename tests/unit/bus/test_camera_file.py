@@ -89,6 +89,9 @@ def test_changes_made_at_once_are_all_kept(tmp_path: Path) -> None:
         ("cameras: [s3cret]", "cameras.0: must be a group of keys"),
         ("cameras: [{camera: gate, url: 'rtsp://cam:99999/1'}]", "cameras.0.url: its host or port cannot be read"),
         ("cameras: [{camera: gate, url: 'rtsp://a:s3cret/@cam/1'}]", "cameras.0.url: its host or port cannot be read"),
+        ("cameras: [{camera: gate, url: 'rtsp://a:2/s3cret@cam/1'}]", "cameras.0.url: its host or port cannot be read"),
+        ("cameras: [{camera: gate, url: 'rtsp://a:/s3cret@cam/1'}]", "cameras.0.url: its host or port cannot be read"),
+        ("cameras: [{camera: gate, url: 'rtsp://a:2#s3cret@cam/1'}]", "cameras.0.url: its host or port cannot be read"),
         ("cameras: s3cret", "must hold one list, `cameras:`"),
         ("kameras: []", "must hold one list, `cameras:`"),
         ("cameras: [{camera: g, url: 'rtsp://cam/1'}, {camera: g, url: 'rtsp://cam/1'}]", "camera g is there twice"),
@@ -104,6 +107,11 @@ def test_a_file_that_makes_no_sense_is_one_line_without_secrets(tmp_path: Path, 
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["rtsp://cam/@me/1", "rtsp://10.0.0.7:554/live@2", "rtsp://[fe80::1]:554/live@2"])
+def test_an_address_may_have_an_at_sign_in_its_path(url: str) -> None:
+    assert spec("gate", url).shown_url == url
 
 
 def test_a_password_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import decord
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from consumers.analyzer.threads import threads
 from consumers.errors import VideoReadError
 from model.questions import CANNOT_TELL, TOO_SMALL
 from tests.builders_consumers import HAT, Box, a_manifest, a_segment, as_file, straight, walking
-from tests.builders_video import make_video
+from tests.builders_video import make_frameless_video, make_video, turned
 
 BOX: Box = (20, 30, 60, 100)
 SEGMENT = a_segment("s0")
@@ -34,6 +35,24 @@ def test_the_annotated_video_has_every_frame_at_its_own_rate_and_boxes_only_wher
     changed = [float(np.abs(a.astype(int) - b).mean()) > 4 for a, b in zip(before, after, strict=True)]
     assert changed[10:21] == [True] * 11
     assert not any(changed[:9] + changed[22:]), "a box is held for half a sampled frame"
+
+
+@pytest.mark.parametrize("quarter_turns", [1, 2, 3])
+def test_pictures_filmed_on_their_side_are_upright_and_their_boxes_where_the_segments_have_them(
+    tmp_path: Path, quarter_turns: int
+) -> None:
+    source = turned(make_video(tmp_path / "v.mp4", frame_count=3), quarter_turns)
+    manifest = a_manifest(SEGMENT, [walking(SEGMENT, 1, straight(0.0, 0.2, BOX, px_per_s=0))])
+    annotate_video(source, [], tmp_path / "plain.mp4")
+    annotate_video(source, [manifest], tmp_path / "boxed.mp4")
+    plain, boxed = frames_of(tmp_path / "plain.mp4")[1], frames_of(tmp_path / "boxed.mp4")[1]
+    upright = decord.VideoReader(str(source))[1].asnumpy()  # decord turns by what the file says
+    assert plain.shape == upright.shape
+    assert np.abs(plain.astype(int) - upright).mean() < 8
+    left, top, right, bottom = (round(side) for side in BOX)
+    changed = np.abs(boxed.astype(int) - plain).sum(axis=2) > 60
+    for side in (changed[top:bottom, left], changed[top:bottom, right], changed[top, left:right]):
+        assert side.mean() > 0.8
 
 
 def test_a_box_between_two_sights_is_on_the_line_between_them() -> None:
@@ -114,6 +133,12 @@ def test_names_with_colons_are_files_and_no_protocols(tmp_path: Path, monkeypatc
 def test_a_source_that_is_no_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VideoReadError, match="annotated"):
         annotate_video(as_file(tmp_path, "no.mp4", b"text"), [], tmp_path / "out.mp4")
+
+
+def test_a_source_without_a_frame_is_refused(tmp_path: Path) -> None:
+    make_frameless_video(tmp_path / "none.mp4")
+    with pytest.raises(VideoReadError, match="annotated"):
+        annotate_video(tmp_path / "none.mp4", [], tmp_path / "out.mp4")
 
 
 def test_a_video_cut_short_is_annotated_up_to_the_break(clip: Callable[[str], Path], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def enter_and_save(folder: Path) -> None:
     catch_up(index, table)
     number = table.counts().segments
     while True:
-        segment = a_segment(f"s{number}", camera_id=f"camera {number % 3}", uri="media:///s")
+        segment = a_segment(f"s{number}", camera_id=f"camera-{number % 3}", uri="media:///s")
         people = [walking(segment, n, [(0.0, BOX)], towards=(number + n) % 8) for n in range(3)]
         manifest = a_manifest(segment, people)
         embeddings = {

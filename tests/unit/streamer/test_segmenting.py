@@ -1,6 +1,5 @@
 import hashlib
 import itertools
-import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ from streamer.segmenting import (
     plan_cuts,
     planning,
 )
-from tests.builders_video import make_frameless_video, make_video, number_of, numbers_in, remuxed
+from tests.builders_video import make_frameless_video, make_video, number_of, numbers_in, remuxed, turned
 
 B_FRAMES = {"preset": "ultrafast", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=10:min-keyint=10"}
 OPEN_GOPS = {"preset": "ultrafast", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=10:min-keyint=10:open-gop=1"}
@@ -273,22 +272,11 @@ def test_as_if_live_and_fast_cuts_of_one_file_have_different_ids(tmp_path: Path)
 def test_pictures_filmed_on_their_side_are_turned_upright(
     tmp_path: Path, quarter_turns: int, size_wh: tuple[int, int]
 ) -> None:
-    source = _turned(make_video(tmp_path / "a.mp4", frame_count=12), quarter_turns)
+    source = turned(make_video(tmp_path / "a.mp4", frame_count=12), quarter_turns)
     (segment,) = cut_file(source, camera_id="gate", folder=tmp_path / "out")
     assert (segment.width_px, segment.height_px) == size_wh
     expected = decord.VideoReader(str(source))[5].asnumpy().astype(int)  # decord turns by what the file says
     assert np.abs(decord.VideoReader(str(segment.path))[5].asnumpy() - expected).mean() < 2
-
-
-def _turned(path: Path, quarter_turns: int) -> Path:
-    """The same MP4 with a track header that asks players to turn it clockwise."""
-    one = 1 << 16
-    cos, sin = {1: (0, one), 2: (-one, 0), 3: (0, -one)}[quarter_turns]
-    content = bytearray(path.read_bytes())
-    matrix_at = content.index(b"tkhd") + 4 + 4 + 20 + 16
-    content[matrix_at : matrix_at + 36] = struct.pack(">9i", cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 30)
-    path.write_bytes(content)
-    return path
 
 
 def _playlist(path: Path) -> None:
