@@ -1,5 +1,6 @@
 """The way of finished live footage from this machine's disk into the media store."""
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -69,7 +70,9 @@ class Footage:
         return sorted(path.name for path in (self.folder / "spool").iterdir())
 
     def stored(self, camera: str = "gate") -> list[str]:
-        return sorted(path.stem for path in (self.folder / "media" / "media" / camera).rglob("*.mp4"))
+        # Not rglob: a folder may go while it is looked through.
+        walked = os.walk(self.folder / "media" / "media" / camera)
+        return sorted(Path(name).stem for _, _, names in walked for name in names if name.endswith(".mp4"))
 
     def publisher(self, free_bytes: int) -> LivePublisher:
         publisher = Bus("127.0.0.1:1", partitions=1).publisher()
