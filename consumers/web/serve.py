@@ -4,11 +4,7 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, tzinfo
-from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uvicorn
 from fastapi import FastAPI
@@ -32,6 +28,7 @@ from consumers.web.rooms.room import PageLook
 from consumers.web.rules.rules_desk import Progress, RulesDesk, Stretch, TryOn
 from consumers.web.seeing import RequestMeter, seeing_router
 from consumers.web.system.system_desk import Installation
+from consumers.web.time_zone import zone_of
 from operations.logs import configure_logging
 from operations.seeing.serving import forget, note_page, tell_of_machine
 from streamer.bus.bus_opening import open_bus
@@ -46,7 +43,6 @@ SEARCH_TIMEOUT_S = 5.0
 MEDIA_PATIENCE_S = 3.0  # whoever looks at a page does not wait for a minute
 BUS_TIMEOUT_S = 4.0
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
-LOCALTIME = Path("/etc/localtime")
 
 
 def serve_page(settings: PageSettings) -> None:
@@ -163,21 +159,6 @@ def _try_on(settings: PageSettings) -> TryOn:
         )
 
     return try_on
-
-
-def zone_of(name: str) -> tzinfo:
-    """The zone of that name; of an empty name, this machine's own.
-
-    >>> zone_of("Europe/Berlin")
-    zoneinfo.ZoneInfo(key='Europe/Berlin')
-    """
-    try:
-        if name or os.environ.get("TZ"):
-            return ZoneInfo(name or os.environ["TZ"].lstrip(":"))
-        with LOCALTIME.open("rb") as file:
-            return ZoneInfo.from_file(file, key=time.tzname[0])
-    except (ZoneInfoNotFoundError, OSError, ValueError):
-        return UTC
 
 
 def _config(api: FastAPI, proxies: Sequence[str]) -> uvicorn.Config:

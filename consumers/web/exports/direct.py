@@ -13,6 +13,7 @@ from consumers.settings import PageSettings
 from consumers.web.desk import Desk
 from consumers.web.exports.packing import Packed, Packer
 from consumers.web.exports.record import Export
+from consumers.web.time_zone import zone_of
 from streamer.bus.media_opening import open_media
 
 
@@ -31,8 +32,7 @@ def export_people(settings: PageSettings, person_ids: Sequence[str], path: Path,
     access.log(who, "export", str(path), people=list(person_ids), note="")
     known = [desk.person(person_id) for person_id in person_ids]
     gone = tuple(person_id for person_id, person in zip(person_ids, known, strict=True) if person is None)
-    zone = datetime.now().astimezone().tzinfo or UTC
-    export = Export(settings.page.site_name, who, now, zone, "", (), gone)
+    export = Export(settings.page.site_name, who, now, zone_of(settings.page.time_zone), "", (), gone)
     try:
         packed = Packer(path, media, now).pack(export, [person for person in known if person is not None])
     except ExportError:

@@ -272,6 +272,7 @@ def test_the_command_line_packs_straight_into_a_file_and_never_over_one(
     tmp_path: Path, grey_clip: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("CREWSIGHT_STATE__FOLDER", str(tmp_path))
+    monkeypatch.setenv("CREWSIGHT_PAGE__TIME_ZONE", "America/Los_Angeles")
     settings = PageSettings.read(None)
     table, store = PeopleTable(settings.database_url), MediaStore(settings.media_url)
     walk = Walk([(0.4, BOX), (1.4, BOX)], CROP, "a person in blue", sure(HAT, "no"), best=1)
@@ -282,6 +283,7 @@ def test_the_command_line_packs_straight_into_a_file_and_never_over_one(
     assert (packed.missing, packed.size_bytes) == (1, path.stat().st_size)
     with zipfile.ZipFile(path) as archive:
         assert hashlib.sha256(archive.read(SUMS)).hexdigest() == packed.sums_sha256
+        assert "2026-03-01 04:00:00 PST" in archive.read("report.html").decode()
     with pytest.raises(ExportError, match="there already"):
         export_people(settings, people_of(gate), path, who="command line (anna)")
     access = Access(DeskDatabase(settings.desk_url))
