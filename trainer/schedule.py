@@ -6,15 +6,18 @@ from pathlib import Path
 from trainer.errors import RecipeError
 
 
-def steps_of_run(max_epochs: int | None, max_steps: int, *, steps_an_epoch: int) -> int:
+def steps_of_run(max_epochs: int | None, max_steps: int, *, batches_an_epoch: int, batches_a_step: int) -> int:
     """Optimizer steps until the first of Lightning's two limits, each of which may be none: -1.
 
     Raises:
         RecipeError: there is no limit.
 
-    >>> steps_of_run(3, -1, steps_an_epoch=10), steps_of_run(-1, 12, steps_an_epoch=10)
-    (30, 12)
+    >>> steps_of_run(3, -1, batches_an_epoch=19, batches_a_step=2)
+    30
+    >>> steps_of_run(-1, 12, batches_an_epoch=19, batches_a_step=2)
+    12
     """
+    steps_an_epoch = math.ceil(batches_an_epoch / batches_a_step)
     limits = [max_epochs * steps_an_epoch] if max_epochs is not None and max_epochs >= 0 else []
     limits += [max_steps] if max_steps >= 0 else []
     if not limits:

@@ -151,8 +151,13 @@ class CompactTask(StageTask):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, slower for the backbone, warmed up and then cooled along a cosine."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        run, a_epoch = self.trainer, math.ceil(data.batches_an_epoch / self.trainer.accumulate_grad_batches)
-        total_steps = steps_of_run(run.max_epochs, run.max_steps, steps_an_epoch=a_epoch)
+        run = self.trainer
+        total_steps = steps_of_run(
+            run.max_epochs,
+            run.max_steps,
+            batches_an_epoch=data.batches_an_epoch,
+            batches_a_step=run.accumulate_grad_batches,
+        )
         share, steps = self._steps.warmup_share, self._steps
         of_tower = {id(parameter) for parameter in self.network.vision_tower.parameters()}
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]

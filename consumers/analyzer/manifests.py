@@ -4,7 +4,6 @@ A result is written once. Crops come first, then the manifest, created exclusive
 crops. A segment that has a manifest is never analysed again, and the loser of a race takes the winner's.
 """
 
-import base64
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -17,7 +16,6 @@ from consumers.analyzer.eyes import Eyes
 from consumers.measuring import note_manifest
 from consumers.runner import IsStopping, Publication
 from streamer.bus.client import Received, TopicPartition
-from streamer.bus.consumer import KEPT_BYTES
 from streamer.bus.errors import MediaStoreError
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore, manifest_uri, rejection_uri
@@ -169,11 +167,4 @@ def _publication(result: Result) -> Publication:
 
 def _placed(refused: Rejected, received: Received[SegmentReady]) -> Rejected:
     """The refusal with the place and the bytes of the message that asked for it."""
-    place = {
-        "source_topic": received.topic,
-        "partition": received.partition,
-        "offset": received.offset,
-        "incarnation": received.incarnation,
-        "original_base64": base64.b64encode(received.original[:KEPT_BYTES]).decode(),
-    }
-    return refused.model_copy(update=place)
+    return received.rejected(refused.reason).model_copy(update=refused.model_dump(exclude_unset=True))

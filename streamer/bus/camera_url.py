@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
+_ENCRYPTED = ("rtsps://", "https://")
 HIDDEN = "***"
 _KEY = r"[\w-]*(?:pass|pwd|token|key|secret|auth|user|sig)[\w-]*="
 _QUERY_SECRETS = re.compile(rf"(?i)((?:^|[?&;]){_KEY})[^&;#]*")
@@ -22,6 +23,15 @@ def shown_url(url: str) -> str:
     path = _PATH_SECRETS.sub(rf"\g<1>{HIDDEN}", parts.path)
     query = _QUERY_SECRETS.sub(rf"\g<1>{HIDDEN}", parts.query)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))
+
+
+def is_encrypted(url: str) -> bool:
+    """Whether a camera at this address shows a certificate; an address may be half written.
+
+    >>> is_encrypted("HTTPS://10.0.0.7/live.m3u8"), is_encrypted("rtsp://10.0.0.7/live"), is_encrypted("rtsps")
+    (True, False, False)
+    """
+    return url.strip().lower().startswith(_ENCRYPTED)
 
 
 def ends_in_password(url: str) -> bool:

@@ -10,7 +10,7 @@ import av
 import av.error
 
 from streamer.bus.camera_file import CameraSpec
-from streamer.bus.camera_url import scrubbed, shown_url
+from streamer.bus.camera_url import is_encrypted, scrubbed, shown_url
 from streamer.errors import CameraError, CameraRefusedError
 from streamer.live.checked_web import NO_OWN_CONNECTIONS, CheckedWeb
 from streamer.live.times import PacketTimes
@@ -49,7 +49,7 @@ class LiveStream:
         scheme = urlsplit(self._url).scheme.lower()
         self.may_tell_time = scheme.startswith("rtsp")
         # FFmpeg's own TLS (GnuTLS) knows this machine's authorities nowhere but on Red Hat's, so it is told of them.
-        self._trusted = authorities(camera.ca_file) if camera.tls_verify and scheme in ("rtsps", "https") else None
+        self._trusted = authorities(camera.ca_file) if camera.tls_verify and is_encrypted(self._url) else None
         self._web: CheckedWeb | None = None
         try:
             self._container = self._opened(scheme, connect_s, stall_s)

@@ -85,39 +85,36 @@ def test_frames_that_need_later_ones_are_copied_in_their_order(tmp_path: Path) -
     assert is_one_chain(segments)
 
 
-def test_frames_that_the_camera_never_sent_are_a_gap(tmp_path: Path) -> None:
-    never = range(3 * FPS + 5, 6 * FPS - 5)
-    write_stream(tmp_path / "holes", numbered_frames(LOOP), fps=FPS, keyframe_every=FPS, missing=never)
-    patient = QUICK.model_copy(update={"stall_s": 8.0})
+def around_the_leap(
+    folder: Path, never: range, *, keyframe_every: int, **live: float
+) -> tuple[SegmentReady, list[int], list[int]]:
+    """Of a stream without some frames: the segment behind the gap, the frames before it, and that segment's own."""
+    write_stream(folder / "holes", numbered_frames(LOOP), fps=FPS, keyframe_every=keyframe_every, missing=never)
+    patient = QUICK.model_copy(update={"stall_s": 8.0, **live})
     with (
-        rtsp_server({"gate": tmp_path / "holes"}) as server,
-        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate")), patient) as camera,
+        rtsp_server({"gate": folder / "holes"}) as server,
+        watched(folder, CameraSpec(camera="gate", url=server.url("gate")), patient) as camera,
     ):
         wait_until(lambda: any(segment.gap_reason for segment in camera.wait_for(1)))
         segments = list(camera.wait_for(len(camera.segments) + 1))
         assert camera.camera.state.connects == 1
     (position,) = [index for index, segment in enumerate(segments) if segment.gap_reason]
     assert segments[position].gap_reason == "its stream time leapt"
-    assert segments[position].gap_before_s == pytest.approx(3 * FPS / FPS - 5 / FPS, abs=0.1)
-    assert camera.numbers(segments[:position]) == list(range(3 * FPS + 5))
-    assert camera.numbers(segments[position : position + 1])[0] == 6 * FPS
+    behind = segments[position]
+    return behind, camera.numbers(segments[:position]), camera.numbers([behind])
+
+
+def test_frames_that_the_camera_never_sent_are_a_gap(tmp_path: Path) -> None:
+    behind, before, own = around_the_leap(tmp_path, range(3 * FPS + 5, 6 * FPS - 5), keyframe_every=FPS)
+    assert behind.gap_before_s == pytest.approx(3 * FPS / FPS - 5 / FPS, abs=0.1)
+    assert before == list(range(3 * FPS + 5))
+    assert own[0] == 6 * FPS
 
 
 def test_frames_that_the_camera_never_sent_are_a_gap_of_a_stream_that_is_encoded_anew_too(tmp_path: Path) -> None:
-    never = range(4 * FPS, 6 * FPS)
-    write_stream(tmp_path / "holes", numbered_frames(LOOP), fps=FPS, keyframe_every=2 * FPS, missing=never)
-    live = QUICK.model_copy(update={"stall_s": 8.0, "longest_gop_s": 1.5})
-    with (
-        rtsp_server({"gate": tmp_path / "holes"}) as server,
-        watched(tmp_path, CameraSpec(camera="gate", url=server.url("gate")), live) as camera,
-    ):
-        wait_until(lambda: any(segment.gap_reason for segment in camera.wait_for(1)))
-        segments = list(camera.wait_for(len(camera.segments) + 1))
-        assert camera.camera.state.connects == 1
-    (position,) = [index for index, segment in enumerate(segments) if segment.gap_reason]
-    assert segments[position].gap_reason == "its stream time leapt"
-    assert camera.numbers(segments[:position]) == list(range(4 * FPS))
-    assert camera.numbers(segments[position : position + 1])[0] == 6 * FPS
+    _, before, own = around_the_leap(tmp_path, range(4 * FPS, 6 * FPS), keyframe_every=2 * FPS, longest_gop_s=1.5)
+    assert before == list(range(4 * FPS))
+    assert own[0] == 6 * FPS
 
 
 def test_a_frame_has_come_before_the_segment_is_whole_that_it_is_in(tmp_path: Path, streams: Path) -> None:

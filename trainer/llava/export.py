@@ -43,13 +43,13 @@ def _write_beside(out: Path, source: str) -> None:
     folder = model_folder(source, BESIDE)
     tower = Path(LlavaSettings.read(folder).search_tower)
     spoken = {name: (folder / name).read_bytes() for name in BESIDE if (folder / name).is_file()}
+    if DECISIONS in spoken:
+        kept = {key: value for key, value in read_json(folder, DECISIONS).items() if key not in MEASURED}
+        spoken[DECISIONS] = (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode()
     for name in BESIDE:
         (out / name).unlink(missing_ok=True)  # of weights that lay there before
         if name in spoken:
             (out / name).write_bytes(spoken[name])
-    if DECISIONS in spoken:
-        kept = {key: value for key, value in read_json(out, DECISIONS).items() if key not in MEASURED}
-        (out / DECISIONS).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     within = model_folder(source, (f"{tower.as_posix()}/*",)) / tower
     is_part = within.is_dir() and not tower.is_absolute() and ".." not in tower.parts
     if is_part and folder.resolve() != out.resolve():

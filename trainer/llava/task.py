@@ -3,7 +3,6 @@
 Legend: B rows, T tokens, N tokens that are learnt, D width, V vocabulary.
 """
 
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -135,8 +134,13 @@ class LlavaTask(StageTask):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW over what the stage moves."""
         data, steps = self.trainer.datamodule, self._steps  # type: ignore[attr-defined]
-        a_epoch = math.ceil(data.batches_an_epoch / self.trainer.accumulate_grad_batches)
-        total_steps = steps_of_run(self.trainer.max_epochs, self.trainer.max_steps, steps_an_epoch=a_epoch)
+        run = self.trainer
+        total_steps = steps_of_run(
+            run.max_epochs,
+            run.max_steps,
+            batches_an_epoch=data.batches_an_epoch,
+            batches_a_step=run.accumulate_grad_batches,
+        )
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
             learning, lr=steps.learning_rate, betas=steps.betas, weight_decay=steps.weight_decay

@@ -6,11 +6,10 @@ from nicegui import ui
 
 from consumers.web.cameras.shapes import CameraChangeShape, WatchedCameraShape
 from consumers.web.components.words import Words, button
+from streamer.bus.camera_url import is_encrypted
 
 Keep = Callable[[str, CameraChangeShape], Awaitable[None]]
 """Told the camera's id and what shall be otherwise."""
-
-ENCRYPTED = ("https://", "rtsps://")
 
 
 def camera_form(camera: WatchedCameraShape | None, keep: Keep) -> None:
@@ -24,7 +23,7 @@ def camera_form(camera: WatchedCameraShape | None, keep: Keep) -> None:
         if hint:
             Words("p", f"{hint}; on another host or for another user it has to be given anew.", "sum")
 
-        with Words("div").bind_visibility_from(url, "value", backward=_is_encrypted):
+        with Words("div").bind_visibility_from(url, "value", backward=lambda written: is_encrypted(written or "")):
             known = camera is None or camera.tls_verify
             trusted = ui.checkbox("Its certificate has to be trusted", value=known).props("dense")
             warning = Words("p", "Whoever sits in between could then be the camera, and learns its password.", "sum")
@@ -36,10 +35,6 @@ def camera_form(camera: WatchedCameraShape | None, keep: Keep) -> None:
 
         with Words("div", "", "line"):
             button("save", "Save" if camera else "Add the camera", save, is_main=True)
-
-
-def _is_encrypted(url: str | None) -> bool:
-    return (url or "").strip().lower().startswith(ENCRYPTED)
 
 
 def _asked(
