@@ -1,174 +1,108 @@
-"""The convolutional half of YOLO11n, which turns pixels into features at strides 8, 16 and 32. Pure.
+"""EfficientNet-Lite without its classifier, which turns pixels into features at strides 8, 16 and 32. Pure.
 
-After https://github.com/ultralytics/ultralytics (`cfg/models/11/yolo11.yaml`, layers 0 to 10). Batch norms are folded
-into the convolutions, so a crop's features never depend on the crops beside it. Parameter names are those of a fused
-Ultralytics checkpoint, so its weights load as they are.
+After https://arxiv.org/abs/1905.11946 and the *Lite* variants of
+https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite: no squeeze-and-excitation, ReLU6, stem
+and last stage of one size. Batch norms are folded into the convolutions, so a crop's features never depend on the crops
+beside it.
 
-Legend: B batch, C channels, H rows, W columns, N positions (H x W).
+Legend: B batch, C channels, H rows, W columns.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE_8_LAYER, STRIDE_16_LAYER, STRIDE_32_LAYER = 4, 6, 10
+MEAN, SPREAD = 127 / 255, 128 / 255  # of the pixels that the published weights were trained on
+_STEM_CHANNELS, _NORM_EPSILON = 32, 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+_STAGES = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(2, 3, 2, 6, 24),
+    _Stage(2, 5, 2, 6, 40),
+    _Stage(3, 3, 2, 6, 80),
+    _Stage(3, 5, 1, 6, 112),
+    _Stage(4, 5, 2, 6, 192),
+    _Stage(1, 3, 1, 6, 320),
+)
+_PYRAMID = (3, 5, 7)  # the stages, counted from 1, whose features are the last at strides 8, 16 and 32
 
 
 class ConvBlock(nn.Module):
-    """A convolution that keeps (or by its stride divides) the picture's size, then SiLU unless told otherwise."""
+    """A convolution that keeps, or by its stride halves, the picture's size, then ReLU6 unless told otherwise."""
 
     def __init__(
-        self,
-        channels_in: int,
-        channels_out: int,
-        kernel: int = 1,
-        stride: int = 1,
-        *,
-        groups: int = 1,
-        silu: bool = True,
+        self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, *, groups: int = 1, relu: bool = True
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups)
-        self.silu = silu
+        # TensorFlow's padding: where a stride halves an even size, what cannot be shared goes right and below.
+        before, odd = (kernel - stride) // 2, (kernel - stride) % 2
+        self._pads = (before, before + odd, before, before + odd)
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, groups=groups)
+        self._relu = relu
 
     def forward(self, features: Tensor) -> Tensor:
         """Features of shape (B, C_out, H / stride, W / stride)."""
-        convolved: Tensor = self.conv(features)
-        return functional.silu(convolved, inplace=not convolved.requires_grad) if self.silu else convolved
+        padded = functional.pad(features, self._pads) if any(self._pads) else features
+        if self.training and self.conv.groups > 1:
+            # Going backwards through a depthwise convolution takes a CPU longer in bfloat16 than in float32.
+            with torch.autocast(padded.device.type, enabled=False):
+                convolved = self.conv(padded.float())
+        else:
+            convolved = self.conv(padded)
+        return functional.relu6(convolved) if self._relu else convolved
 
 
-class Bottleneck(nn.Module):
-    """Two 3x3 convolutions with a shortcut around them."""
+class InvertedBottleneck(nn.Module):
+    """Few channels are made many, each looks around itself, and they are made few again (MBConv)."""
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
-        self.cv1 = ConvBlock(channels, hidden, 3)
-        self.cv2 = ConvBlock(hidden, channels, 3)
+        hidden = channels_in * expansion
+        self.expand = ConvBlock(channels_in, hidden, 1) if expansion > 1 else nn.Identity()
+        self.depthwise = ConvBlock(hidden, hidden, kernel, stride, groups=hidden)
+        self.project = ConvBlock(hidden, channels_out, 1, relu=False)
+        self._has_shortcut = stride == 1 and channels_in == channels_out
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features of the same shape."""
-        return features + self.cv2(self.cv1(features))  # type: ignore[no-any-return]
-
-
-class C3k(nn.Module):
-    """Two bottlenecks on half of the channels, joined with the other half."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        hidden = channels // 2
-        self.cv1 = ConvBlock(channels, hidden)
-        self.cv2 = ConvBlock(channels, hidden)
-        self.cv3 = ConvBlock(2 * hidden, channels)
-        self.m = nn.Sequential(Bottleneck(hidden, hidden), Bottleneck(hidden, hidden))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features of the same shape."""
-        joined = torch.cat([self.m(self.cv1(features)), self.cv2(features)], dim=1)
-        return self.cv3(joined)  # type: ignore[no-any-return]
-
-
-class C3k2(nn.Module):
-    """A split of channels, one of whose halves goes through a deeper block; everything is joined at the end."""
-
-    def __init__(self, channels_in: int, channels_out: int, *, hidden: int, deep: bool) -> None:
-        super().__init__()
-        self.cv1 = ConvBlock(channels_in, 2 * hidden)
-        self.cv2 = ConvBlock(3 * hidden, channels_out)
-        self.m = nn.ModuleList([C3k(hidden) if deep else Bottleneck(hidden, hidden // 2)])
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features of shape (B, C_out, H, W)."""
-        kept, worked = self.cv1(features).chunk(2, dim=1)
-        return self.cv2(torch.cat([kept, worked, self.m[0](worked)], dim=1))  # type: ignore[no-any-return]
-
-
-class PyramidPooling(nn.Module):
-    """What lies around each position, at three growing distances (SPPF)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.cv1 = ConvBlock(channels, channels // 2)
-        self.cv2 = ConvBlock(2 * channels, channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features of the same shape."""
-        views = [self.cv1(features)]
-        for _ in range(3):
-            views.append(functional.max_pool2d(views[-1], 5, 1, 2))
-        return self.cv2(torch.cat(views, dim=1))  # type: ignore[no-any-return]
-
-
-class PositionAttention(nn.Module):
-    """Attention of every position to every other; a depthwise convolution says where each one is."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.heads = max(channels // 64, 1)
-        self.head_width = channels // self.heads
-        self.key_width = self.head_width // 2
-        self.qkv = ConvBlock(channels, channels + 2 * self.key_width * self.heads, silu=False)
-        self.proj = ConvBlock(channels, channels, silu=False)
-        self.pe = ConvBlock(channels, channels, 3, groups=channels, silu=False)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features of the same shape."""
-        batch, channels, rows, columns = features.shape
-        joint = self.qkv(features).reshape(batch, self.heads, -1, rows * columns)  # (B, heads, 2 keys + head, N)
-        query, key, value = joint.split([self.key_width, self.key_width, self.head_width], dim=2)
-        weights = (query.transpose(2, 3) @ key * self.key_width**-0.5).softmax(dim=-1)  # (B, heads, N, N)
-        mixed = (value @ weights.transpose(2, 3)).reshape(batch, channels, rows, columns)
-        return self.proj(mixed + self.pe(value.reshape(batch, channels, rows, columns)))  # type: ignore[no-any-return]
-
-
-class AttentionBlock(nn.Module):
-    """Position attention and a feed-forward layer, each with a shortcut."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.attn = PositionAttention(channels)
-        self.ffn = nn.Sequential(ConvBlock(channels, 2 * channels), ConvBlock(2 * channels, channels, silu=False))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features of the same shape."""
-        attended = features + self.attn(features)
-        return attended + self.ffn(attended)  # type: ignore[no-any-return]
-
-
-class C2PSA(nn.Module):
-    """A split of channels, one of whose halves goes through attention."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.cv1 = ConvBlock(channels, channels)
-        self.cv2 = ConvBlock(channels, channels)
-        self.m = nn.Sequential(AttentionBlock(channels // 2))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features of the same shape."""
-        kept, worked = self.cv1(features).chunk(2, dim=1)
-        return self.cv2(torch.cat([kept, self.m(worked)], dim=1))  # type: ignore[no-any-return]
+        """Features of shape (B, C_out, H / stride, W / stride)."""
+        worked: Tensor = self.project(self.depthwise(self.expand(features)))
+        return features + worked if self._has_shortcut else worked
 
 
 class Backbone(nn.Sequential):
-    """Layers 0 to 10 of YOLO11, as wide as `base_channels` says (16 is YOLO11n)."""
+    """The stem and the seven stages of an EfficientNet-Lite."""
 
-    def __init__(self, base_channels: int = 16) -> None:
-        c = base_channels
-        super().__init__(
-            ConvBlock(3, c, 3, 2),
-            ConvBlock(c, 2 * c, 3, 2),
-            C3k2(2 * c, 4 * c, hidden=c, deep=False),
-            ConvBlock(4 * c, 4 * c, 3, 2),
-            C3k2(4 * c, 8 * c, hidden=2 * c, deep=False),
-            ConvBlock(8 * c, 8 * c, 3, 2),
-            C3k2(8 * c, 8 * c, hidden=4 * c, deep=True),
-            ConvBlock(8 * c, 16 * c, 3, 2),
-            C3k2(16 * c, 16 * c, hidden=8 * c, deep=True),
-            PyramidPooling(16 * c),
-            C2PSA(16 * c),
-        )
+    def __init__(self, width: float, depth: float) -> None:
+        """Weights of noise.
+
+        Args:
+            width: Factor of the stages' channels; 1.1 is Lite2.
+            depth: Factor of the stages' blocks; 1.2 is Lite2.
+        """
+        stages: list[nn.Module] = [ConvBlock(3, _STEM_CHANNELS, 3, 2)]
+        channels = _STEM_CHANNELS
+        for stage, channels_out in zip(_STAGES, _widths(width), strict=True):
+            blocks = []
+            for index in range(stage.blocks if stage in (_STAGES[0], _STAGES[-1]) else math.ceil(stage.blocks * depth)):
+                stride = stage.stride if index == 0 else 1
+                blocks.append(InvertedBottleneck(channels, channels_out, stage.kernel, stride, stage.expansion))
+                channels = channels_out
+            stages.append(nn.Sequential(*blocks))
+        super().__init__(*stages)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -178,14 +112,55 @@ class Backbone(nn.Sequential):
     def pyramid(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features at strides 8, 16 and 32 of pixels (B, 3, H, W) in 0..1; H and W are multiples of 32."""
         kept = {}
-        features = pixels
-        for index, layer in enumerate(self):
-            features = layer(features)
+        features = (pixels - MEAN) / SPREAD
+        for index, stage in enumerate(self):
+            features = stage(features)
             kept[index] = features
-        return kept[STRIDE_8_LAYER], kept[STRIDE_16_LAYER], kept[STRIDE_32_LAYER]
+        stride_8, stride_16, stride_32 = (kept[index] for index in _PYRAMID)
+        return stride_8, stride_16, stride_32
 
 
-def fused_weights(fused: nn.Module) -> Mapping[str, Tensor]:
-    """Weights for a `Backbone` from a YOLO11 of Ultralytics whose batch norms are folded in (`DetectionModel.fuse`)."""
-    names = {name.removeprefix("model."): tensor for name, tensor in fused.state_dict().items()}
-    return {name: tensor.float() for name, tensor in names.items() if int(name.split(".")[0]) <= STRIDE_32_LAYER}
+def pyramid_channels(width: float) -> tuple[int, int, int]:
+    """Channels of the features at strides 8, 16 and 32."""
+    widths = _widths(width)
+    stride_8, stride_16, stride_32 = (widths[stage - 1] for stage in _PYRAMID)
+    return stride_8, stride_16, stride_32
+
+
+def folded_weights(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights for a `Backbone` from those of EfficientNet-Lite-PyTorch, its batch norms folded in.
+
+    Args:
+        published: By the names of https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch; the classifier's are
+            passed over.
+    """
+    folded = _folded(published, "_conv_stem", "_bn0", into="0.conv")
+    numbers = sorted({int(name.split(".")[1]) for name in published if name.startswith("_blocks.")})
+    stage, block = 0, 0
+    channels = 0
+    for number in numbers:
+        source = f"_blocks.{number}."
+        strides_anew = published[f"{source}_project_conv.weight"].shape[0] != channels
+        channels = published[f"{source}_project_conv.weight"].shape[0]
+        stage, block = (stage + 1, 0) if strides_anew else (stage, block + 1)
+        parts = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1")}
+        for part, (conv, norm) in {**parts, "project": ("_project_conv", "_bn2")}.items():
+            if f"{source}{conv}.weight" in published:
+                folded |= _folded(published, source + conv, source + norm, into=f"{stage}.{block}.{part}.conv")
+    return folded
+
+
+def _folded(published: Mapping[str, Tensor], conv: str, norm: str, *, into: str) -> dict[str, Tensor]:
+    scale = published[f"{norm}.weight"] / (published[f"{norm}.running_var"] + _NORM_EPSILON).sqrt()
+    shift = published[f"{norm}.bias"] - published[f"{norm}.running_mean"] * scale
+    return {f"{into}.weight": published[f"{conv}.weight"] * scale[:, None, None, None], f"{into}.bias": shift}
+
+
+def _widths(width: float) -> tuple[int, ...]:
+    """Channels of each stage: multiples of 8, none a tenth narrower than asked."""
+    widths = []
+    for stage in _STAGES:
+        asked = stage.channels * width
+        rounded = max(8, int(asked + 4) // 8 * 8)
+        widths.append(rounded + 8 if rounded < 0.9 * asked else rounded)
+    return tuple(widths)

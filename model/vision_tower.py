@@ -1,7 +1,7 @@
 """The vision tower: person crops become a short row of patch features. Pure.
 
 Features of three strides are brought to one grid and joined with the mean colour of each cell: the deep ones say what
-is there, the colour keeps "orange" and "yellow" apart, which a detector's deep features forget.
+is there, the colour keeps "orange" and "yellow" apart, which deep features forget.
 
 Legend: B crops, H rows and W columns of pixels, P patches, F features of a patch.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.backbone import Backbone
+from model.backbone import Backbone, pyramid_channels
 
 GRID_STRIDE_PX = 16
 SHUFFLE = 2  # 2x2 cells of the grid become one patch
@@ -23,7 +23,7 @@ SHUFFLE = 2  # 2x2 cells of the grid become one patch
 
 @dataclass(frozen=True, slots=True)
 class VisionSizes:
-    """How large a crop is read and how wide the backbone is.
+    """How large a crop is read, and by which factors the backbone is wider and deeper than Lite0 (by default Lite2).
 
     Raises:
         ValueError: height or width is no positive multiple of 32.
@@ -31,7 +31,8 @@ class VisionSizes:
 
     height_px: int = 256
     width_px: int = 128
-    base_channels: int = 16
+    backbone_width: float = 1.1
+    backbone_depth: float = 1.2
 
     def __post_init__(self) -> None:
         if self.height_px % 32 or self.width_px % 32 or min(self.height_px, self.width_px) <= 0:
@@ -45,16 +46,16 @@ class VisionSizes:
     @property
     def patch_features(self) -> int:
         """Features of one patch: three strides and the colour, of 2x2 cells."""
-        return SHUFFLE**2 * (8 * self.base_channels + 8 * self.base_channels + 16 * self.base_channels + 3)
+        return SHUFFLE**2 * (sum(pyramid_channels(self.backbone_width)) + 3)
 
 
 class VisionTower(nn.Module):
-    """YOLO11's backbone, its three strides joined."""
+    """EfficientNet-Lite's backbone, its three strides joined."""
 
     def __init__(self, sizes: VisionSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.backbone = Backbone(sizes.base_channels)
+        self.backbone = Backbone(sizes.backbone_width, sizes.backbone_depth)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Patch features (B, P, F) of pixels (B, H, W, 3) uint8 RGB."""

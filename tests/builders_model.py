@@ -33,7 +33,7 @@ def tiny_humanvlm(folder: Path, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     words = WordTokens.of(_TEXTS)
     sizes = NetworkSizes(
-        VisionSizes(height_px=64, width_px=32, base_channels=4),
+        VisionSizes(height_px=64, width_px=32, backbone_width=0.2, backbone_depth=0.3),
         LanguageSizes(vocabulary=len(words), width=24, layers=2, heads=2, feed_forward=48),
         embedding_width=16,
     )

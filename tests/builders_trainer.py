@@ -12,7 +12,8 @@ from trainer.recipe import SizesRecipe
 TINY_SIZES = SizesRecipe(
     crop_height_px=64,
     crop_width_px=32,
-    base_channels=4,
+    backbone_width=0.2,
+    backbone_depth=0.3,
     width=48,
     layers=2,
     heads=4,

@@ -4,6 +4,7 @@ TrainerError
 ├── PhotosError     a folder that holds no readable labelled photos
 ├── RecipeError     a recipe (a YAML file) that cannot be followed
 ├── EvaluationError a clip, file or checkpoint that an evaluation cannot read
+├── StartingWeightsError    ImageNet's weights, where a vision tower cannot start from them
 ├── JudgeError      a judge model that cannot be asked
 └── CandidateRefusedError   a model that is worse than the one in force
 """
@@ -68,3 +69,10 @@ class CandidateRefusedError(TrainerError):
 
     def __str__(self) -> str:
         return f"{self.candidate} is refused, keep {self.in_force}: {'; '.join(self.reasons)}"
+
+
+class StartingWeightsError(TrainerError):
+    """ImageNet's weights, where a vision tower cannot start from them."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"cannot start from ImageNet's weights: {reason}")

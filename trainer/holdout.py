@@ -49,10 +49,10 @@ def _looks_of(people: Sequence[Person], backbone: Backbone) -> tuple[NDArray[np.
     mirrored: list[NDArray[np.float32]] = []
     sizes = VisionSizes()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    backbone = backbone.to(device)
+    backbone = backbone.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for start in range(0, len(people), 64):
         crops = [resized(plain_view(person, margin=0.0).pixels, sizes) for person in people[start : start + 64]]
-        planes = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2).float() / 255
+        planes = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2) / 255
         for view, into in ((planes, upright), (planes.flip(3), mirrored)):
             into.append(functional.adaptive_avg_pool2d(backbone.pyramid(view)[1], (4, 2)).flatten(1).cpu().numpy())
     first, second = np.concatenate(upright), np.concatenate(mirrored)

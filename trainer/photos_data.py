@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from model.backbone import Backbone
 from model.tokens import WordTokens
 from model.vision_tower import VisionSizes
 from trainer.feedback import as_people, corrections
@@ -19,7 +18,7 @@ from trainer.photos import fingerprint, labelled_photos
 from trainer.resumable import ResumableEpoch
 from trainer.rows import RowCount
 from trainer.stages import StageData
-from trainer.starting_weights import backbone_weights
+from trainer.starting_weights import imagenet_backbone
 
 logger = logging.getLogger(__name__)
 RANK_STRIDE = 7919  # a prime: no two devices of neighbouring seeds draw the same people
@@ -31,11 +30,10 @@ class PhotosData(StageData):
     def __init__(
         self,
         folder: Path,
-        backbone: Path | None = None,
         crops_a_batch: int = 48,
         smallest_person_px: int = 48,
         held_out_percent: int = 8,
-        alike: float = 0.6,
+        alike: float = 0.4,
         seed: int = 0,
         workers: int = 1,
         rounds_an_epoch: int = 1,
@@ -45,7 +43,6 @@ class PhotosData(StageData):
 
         Args:
             folder: Holds train/, with images/ and labels/.
-            backbone: The YOLO11 checkpoint of Ultralytics that resemblance is measured with; None measures with noise.
             crops_a_batch: Looks in a batch.
             smallest_person_px: Shorter people are left out.
             held_out_percent: Share of the source photos kept for calibration.
@@ -56,7 +53,7 @@ class PhotosData(StageData):
             corrections: The file of officers' corrections, learnt from beside the photos; none of them is held out.
         """
         super().__init__()
-        self._folder, self._backbone, self._batch = folder, backbone, crops_a_batch
+        self._folder, self._batch = folder, crops_a_batch
         self._smallest_px, self._percent, self._alike = smallest_person_px, held_out_percent, alike
         self.seed, self._workers, self._rounds = seed, workers, rounds_an_epoch
         self._corrections = corrections
@@ -77,7 +74,8 @@ class PhotosData(StageData):
 
         Raises:
             PhotosError: the photos cannot be read.
-            RecipeError: the backbone's file is missing, or fewer than nine in ten corrections can be read.
+            RecipeError: fewer than nine in ten corrections can be read.
+            StartingWeightsError: ImageNet's weights, by which resemblance is measured, are not installed.
         """
         if self._is_split:
             return
@@ -131,7 +129,4 @@ class PhotosData(StageData):
         return people
 
     def _split(self, everyone: Sequence[Person]) -> tuple[list[Person], list[Person]]:
-        backbone = Backbone()
-        if self._backbone is not None:
-            backbone.load_state_dict(backbone_weights(self._backbone))
-        return split_people(everyone, backbone.eval(), percent=self._percent, alike=self._alike)
+        return split_people(everyone, imagenet_backbone(), percent=self._percent, alike=self._alike)

@@ -19,7 +19,8 @@ class SizesRecipe(_Group):
 
     crop_height_px: PositiveInt = 256
     crop_width_px: PositiveInt = 128
-    base_channels: PositiveInt = 16
+    backbone_width: PositiveFloat = 1.1
+    backbone_depth: PositiveFloat = 1.2
     width: PositiveInt = 192
     layers: PositiveInt = 4
     heads: PositiveInt = 6
@@ -28,7 +29,7 @@ class SizesRecipe(_Group):
 
     def vision(self) -> VisionSizes:
         """The vision tower's share of the sizes."""
-        return VisionSizes(self.crop_height_px, self.crop_width_px, self.base_channels)
+        return VisionSizes(self.crop_height_px, self.crop_width_px, self.backbone_width, self.backbone_depth)
 
     def network(self, words: WordTokens) -> NetworkSizes:
         """The sizes of all parts, for a vocabulary."""
@@ -42,7 +43,7 @@ class StepsRecipe(_Group):
     learning_rate: PositiveFloat = 6e-4
     backbone_learning_rate: PositiveFloat = 1e-4
     frozen_backbone_layers: int = Field(
-        3, ge=0, le=11, description="The first layers see edges, which need no learning; 11 freeze the whole backbone."
+        3, ge=0, le=8, description="Stem and first stages see edges, which need no learning; 8 freeze it whole."
     )
     weight_decay: NonNegativeFloat = 0.05
     warmup_share: float = Field(0.05, ge=0, lt=1)

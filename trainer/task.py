@@ -18,7 +18,7 @@ from model.checkpoint import read_checkpoint
 from model.network import HumanNetwork
 from model.tokens import CANNOT_TELL_WORD, PAD, SUMMARY, WordTokens
 from trainer.compact_export import write_compact
-from trainer.errors import RecipeError
+from trainer.errors import RecipeError, StartingWeightsError
 from trainer.held_out_progress import HeldOutProgress
 from trainer.looks import Looks
 from trainer.losses import answer_loss, caption_loss, search_loss
@@ -29,7 +29,7 @@ from trainer.recipe import SizesRecipe, StepsRecipe, WarmUpRecipe
 from trainer.resumable import RunningMean
 from trainer.schedule import steps_of_run, warmed_then_cosine
 from trainer.stages import Origin, Stage, StageData, StageTask
-from trainer.starting_weights import backbone_weights
+from trainer.starting_weights import DEPTH, WIDTH, imagenet_backbone
 from trainer.texts import QUESTIONS, all_texts
 from trainer.trainable import set_trainable
 from trainer.warm_up import warm_up
@@ -45,7 +45,7 @@ class CompactTask(StageTask):
         sizes: SizesRecipe = SizesRecipe(),  # noqa: B008 (frozen)
         steps: StepsRecipe = StepsRecipe(),  # noqa: B008
         warm_up: WarmUpRecipe | None = None,
-        backbone: Path | None = None,
+        from_imagenet: bool = False,
     ) -> None:
         """Nothing is built before `begin`.
 
@@ -53,14 +53,14 @@ class CompactTask(StageTask):
             sizes: How large the network is.
             steps: How its weights are moved.
             warm_up: What the language model reads before stage 1; None trusts the weights that the stage starts from.
-            backbone: A YOLO11 checkpoint of Ultralytics that the vision tower starts from; None starts from noise.
+            from_imagenet: Whether the vision tower starts from ImageNet's weights; it starts from noise otherwise.
         """
         super().__init__()
         self.words = WordTokens.of(all_texts())
         self.network = HumanNetwork(sizes.network(self.words))
         self.temperature = nn.Parameter(torch.tensor(math.log(10.0)))  # SigLIP's starting values
         self.bias = nn.Parameter(torch.tensor(-5.0))
-        self._sizes, self._steps, self._warm_up, self._backbone = sizes, steps, warm_up, backbone
+        self._sizes, self._steps, self._warm_up, self._from_imagenet = sizes, steps, warm_up, from_imagenet
         self._started_from: dict[str, Tensor] = {}
         self._questions = [torch.tensor([self.words.ids(question.text)]) for question in QUESTIONS]
         allowed = [[self.words.id_of(w) for w in (*q.answers, CANNOT_TELL_WORD)] for q in QUESTIONS]
@@ -73,13 +73,17 @@ class CompactTask(StageTask):
 
         Raises:
             ModelFolderError: `start` holds no checkpoint.
-            RecipeError: the backbone's file is missing, or `start` has other sizes or words.
+            RecipeError: `start` has other sizes or words.
+            StartingWeightsError: ImageNet's weights are not installed, or of another backbone than the recipe's.
         """
         assert isinstance(data, PhotosData)
         data.write_in(self.words, self.network.vision_tower.sizes)
         self.stage = stage
-        if self._backbone is not None:
-            self.network.vision_tower.backbone.load_state_dict(backbone_weights(self._backbone))
+        if self._from_imagenet:
+            vision = self.network.vision_tower.sizes
+            if (vision.backbone_width, vision.backbone_depth) != (WIDTH, DEPTH):
+                raise StartingWeightsError(f"they are of a backbone of width {WIDTH} and depth {DEPTH}")
+            self.network.vision_tower.backbone.load_state_dict(imagenet_backbone().state_dict())
         if start is not None:
             self._start_from(start)
         self.network.to(memory_format=torch.channels_last)

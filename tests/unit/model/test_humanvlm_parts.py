@@ -3,14 +3,13 @@
 import pytest
 import torch
 
-from model.backbone import Backbone, fused_weights
+from model.backbone import Backbone, pyramid_channels
 from model.connector import Connector
 from model.decisions import DecisionSheet, MeasuredQuestion, answer_probabilities, decided
 from model.errors import LibraryTooOldError
 from model.language_model import LanguageModel, LanguageSizes, packing
 from model.questions import PART_HIDDEN, Question
 from model.tokens import SPECIAL_WORDS, WordTokens
-from model.ultralytics_loading import ultralytics_tamed
 from model.vision_tower import VisionSizes, VisionTower
 
 
@@ -20,30 +19,26 @@ def language_model() -> LanguageModel:
     return LanguageModel(LanguageSizes(vocabulary=20, width=24, layers=2, heads=2, feed_forward=48)).eval()
 
 
-def test_the_backbone_is_that_of_ultralytics_weight_for_weight() -> None:
-    with ultralytics_tamed():
-        from ultralytics.nn.tasks import DetectionModel
-    yolo = DetectionModel("yolo11n.yaml", verbose=False).eval()
+def test_the_pyramid_has_the_channels_and_strides_that_it_promises() -> None:
+    features = Backbone(width=0.5, depth=1.0).pyramid(torch.rand(2, 3, 64, 96))
+    assert tuple(of.shape[1] for of in features) == pyramid_channels(0.5)
+    assert [tuple(of.shape[2:]) for of in features] == [(8, 12), (4, 6), (2, 3)]
+
+
+def test_a_crop_in_training_is_read_as_it_is_afterwards() -> None:
     torch.manual_seed(0)
-    for module in yolo.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    pixels = torch.rand(2, 3, 64, 32)
-    with torch.inference_mode():
-        expected = pixels
-        layers = list(yolo.model[:11])
-        layers[9].cv1.act = torch.nn.SiLU()  # as every published YOLO11 has it; newer code builds none
-        for layer in layers:
-            expected = layer(expected)
-        backbone = Backbone().eval()
-        backbone.load_state_dict(fused_weights(yolo.fuse(verbose=False)))
-        ours = backbone.pyramid(pixels)[2]
-    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-3)
+    backbone, pixels = Backbone(width=0.5, depth=1.0), torch.rand(2, 3, 64, 32)
+    with torch.no_grad():
+        learning = backbone.train().pyramid(pixels)
+        learnt = backbone.eval().pyramid(pixels)
+        alone = backbone.pyramid(pixels[:1])
+    for one, other, first in zip(learning, learnt, alone, strict=True):
+        torch.testing.assert_close(one, other)
+        torch.testing.assert_close(first, other[:1])
 
 
 def test_the_tower_turns_crops_into_patches_of_the_promised_shape() -> None:
-    sizes = VisionSizes(height_px=64, width_px=32, base_channels=4)
+    sizes = VisionSizes(height_px=64, width_px=32, backbone_width=0.2, backbone_depth=0.3)
     pixels = torch.randint(0, 256, (3, 64, 32, 3), dtype=torch.uint8)
     assert VisionTower(sizes)(pixels).shape == (3, sizes.patches, sizes.patch_features)
 

@@ -195,7 +195,7 @@ def test_the_compact_model_learns_from_corrections_beside_its_photos(tmp_path: P
     assert corrected.counts()["people_corrected"] == 1
     assert corrected.fingerprint() != plain.fingerprint()
     corrected.learnt = corrected.learnt[-1:] * 2  # only the correction: every view of it must be possible
-    corrected.write_in(WordTokens.of(all_texts()), VisionSizes(64, 32, 4))
+    corrected.write_in(WordTokens.of(all_texts()), VisionSizes(64, 32, 0.2, 0.3))
     (looks,) = corrected.train_dataloader()
     assert (looks.answers[:, 0] != -100).all()
 

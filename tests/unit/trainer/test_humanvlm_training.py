@@ -26,7 +26,7 @@ from trainer.task import CompactTask
 from trainer.texts import HARD_HAT, agrees, all_texts, search_text_of
 
 WORDS = WordTokens.of(all_texts())
-VISION = VisionSizes(height_px=64, width_px=32, base_channels=4)
+VISION = VisionSizes(height_px=64, width_px=32, backbone_width=0.2, backbone_depth=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_one_batch_can_be_learnt_by_heart(people: list[Person]) -> None:
     task = tiny_task()
     optimizer = torch.optim.AdamW(task.parameters(), lr=3e-3)
     first = measured(task, looks)
-    assert first == pytest.approx({"answer": 1.360, "caption": 4.390, "search": 7.309}, abs=0.02)  # of this seed
+    assert first == pytest.approx({"answer": 1.360, "caption": 4.390, "search": 2.118}, abs=0.02)  # of this seed
     for _ in range(120):
         optimizer.zero_grad()
         torch.stack(list(task.losses(looks).values())).sum().backward()
@@ -126,7 +126,7 @@ def test_each_text_is_judged_of_each_person(people: list[Person]) -> None:
 
 
 def test_people_like_the_held_out_ones_are_not_learnt_from(people: list[Person]) -> None:
-    backbone = Backbone(4)
+    backbone = Backbone(0.2, 0.3)
     sources = {person.source for person in people}
     percent = next(
         p for p in range(1, 100) if 0 < len(split_people(people, backbone, percent=p, alike=2.0)[1]) < len(people)

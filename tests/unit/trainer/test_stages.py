@@ -14,7 +14,7 @@ from model.humanvlm import HumanVLM
 from tests.builders_photos import photo_folder
 from tests.builders_trainer import PowerCutError, tiny_compact_recipe
 from trainer.curves import read_curves
-from trainer.errors import PhotosError, RecipeError
+from trainer.errors import PhotosError, RecipeError, StartingWeightsError
 from trainer.evaluation.measuring import EvaluationSet, measure
 from trainer.stage_cli import StageCLI, run_stage
 from trainer.texts import QUESTIONS, SAFETY_VEST
@@ -180,10 +180,14 @@ def test_what_a_recipe_names_and_is_not_there_is_named(photos: Path, tmp_path: P
     recipe = tiny_compact_recipe(tmp_path, photos)
     for entry, error in (
         ("--data.folder=/nowhere", PhotosError),
-        ("--model.backbone=/nowhere.pt", RecipeError),
         ("--start=/nowhere", ModelFolderError),
     ):
         with pytest.raises(error, match="nowhere"):
             run_stage("align", recipe, [entry])
     with pytest.raises(RecipeError, match=r"missing\.yaml"):
         run_stage("align", tmp_path / "missing.yaml", [])
+
+
+def test_imagenets_weights_are_refused_to_a_backbone_of_another_size(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(StartingWeightsError, match=r"a backbone of width 1\.1 and depth 1\.2"):
+        run_stage("align", tiny_compact_recipe(tmp_path, photos), ["--model.from_imagenet=true"])
