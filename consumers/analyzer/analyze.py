@@ -6,7 +6,7 @@ The same segment, models, rate and questions give the same ids, crops and answer
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def unreadable(ready: SegmentReady, reason: str) -> Rejected:
     )
 
 
-def _decoded_ahead(segments: Sequence[Segment], eyes: Eyes) -> Iterator[_Clip | Rejected]:
+def _decoded_ahead(segments: Sequence[Segment], eyes: Eyes) -> Generator[_Clip | Rejected, None, None]:
     """Each segment's frames, the next one's read while one is looked at: Decord alone keeps one processor busy."""
     for segment in segments:
         begin_parts(segment.ready.segment_id)
