@@ -1,8 +1,8 @@
 """EfficientNet-Lite without its classifier, which turns pixels into features at strides 8, 16 and 32. Pure.
 
 After https://arxiv.org/abs/1905.11946 and the *Lite* variants of
-https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite: no squeeze-and-excitation, ReLU6, stem
-and last stage of one size. Batch norms are folded into the convolutions, so a crop's features never depend on the crops
+https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite: no squeeze-and-excitation, ReLU6, one
+stem, and a first and a last stage that no factor makes deeper. Batch norms are folded into the convolutions, so a crop's features never depend on the crops
 beside it.
 
 Legend: B batch, C channels, H rows, W columns.
@@ -140,9 +140,9 @@ def folded_weights(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     channels = 0
     for number in numbers:
         source = f"_blocks.{number}."
-        strides_anew = published[f"{source}_project_conv.weight"].shape[0] != channels
+        begins_stage = published[f"{source}_project_conv.weight"].shape[0] != channels
         channels = published[f"{source}_project_conv.weight"].shape[0]
-        stage, block = (stage + 1, 0) if strides_anew else (stage, block + 1)
+        stage, block = (stage + 1, 0) if begins_stage else (stage, block + 1)
         parts = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1")}
         for part, (conv, norm) in {**parts, "project": ("_project_conv", "_bn2")}.items():
             if f"{source}{conv}.weight" in published:
