@@ -2,8 +2,8 @@
 
 After https://arxiv.org/abs/1905.11946 and the *Lite* variants of
 https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite: no squeeze-and-excitation, ReLU6, one
-stem, and a first and a last stage that no factor makes deeper. Batch norms are folded into the convolutions, so a crop's features never depend on the crops
-beside it.
+stem, and a first and a last stage that no factor makes deeper. Batch norms are folded into the convolutions, so a
+crop's features never depend on the crops beside it.
 
 Legend: B batch, C channels, H rows, W columns.
 """
