@@ -5,10 +5,8 @@ The same segment, models, rate and questions give the same ids, crops and answer
 
 import itertools
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +24,8 @@ from streamer.bus.identity import rejected_id
 from streamer.bus.manifest import Manifest
 from streamer.bus.messages import Rejected, SegmentReady
 
-FRAMES_AT_ONCE = 64  # frames detected between two looks at whether to stop; a processor waits at the end of each lot
-PEOPLE_AT_ONCE = 32  # people described likewise
+FRAMES_AT_ONCE = 16  # frames detected between two looks at whether to stop
+PEOPLE_AT_ONCE = 16  # people described between two looks at whether to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +45,6 @@ class Analyzed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Clip:
-    """The frames of a segment, and what reading them took."""
-
-    sampled: SampledFrames
-    timings_s: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
 class _Seen:
     """A segment after detector and tracker: its frames are gone, its crops are kept."""
 
@@ -69,17 +59,16 @@ def analyze_batch(
 ) -> list[Analyzed | Rejected]:
     """One result a segment, in order; `Rejected` where its video cannot be read.
 
-    Segments are followed one after the other, the next one being decoded meanwhile, so that two segments' frames are in
-    memory at most; HumanVLM then sees the crops of all of them together.
+    Segments are decoded and followed one after the other, so that one segment's frames are in memory at a time;
+    HumanVLM then sees the crops of all of them together.
 
     Raises:
         WorkAbandonedError: `is_stopping` said so.
     """
     seen = []
-    with closing(_decoded_ahead(segments, eyes)) as clips:
-        for segment, clip in zip(segments, clips, strict=True):
-            with about(camera_id=segment.ready.camera_id, segment_id=segment.ready.segment_id):
-                seen.append(_look(segment, clip, eyes, is_stopping))
+    for segment in segments:
+        with about(camera_id=segment.ready.camera_id, segment_id=segment.ready.segment_id):
+            seen.append(_look(segment, eyes, is_stopping))
     looked = [each for each in seen if isinstance(each, _Seen)]
     with eyes.heeding(is_stopping):
         described = iter(_describe(looked, eyes, is_stopping))
@@ -97,33 +86,17 @@ def unreadable(ready: SegmentReady, reason: str) -> Rejected:
     )
 
 
-def _decoded_ahead(segments: Sequence[Segment], eyes: Eyes) -> Generator[_Clip | Rejected, None, None]:
-    """Each segment's frames, the next one's read while one is looked at: Decord alone keeps one processor busy."""
-    for segment in segments:
-        begin_parts(segment.ready.segment_id)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as thread:
-        ahead = deque(thread.submit(_decoded, segment, eyes) for segment in segments[:1])
-        for position in range(1, len(segments) + 1):
-            clip = ahead.popleft().result()
-            ahead.extend(thread.submit(_decoded, segment, eyes) for segment in segments[position : position + 1])
-            yield clip
-
-
-def _decoded(segment: Segment, eyes: Eyes) -> _Clip | Rejected:
+def _look(segment: Segment, eyes: Eyes, is_stopping: Callable[[], bool]) -> _Seen | Rejected:
     timings_s: dict[str, float] = {}
-    rate = wanted_fps(eyes.sampling_fps, segment.ready.sampling_fps_at_most)
-    with about(camera_id=segment.ready.camera_id, segment_id=segment.ready.segment_id):
-        try:
-            with _timed(timings_s, "decode", segment.ready.segment_id):
-                return _Clip(sample_frames(segment.path, target_fps=rate), timings_s)
-        except VideoReadError as error:
-            return unreadable(segment.ready, f"its video cannot be read: {error.reason}")
-
-
-def _look(segment: Segment, clip: _Clip | Rejected, eyes: Eyes, is_stopping: Callable[[], bool]) -> _Seen | Rejected:
-    if isinstance(clip, Rejected):
-        return clip
-    sampled, timings_s, segment_id = clip.sampled, clip.timings_s, segment.ready.segment_id
+    segment_id = segment.ready.segment_id
+    begin_parts(segment_id)
+    try:
+        with _timed(timings_s, "decode", segment_id):
+            sampled = sample_frames(
+                segment.path, target_fps=wanted_fps(eyes.sampling_fps, segment.ready.sampling_fps_at_most)
+            )
+    except VideoReadError as error:
+        return unreadable(segment.ready, f"its video cannot be read: {error.reason}")
     with _timed(timings_s, "detect", segment_id):
         detections = _detect(sampled, eyes, is_stopping)
     with _timed(timings_s, "track", segment_id):

@@ -47,6 +47,7 @@ class SampledFrames:
 class _Clip:
     """What a container promises: how many frames, how fast, how large they are and are to be."""
 
+    path: Path
     frame_count: int
     source_fps: float
     full_size_wh: tuple[int, int]
@@ -71,7 +72,9 @@ def sample_frames(path: Path, *, target_fps: float, largest_side_px: int = LARGE
     if is_picture_uri(path.name):
         return _picture(path, target_fps)
     try:
-        clip, frames, at_s = _decoded(path, target_fps, largest_side_px)
+        clip = _clip(path, largest_side_px)
+        indices = sampled_indices(clip.frame_count, source_fps=clip.source_fps, target_fps=target_fps)
+        frames, at_s = _decode(clip, indices)
     except _decord_errors() as error:
         logger.debug("Decord gave up, reading frame by frame", extra={"path": str(path), "reason": _said(error)})
         return _up_to_the_break(path, target_fps, largest_side_px, error)
@@ -115,29 +118,21 @@ def _reader(path: Path, size_wh: tuple[int, int] | None = None) -> Iterator[Any]
         del reader
 
 
-def _decoded(path: Path, target_fps: float, largest_side_px: int) -> tuple[_Clip, list[Frame], npt.NDArray[np.float64]]:
+def _clip(path: Path, largest_side_px: int) -> _Clip:
     with _reader(path) as reader:
-        clip = _clip(reader, largest_side_px)
-        indices = sampled_indices(clip.frame_count, source_fps=clip.source_fps, target_fps=target_fps)
-        if clip.size_wh == clip.full_size_wh:
-            return clip, *_read(reader, clip, indices)
-    with _reader(path, clip.size_wh) as reader:
-        return clip, *_read(reader, clip, indices)
+        if len(reader) == 0:
+            raise _UndecodableError("it has no frames")
+        height, width = reader[0].shape[:2]
+        fps = float(reader.get_avg_fps())
+        return _Clip(path, len(reader), fps, (width, height), _fitted((width, height), largest_side_px))
 
 
-def _clip(reader: Any, largest_side_px: int) -> _Clip:
-    if len(reader) == 0:
-        raise _UndecodableError("it has no frames")
-    height, width = reader[0].shape[:2]
-    fps = float(reader.get_avg_fps())
-    return _Clip(len(reader), fps, (width, height), _fitted((width, height), largest_side_px))
-
-
-def _read(reader: Any, clip: _Clip, indices: FrameIndices) -> tuple[list[Frame], npt.NDArray[np.float64]]:
+def _decode(clip: _Clip, indices: FrameIndices) -> tuple[list[Frame], npt.NDArray[np.float64]]:
     frames: list[Frame] = []
-    for start in range(0, len(indices), FRAMES_A_READ):
-        frames.extend(reader.get_batch(indices[start : start + FRAMES_A_READ].tolist()).asnumpy())
-    shown_at = np.asarray(reader.get_frame_timestamp(range(clip.frame_count)), dtype=np.float64)[:, 0]
+    with _reader(clip.path, clip.size_wh) as reader:
+        for start in range(0, len(indices), FRAMES_A_READ):
+            frames.extend(reader.get_batch(indices[start : start + FRAMES_A_READ].tolist()).asnumpy())
+        shown_at = np.asarray(reader.get_frame_timestamp(range(clip.frame_count)), dtype=np.float64)[:, 0]
     return frames, shown_at[indices] - shown_at[0]
 
 

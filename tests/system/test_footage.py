@@ -83,7 +83,7 @@ def test_up_says_a_line_for_each_person_and_a_summary(any_run: Finished) -> None
     everyone = [person for manifest in any_run.manifests.values() for person in manifest["people"]]
     lines = any_run.output.splitlines()
     for person in everyone:
-        assert any(person["caption"] in line for line in lines)
+        assert any(person["caption"] in line for line in lines), person["caption"]
     assert f"in {len(everyone)} tracks" in lines[-1]
 
 
