@@ -3,6 +3,9 @@
 import math
 from pathlib import Path
 
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+
 from trainer.errors import RecipeError
 
 
@@ -23,6 +26,14 @@ def steps_of_run(max_epochs: int | None, max_steps: int, *, batches_an_epoch: in
     if not limits:
         raise RecipeError(Path("trainer"), "has neither max_epochs nor max_steps: the learning rate falls to an end")
     return min(limits)
+
+
+def cooled(optimizer: torch.optim.Optimizer, *, total_steps: int, warmup_share: float) -> OptimizerLRSchedulerConfig:
+    """An optimizer whose rates are warmed up and then cooled along a cosine, step by step, as Lightning wants it."""
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: warmed_then_cosine(step, total_steps=total_steps, warmup_share=warmup_share)
+    )
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def warmed_then_cosine(step: int, *, total_steps: int, warmup_share: float) -> float:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import pytorch_lightning as lightning
 
+from trainer.schedule import steps_of_run
+
 Stage = Literal["align", "instruct"]
 STAGES: tuple[Stage, ...] = ("align", "instruct")
 
@@ -50,6 +52,21 @@ class StageTask(lightning.LightningModule):
     """A model in training."""
 
     stage: Stage = "align"
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the run.
+
+        Raises:
+            RecipeError: it has no end.
+        """
+        run, data = self.trainer, self.trainer.datamodule  # type: ignore[attr-defined]
+        return steps_of_run(
+            run.max_epochs,
+            run.max_steps,
+            batches_an_epoch=data.batches_an_epoch,
+            batches_a_step=run.accumulate_grad_batches,
+        )
 
     @abstractmethod
     def begin(self, stage: Stage, start: Path | None, data: StageData) -> None:

@@ -27,7 +27,7 @@ from trainer.provenance import TRAINING
 from trainer.ranks import mean_over_ranks
 from trainer.recipe import SizesRecipe, StepsRecipe, WarmUpRecipe
 from trainer.resumable import RunningMean
-from trainer.schedule import steps_of_run, warmed_then_cosine
+from trainer.schedule import cooled
 from trainer.stages import Origin, Stage, StageData, StageTask
 from trainer.starting_weights import DEPTH, WIDTH, imagenet_backbone
 from trainer.texts import QUESTIONS, all_texts
@@ -154,15 +154,7 @@ class CompactTask(StageTask):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, slower for the backbone, warmed up and then cooled along a cosine."""
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        run = self.trainer
-        total_steps = steps_of_run(
-            run.max_epochs,
-            run.max_steps,
-            batches_an_epoch=data.batches_an_epoch,
-            batches_a_step=run.accumulate_grad_batches,
-        )
-        share, steps = self._steps.warmup_share, self._steps
+        steps = self._steps
         of_tower = {id(parameter) for parameter in self.network.vision_tower.parameters()}
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = [
@@ -170,10 +162,7 @@ class CompactTask(StageTask):
             {"params": [p for p in learning if id(p) not in of_tower], "lr": steps.learning_rate},
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=steps.weight_decay, betas=(0.9, 0.98))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmed_then_cosine(step, total_steps=total_steps, warmup_share=share)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return cooled(optimizer, total_steps=self.total_steps, warmup_share=steps.warmup_share)
 
     def export(self, out: Path, data: StageData, origin: Origin) -> None:
         """Calibrate on the held-out people and write the checkpoint folder."""

@@ -25,7 +25,7 @@ from trainer.people import Attributes
 from trainer.photos_data import PhotosData
 from trainer.recipe import WarmUpRecipe
 from trainer.resumable import LAST, LastCheckpoint, ResumableEpoch, StepSeeds
-from trainer.schedule import warmed_then_cosine
+from trainer.schedule import cooled
 from trainer.texts import caption_of, statements_of, worded
 
 if TYPE_CHECKING:
@@ -100,11 +100,7 @@ class Reader(lightning.LightningModule):
         """AdamW, warmed up and then cooled along a cosine."""
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(learning, lr=self._recipe.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
-        steps = self._recipe.steps
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmed_then_cosine(step, total_steps=steps, warmup_share=0.05)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return cooled(optimizer, total_steps=self._recipe.steps, warmup_share=0.05)
 
 
 def warm_up(

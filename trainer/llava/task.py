@@ -30,7 +30,7 @@ from trainer.llava.sharding import spread
 from trainer.llava.speech import SpokenTo
 from trainer.ranks import mean_over_ranks
 from trainer.resumable import LAST
-from trainer.schedule import steps_of_run, warmed_then_cosine
+from trainer.schedule import cooled
 from trainer.stages import Origin, Stage, StageData, StageTask
 from trainer.trainable import set_trainable
 
@@ -133,23 +133,12 @@ class LlavaTask(StageTask):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW over what the stage moves."""
-        data, steps = self.trainer.datamodule, self._steps  # type: ignore[attr-defined]
-        run = self.trainer
-        total_steps = steps_of_run(
-            run.max_epochs,
-            run.max_steps,
-            batches_an_epoch=data.batches_an_epoch,
-            batches_a_step=run.accumulate_grad_batches,
-        )
+        steps = self._steps
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
             learning, lr=steps.learning_rate, betas=steps.betas, weight_decay=steps.weight_decay
         )
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer,
-            lambda step: warmed_then_cosine(step, total_steps=total_steps, warmup_share=steps.warmup_share),
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return cooled(optimizer, total_steps=self.total_steps, warmup_share=steps.warmup_share)
 
     def export(self, out: Path, data: StageData, origin: Origin) -> None:
         """Write the folder in transformers' form, adapters merged.
