@@ -154,6 +154,8 @@ class Runner(Generic[M]):
             session.wind_down(self._worker)
         except IncarnationChangedError as change:
             logger.warning("the broker has lost its memory, joining anew", extra={"reason": str(change)})
+            # All of it is asked for anew, in order, and what is owed would come first. A refusal may be the only trace.
+            self.publisher.forget(but=DEAD_LETTERS)
         finally:
             session.close()
 
@@ -272,7 +274,7 @@ class _Session(Generic[M]):
 
     def _acknowledge(self) -> None:
         try:
-            self._publisher.flush(FLUSH_S)
+            self._publisher.flush(FLUSH_S, incarnation=self._consumer.incarnation)
         except BrokerUnreachableError:
             return  # they stay with the publisher, and the next step tries again
         for arrived, durable_at_s in self._unacknowledged:

@@ -70,6 +70,7 @@ class LedgerPublisher:
             while self._publish_batch():
                 pass
         except BrokerUnreachableError as error:
+            self._publisher.forget()  # the ledger has it, and a new broker gets that from the first line on
             now_s = time.monotonic()
             self._away_since_s = self._away_since_s or now_s
             if must_succeed and now_s - self._away_since_s > GIVE_UP_S:
@@ -113,7 +114,7 @@ class LedgerPublisher:
             self._publisher.publish(SEGMENTS, segment.message, partition=segment.partition, headers=headers)
         for reject in rejects:
             self._publisher.publish(DEAD_LETTERS, reject.message, partition=reject.partition)
-        self._publisher.flush(FLUSH_S)
+        self._publisher.flush(FLUSH_S, incarnation=self._incarnation)
         self._mark(segments)
         self._mark(rejects)
         for segment in segments:

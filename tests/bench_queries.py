@@ -27,8 +27,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from consumers.indexer.people import PeopleReader
 from consumers.indexer.rows import Person
 from streamer.ledger import FileState, Ledger
-from tests.builders_bus import free_port
 from tests.conftest import DATA
+from tests.ports import free_port
 
 QUERIES = Path(__file__).with_name("described_queries.yaml")
 MOST_HITS = 200

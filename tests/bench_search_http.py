@@ -31,8 +31,9 @@ from consumers.indexer.build import indexing_service
 from consumers.settings import IndexerSettings
 from model.humanvlm import HumanVLM
 from streamer.bus.client import Bus
-from tests.builders_bus import free_port, wait_until
+from tests.builders_bus import wait_until
 from tests.builders_crowd import CAMERAS, COLOURS, DAYS, DOING, FIRST_DAY, THINGS, build, camera, person_id, questions
+from tests.ports import free_port
 
 Query = dict[str, object]
 Make = Callable[[np.random.Generator, int], Query]

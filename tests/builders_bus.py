@@ -13,13 +13,7 @@ from typing import Any
 from streamer.bus.broker import EmbeddedBroker
 from streamer.bus.client import Received, TypedConsumer, Unreadable
 from streamer.bus.messages import SegmentAnalyzed
-
-
-def free_port() -> int:
-    """A port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 @contextmanager

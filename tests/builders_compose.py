@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.installation import START, free_ports
+from tests.installation import START
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = ROOT / "docker-compose.yml"

@@ -17,8 +17,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from consumers.alerts.desk_database import DeskDatabase
 from consumers.alerts.schema import RAISED, AlertRecord, OutboxRecord
 from streamer.bus.messages import SegmentReady
-from tests.builders_bus import free_port
 from tests.builders_consumers import NOON, a_segment
+from tests.ports import free_port
 
 RAISED_AT = NOON + timedelta(seconds=20)
 

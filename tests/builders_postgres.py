@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import free_ports
+from tests.ports import free_ports
 
 
 def missing_postgres() -> str | None:

@@ -22,7 +22,7 @@ from PIL import Image
 from transformers import DecisionPipeline, pipeline
 
 from model.served.address import ServerAddress
-from tests.builders_bus import free_port
+from tests.ports import free_port
 
 SERVER_START_S = 180  # it loads torch and transformers, beside other tests
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,16 +15,9 @@ from typing import Any
 import psutil
 import yaml
 
+from tests.ports import free_ports
+
 START = [sys.executable, "-m", "crewsight"]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nothing listens on; kept apart by holding all of them while choosing."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def until(holds: Callable[[], Any], deadline_s: float, what: str) -> Any:

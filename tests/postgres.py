@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders_bus import free_port
+from tests.ports import free_port
 
 
 @contextmanager

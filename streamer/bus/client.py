@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from streamer.bus import topics as bus_topics
@@ -96,10 +96,13 @@ class Bus:
         )
         return self._last_seen
 
-    def current_incarnation(self) -> str | None:
-        """The incarnation as it was a moment ago; None while the broker does not answer. Cheap, never raises."""
+    def current_incarnation(self, *, within_s: float = CHECK_EVERY_S) -> str | None:
+        """The incarnation as it was that long ago at most; None while the broker does not answer.
+
+        Cheap, never raises.
+        """
         now = time.monotonic()
-        if now - self._checked_at >= CHECK_EVERY_S or self._last_seen is None:
+        if now - self._checked_at >= within_s or self._last_seen is None:
             self._last_seen = self._incarnations.read(LOOK_MS)
             self._checked_at = time.monotonic()
         return self._last_seen
@@ -254,11 +257,15 @@ class Publisher:
         """Take bytes that were on `topic` once, as they are; `flush` sends them."""
         self._unacknowledged.append((self._bus.prefixed(topic), original, partition, topic.key, ()))
 
-    def flush(self, timeout_s: float | None = None) -> None:
+    def flush(self, timeout_s: float | None = None, *, incarnation: str | None = None) -> None:
         """Return once the broker has acknowledged everything published.
 
+        Args:
+            timeout_s: How long to try; the bus's own when None.
+            incarnation: Whom it is for, where one that lost its memory is to be told other things first.
+
         Raises:
-            BrokerUnreachableError: not within `timeout_s` (the bus's own when None); what is unacknowledged stays
+            BrokerUnreachableError: not in time, or the broker is of another incarnation; what is unacknowledged stays
                 taken, and the next `flush` sends it.
             MessageError: the broker takes no message of that size; it is dropped, the others stay taken.
         """
@@ -269,13 +276,14 @@ class Publisher:
             reraise=True,
         )
         try:
-            attempts(self._send_all)
+            attempts(self._send_all, incarnation)
         except KafkaError as error:
             raise BrokerUnreachableError(self._bus.bootstrap_servers, f"not acknowledged: {_said(error)}") from error
 
-    def forget(self) -> None:
-        """Drop what is unacknowledged: the caller has kept it, or it is out of date."""
-        self._unacknowledged.clear()
+    def forget(self, *, but: Topic[Any] | None = None) -> None:
+        """Drop what is unacknowledged, `but` what is for one topic: the caller has kept it, or it is out of date."""
+        kept = self._bus.prefixed(but) if but else None
+        self._unacknowledged = [message for message in self._unacknowledged if message[0] == kept]
         self.close()
 
     def close(self) -> None:
@@ -284,9 +292,11 @@ class Publisher:
             self._producer.close(timeout=1)
             self._producer = None
 
-    def _send_all(self) -> None:
+    def _send_all(self, incarnation: str | None) -> None:
         if not self._unacknowledged:
             return
+        if incarnation is not None:
+            self._expect(incarnation)
         try:
             if self._producer is None:
                 self._producer = self._bus._producer()
@@ -297,6 +307,13 @@ class Publisher:
         except KafkaError:
             self.close()  # a producer that failed once may fail for good
             raise
+
+    def _expect(self, incarnation: str) -> None:
+        current = self._bus.current_incarnation(within_s=0.0)
+        if current is None:
+            raise KafkaConnectionError("it does not answer")
+        if current != incarnation:
+            raise BrokerUnreachableError(self._bus.bootstrap_servers, f"incarnation {incarnation} became {current}")
 
     def _send(self, topic: str, payload: bytes, partition: int, key: bytes | None, headers: Headers) -> Any:
         assert self._producer is not None

@@ -104,7 +104,7 @@ class LivePublisher:
         if not lines:
             return False
         try:
-            self._publisher.flush(FLUSH_S)
+            self._publisher.flush(FLUSH_S, incarnation=incarnation)
         except BrokerUnreachableError:
             self._publisher.forget()  # they stay in the ledger's line
             raise

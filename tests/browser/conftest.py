@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from model.questions import CANNOT_TELL
 from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from tests.builders_web import COLOUR, HAT, MASK, VEST, Box, Walk, enter_segment, panned_clip, picture, sure
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -154,14 +154,6 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
         except (urllib.error.URLError, TimeoutError):
             time.sleep(0.05)  # between two questions, not for a state: the deadline decides
     pytest.fail(f"the page did not answer at {url} within {START_S} s (exit status {process.poll()})")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 @pytest.fixture(scope="session")

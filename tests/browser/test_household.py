@@ -17,7 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.browser.conftest import ARTEFACTS, LOOKS, ROOT, Open, free_port, serious_faults, wait_for_pictures
+from tests.browser.conftest import ARTEFACTS, LOOKS, ROOT, Open, serious_faults, wait_for_pictures
+from tests.ports import free_port
 
 PICTURES = ROOT / "docs" / "images"
 DEADLINE_S = 480

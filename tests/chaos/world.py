@@ -19,7 +19,7 @@ from tests.chaos.disk import Disk, missing_disk
 from tests.chaos.footage import Footage
 from tests.chaos.processes import Keeper
 from tests.chaos.schedule import CLOCK, DATABASE, DISK, KINDS, STORE
-from tests.installation import free_ports
+from tests.ports import free_ports
 
 CAMERAS = ("north", "east", "south", "west")
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of a shared key").decode()

@@ -25,10 +25,11 @@ from streamer.bus.manifest import Manifest
 from streamer.bus.media import MediaStore
 from streamer.bus.settings import State
 from streamer.bus.topics import PEOPLE, QUESTIONS
-from tests.builders_bus import Relay, embedded_broker, free_port, kill, wait_until
+from tests.builders_bus import Relay, embedded_broker, kill, wait_until
 from tests.builders_consumers import arriving, running
 from tests.builders_notifying import HttpReceiver, outbox
 from tests.builders_rules import NOON, VEST, a_result, a_rule, alerts_on, stored
+from tests.ports import free_port
 
 MakeBus = Callable[[], Bus]
 RULES = yaml.safe_dump({"rules": [a_rule(channels=["hall"]).model_dump(mode="json")]})

@@ -15,8 +15,10 @@ from streamer.bus.broker import EmbeddedBroker, loopback_address
 from streamer.bus.client import Bus, Received, TopicPartition
 from streamer.bus.consumer import CALM_MS, EAGER_FOR_S, EAGER_MS
 from streamer.bus.errors import BrokerStartError, BrokerUnreachableError, IncarnationChangedError
-from streamer.bus.topics import PEOPLE
-from tests.builders_bus import analyzed, drain, embedded_broker, free_port, kill, wait_until
+from streamer.bus.messages import Rejected
+from streamer.bus.topics import DEAD_LETTERS, PEOPLE
+from tests.builders_bus import analyzed, drain, embedded_broker, kill, wait_until
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,6 +102,23 @@ def test_a_flush_waits_for_a_broker_that_is_away_and_loses_nothing(broker: Embed
         consumer.close()
     publisher.close()
     bus.close()
+
+
+def test_what_is_forgotten_is_not_sent_and_what_is_for_the_topic_that_is_kept_is(broker: EmbeddedBroker) -> None:
+    bus = Bus(broker.address, partitions=3)
+    bus.ensure_topics()
+    publisher = bus.publisher()
+    publisher.publish(PEOPLE, analyzed("old"), partition=0)
+    publisher.publish(DEAD_LETTERS, Rejected(rejected_id="r1", reason="no video", segment_id="odd"), partition=0)
+    publisher.forget(but=DEAD_LETTERS)
+    publisher.publish(PEOPLE, analyzed("new"), partition=0)
+    publisher.flush()
+    consumer = bus.consumer([PEOPLE, DEAD_LETTERS], "readers")
+    received = [item.message.segment_id for item in drain(consumer, 2) if isinstance(item, Received)]
+    publisher.close()
+    consumer.close()
+    bus.close()
+    assert sorted(received) == ["new", "odd"]
 
 
 def test_the_partitions_of_a_killed_member_go_to_the_next_from_its_committed_offset(broker: EmbeddedBroker) -> None:

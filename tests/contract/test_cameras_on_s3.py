@@ -24,11 +24,12 @@ from streamer.bus.messages import SegmentReady
 from streamer.bus.topics import SEGMENTS
 from streamer.ledger import FILE_NAME
 from streamer.live.ledger import LiveLedger
-from tests.builders_bus import free_port, wait_until
+from tests.builders_bus import wait_until
 from tests.builders_cameras import FPS, ReportReader, are_successive
 from tests.builders_rtsp import RtspServer, numbered_frames, rtsp_server, rtsp_server_or_skip, write_stream
 from tests.builders_s3 import S3Server
 from tests.builders_video import make_video, numbers_in
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 LOOP = 10 * FPS

@@ -21,10 +21,11 @@ from streamer.bus.media import MediaStore, manifest_uri
 from streamer.bus.messages import Rejected
 from streamer.bus.settings import State
 from streamer.bus.topics import DEAD_LETTERS, PEOPLE
-from tests.builders_bus import embedded_broker, free_port, kill, wait_until
+from tests.builders_bus import embedded_broker, kill, wait_until
 from tests.builders_consumers import NOON, a_manifest, a_segment, running, walking
 from tests.builders_model import tiny_humanvlm
 from tests.builders_search import PeopleSearch
+from tests.ports import free_port
 
 MakeBus = Callable[[], Bus]
 BOX = (100.0, 100.0, 150.0, 250.0)

@@ -11,8 +11,9 @@ import pytest
 
 from streamer.bus.errors import MediaStoreAwayError, MediaStoreError
 from streamer.bus.media import SCHEME, MediaStore, crop_uri, manifest_uri, segment_uri
-from tests.builders_bus import free_port, wait_until
+from tests.builders_bus import wait_until
 from tests.builders_s3 import S3Server
+from tests.ports import free_port
 
 VIDEO = segment_uri("gate", "2026-11-27", "s1")
 MANIFEST = manifest_uri("gate", "s1", "r1")

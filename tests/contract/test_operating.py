@@ -28,7 +28,8 @@ from streamer.bus.topics import PEOPLE, SEGMENTS
 from tests.builders_bus import drain, embedded_broker
 from tests.builders_consumers import a_manifest, a_segment, straight, walking
 from tests.builders_rtsp import numbered_frames, rtsp_server, rtsp_server_or_skip, write_stream
-from tests.installation import START, Installation, free_ports, until
+from tests.installation import START, Installation, until
+from tests.ports import free_ports
 from tests.postgres import postgres_url
 
 WITHIN_S = 240

@@ -184,6 +184,30 @@ def test_a_broker_that_lost_its_memory_is_joined_anew_with_the_same_stage(tmp_pa
         bus.close()
 
 
+def test_what_was_owed_to_a_broker_that_lost_its_memory_does_not_overtake_what_the_next_asks_for(
+    tmp_path: Path,
+) -> None:
+    with embedded_broker(tmp_path) as before:
+        bus, held = Bus(before.address, partitions=3, timeout_s=4), threading.Event()
+        stage = RecordingStage(wait=held)
+        bus.ensure_topics()
+        publish_segments(bus, NAMES[1:2])
+        with running(a_runner(bus, stage)):
+            wait_until(stage.begun.is_set)
+            kill(before)
+            held.set()
+            wait_until(lambda: stage.worked == NAMES[1:2])
+            wait_until(lambda: bus.current_incarnation() is None)
+            with embedded_broker(tmp_path, before.address):
+                other = Bus(before.address, partitions=3)
+                other.ensure_topics(is_newborn=True)
+                publish_segments(other, NAMES[:2])
+                results = arriving(other, PEOPLE, 2)
+        other.close()
+        bus.close()
+    assert [result.message.segment_id for result in results] == NAMES[:2]
+
+
 def test_told_to_stop_while_the_broker_is_away_it_ends_within_five_seconds(broker: EmbeddedBroker) -> None:
     bus, stage = Bus(broker.address, partitions=3, timeout_s=4), RecordingStage()
     bus.ensure_topics()

@@ -19,7 +19,8 @@ from streamer.bus.broker import EmbeddedBroker
 from streamer.bus.client import Bus
 from streamer.bus.topics import PEOPLE
 from tests.builders_bus import analyzed, embedded_broker
-from tests.installation import START, Installation, free_ports, until
+from tests.installation import START, Installation, until
+from tests.ports import free_ports
 
 WITHIN_S = 240
 

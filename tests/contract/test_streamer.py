@@ -27,7 +27,7 @@ from streamer.publishing import LedgerPublisher
 from streamer.sources.file import FileSource
 from streamer.sources.folder import FolderSource
 from streamer.streaming import Feed, Streamer
-from tests.builders_bus import drain, kill, wait_until
+from tests.builders_bus import drain, embedded_broker, kill, wait_until
 from tests.builders_pictures import exif, half_red
 from tests.builders_video import make_video, number_of, numbered_frame, numbers_in, remuxed
 
@@ -194,6 +194,28 @@ def test_a_broker_that_lost_its_memory_gets_everything_again_while_the_streamer_
         assert Path(letters[0].origin or "").name == "rubbish.mp4"
     finally:
         second.stop()
+
+
+def test_a_new_broker_gets_the_lines_from_the_first_on_though_the_last_was_owed_to_the_old_one(
+    household: Household, footage: Path, tmp_path: Path, broker: EmbeddedBroker
+) -> None:
+    household.run(Feed("gate", FileSource(make_video(footage / "a.mp4", frame_count=320))))
+    ledger, bus = Ledger.open(household.folder), Bus(broker.address, partitions=3)
+    publisher = LedgerPublisher(ledger, bus, household.media)
+    publisher.start()
+    publisher.publish()
+    names = ledger.segment_ids("gate")
+    ledger.forget_published(names[-1:])
+    kill(broker)
+    assert not publisher.publish()
+    with embedded_broker(tmp_path, broker.address):
+        bus.ensure_topics(is_newborn=True)
+        wait_until(publisher.publish)
+        segments, _ = household.published(segments=3)
+    publisher.close()
+    bus.close()
+    ledger.close()
+    assert [segment.segment_id for segment in segments] == names
 
 
 def test_as_if_live_segments_come_at_the_videos_own_pace(household: Household, footage: Path) -> None:

@@ -18,6 +18,7 @@ from consumers.alerts.desk_database import DeskDatabase
 from operations.seeing.scraping import scraped, targets
 from tests.builders_access import PASSWORD, enter_user
 from tests.installation import until
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[4]
 START_S, END_S = 60, 5
@@ -25,11 +26,7 @@ START_S, END_S = 60, 5
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+    return free_port()
 
 
 def start(folder: Path, environment: dict[str, str] | None = None, **settings: str) -> subprocess.Popen[str]:

@@ -25,9 +25,10 @@ from streamer.bus.messages import Rejected
 from streamer.bus.topics import SEGMENTS
 from tests.builders_access import enter_users, session_of
 from tests.builders_alerts import RULES_YAML, installation, rules_desk, watched
-from tests.builders_bus import embedded_broker, free_port
+from tests.builders_bus import embedded_broker
 from tests.builders_upkeep import a_camera, a_report
 from tests.builders_web import HAT, CaptionSearch, Walk, enter_segment, sure
+from tests.ports import free_port
 
 SECRET = "s3cret-of-the-camera"
 
