@@ -48,15 +48,16 @@ class ConvBlock(nn.Module):
         self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, *, groups: int = 1, relu: bool = True
     ) -> None:
         super().__init__()
-        # TensorFlow's padding: where a stride halves an even size, what cannot be shared goes right and below.
+        # TensorFlow's padding: where a stride halves an even size, what cannot be shared goes right and below, which
+        # the convolution itself, that pads without a copy, cannot do.
         before, odd = (kernel - stride) // 2, (kernel - stride) % 2
-        self._pads = (before, before + odd, before, before + odd)
-        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, groups=groups)
+        self._pads = (before, before + odd, before, before + odd) if odd else ()
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, 0 if odd else before, groups=groups)
         self._relu = relu
 
     def forward(self, features: Tensor) -> Tensor:
         """Features of shape (B, C_out, H / stride, W / stride)."""
-        padded = functional.pad(features, self._pads) if any(self._pads) else features
+        padded = functional.pad(features, self._pads) if self._pads else features
         if self.training and self.conv.groups > 1:
             # Going backwards through a depthwise convolution takes a CPU longer in bfloat16 than in float32.
             with torch.autocast(padded.device.type, enabled=False):
