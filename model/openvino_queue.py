@@ -4,6 +4,7 @@ Each request holds one picture, so that nobody's result depends on the pictures 
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,10 @@ from model.tracing import traced
 if TYPE_CHECKING:
     import openvino
     from torch import Tensor, nn
+
+# OpenVINO tells Google Analytics of each import and conversion, asking nobody, where this can be imported; it has a
+# stand-in for where it cannot. What watches people tells nobody of it.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 Precision = Literal["f32", "bf16"]
 
