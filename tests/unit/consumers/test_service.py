@@ -16,6 +16,7 @@ from consumers.search.client import SearchClient
 from consumers.search.filters import PeopleFilter
 from consumers.search.query import By, SearchQuery
 from tests.builders_search import PeopleSearch, Searched, Seen
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -104,9 +105,7 @@ def test_the_status_counts_what_is_indexed(searched: Searched) -> None:
 
 
 def test_where_nobody_listens_the_error_names_the_address() -> None:
-    free = listen("127.0.0.1", 0, setting="search")
-    url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    free.close()
+    url = f"http://127.0.0.1:{free_port()}"
     client = SearchClient(url)
     with pytest.raises(SearchUnavailableError, match=url):
         client.find(SearchQuery("vest"))

@@ -1,6 +1,5 @@
 """A mean over two real processes is the mean of everything, however unevenly it is spread."""
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from tests.ports import free_port
 from trainer.ranks import mean_over_ranks
 
 ROWS = {0: [1.0], 1: [2.0, 3.0, 4.0, 5.0, 6.0]}
@@ -58,9 +58,7 @@ def slope_after_one_step(written: Path, rows: dict[int, list[float]]) -> float:
 
 
 def test_a_token_weighs_the_same_on_every_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("MASTER_PORT", str(free.getsockname()[1]))
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     together = slope_after_one_step(tmp_path / "one", {0: ROWS[0] + ROWS[1]})
     assert slope_after_one_step(tmp_path / "two", ROWS) == pytest.approx(together, rel=1e-5)
